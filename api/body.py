@@ -1,0 +1,85 @@
+"""Bodies: their schemas, built when first needed, and the merge patch."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass
+from functools import cache
+from typing import Annotated, Any, get_args
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from pydantic_core import from_json, to_json
+
+from api.call import parsed
+from domain.values import Ref, markers, type_hints
+
+
+@cache
+def adapter(takes: type) -> TypeAdapter[Any]:
+    """The validator of a body."""
+    return TypeAdapter(takes)
+
+
+@cache
+def with_relationship(takes: type) -> type:
+    """The body of a move made on the collection: the same, and the relationship it is about."""
+    field = ("relationship_id", Annotated[UUID, Ref("relationship")])
+    body = make_dataclass(f"{takes.__name__}Of", [field], bases=(takes,), kw_only=True, frozen=True, slots=True)
+    body.__doc__ = takes.__doc__
+    return body
+
+
+def merged(takes: type, row: Mapping[str, Any], patch: dict[str, Any]) -> Any:
+    """A merge patch (RFC 7396) applied to what may be corrected of a row, and checked as a whole.
+
+    A null removes, and what is removed falls back to its default; where there is none, the schema says so.
+    """
+    current = {f.name: row[f.name] for f in fields(takes)}
+    return parsed(adapter(takes), to_json(merge(from_json(to_json(current)), patch)))
+
+
+def merge(target: Any, patch: Any) -> Any:
+    """RFC 7396."""
+    if not isinstance(patch, dict):
+        return patch
+    before = target if isinstance(target, dict) else {}
+    said = {name: merge(before.get(name), value) for name, value in patch.items() if value is not None}
+    return {n: v for n, v in before.items() if n not in patch} | said
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """An id in a body, with where it stands and what it should name."""
+
+    pointer: str
+    ref: Ref
+    id: UUID
+
+
+@cache
+def ref_fields(cls: type) -> tuple[tuple[str, Ref], ...]:
+    """The fields of a body that name other objects."""
+    found = []
+    for name, hint in type_hints(cls).items():
+        ref = next((m for m in markers(hint) if isinstance(m, Ref)), None)
+        if ref:
+            found.append((name, ref))
+    return tuple(found)
+
+
+@cache
+def record_fields(cls: type) -> tuple[str, ...]:
+    """The fields of a body that hold one record."""
+    return tuple(n for n, hint in type_hints(cls).items() if any(is_dataclass(t) for t in (hint, *get_args(hint))))
+
+
+def named(body: Any, prefix: str = "") -> Iterator[Named]:
+    """Every id in a body that names another object."""
+    for name, ref in ref_fields(type(body)):
+        value = getattr(body, name)
+        many = value if isinstance(value, tuple) else ()
+        yield from (Named(f"{prefix}{name}/{i}", ref, id) for i, id in enumerate(many))
+        if isinstance(value, UUID):
+            yield Named(f"{prefix}{name}", ref, value)
+    for name in record_fields(type(body)):
+        if (value := getattr(body, name)) is not None:
+            yield from named(value, f"{prefix}{name}/")

@@ -1,0 +1,176 @@
+"""The `bravespace` command."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import typer
+
+from domain.access import Role
+
+app = typer.Typer(
+    help="Bravespace: the alliance layer of a mental-health record.", no_args_is_help=True, add_completion=False,
+    pretty_exceptions_enable=False,
+)  # fmt: skip
+practices = typer.Typer(help="Practices: the tenants.", no_args_is_help=True)
+app.add_typer(practices, name="practice")
+
+DataDir = Annotated[
+    Path, typer.Option(envvar="BRAVESPACE_DATA_DIR", help="Keys, and the embedded database when no URL is set.")
+]  # fmt: skip
+HERE = Path(".bravespace")
+Json = Annotated[bool, typer.Option("--json", help="Say it in JSON.")]
+
+
+def configured(data_dir: Path, **more: Any) -> Any:
+    """The settings, with what the command line says; child processes see the same."""
+    from infra.settings import settings
+
+    said = {"data_dir": data_dir, **{n: v for n, v in more.items() if v is not None}}
+    os.environ |= {f"BRAVESPACE_{n.upper()}": str(v) for n, v in said.items()}
+    settings.cache_clear()
+    return settings()
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(envvar="BRAVESPACE_HOST")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="BRAVESPACE_PORT")] = 8000,
+    workers: Annotated[int, typer.Option(envvar="BRAVESPACE_WORKERS", min=1)] = 1,
+    dispatch: Annotated[bool, typer.Option(envvar="BRAVESPACE_DISPATCH", help="Deliver webhooks as well.")] = True,
+    data_dir: DataDir = HERE,
+) -> None:
+    """The service: the API, and webhook delivery unless told otherwise."""
+    config = configured(data_dir, dispatch=dispatch)
+    # The embedded server starts while the web framework is still being imported.
+    from infra.database import Database
+
+    database = Database(config)
+    import uvicorn
+
+    from infra.log import quiet
+
+    quiet()
+    try:
+        uvicorn.run(
+            "api.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False,
+            log_level="warning", loop="uvloop", http="httptools", timeout_graceful_shutdown=10, server_header=False,
+        )  # fmt: skip
+    finally:
+        database.release()
+
+
+@app.command()
+def dispatch(data_dir: DataDir = HERE) -> None:
+    """Webhook delivery only. Any number of these may run beside any number of services."""
+    config = configured(data_dir)
+    from infra.log import quiet
+    from infra.standalone import deliver
+
+    quiet()
+    run(lambda: deliver(config))
+
+
+@practices.command("add")
+def add_practice(name: Annotated[str, typer.Argument(help="What it is called.")], data_dir: DataDir = HERE) -> None:
+    """A new practice. Prints its id and nothing else."""
+    config = configured(data_dir)
+    from infra.standalone import found
+
+    if not name.strip() or len(name) > 200 or "\x00" in name:
+        raise typer.BadParameter("A name has 1 to 200 characters.")
+    id = uuid4()
+    run(lambda: found(config, id, name.strip()))
+    typer.echo(id)
+
+
+@app.command()
+def token(
+    practice: Annotated[UUID, typer.Option(help="The practice's id.")],
+    role: Annotated[Role, typer.Option(help="What the bearer is to the practice.")],
+    subject: Annotated[str | None, typer.Option(help="The therapist's or client's id, or the script's name.")] = None,
+    scope: Annotated[str | None, typer.Option(help="Scopes, with spaces; all that the role can use when left out.")] = None,
+    ttl: Annotated[int, typer.Option(min=1, help="Seconds until it expires.")] = 3600,
+    data_dir: DataDir = HERE,
+) -> None:
+    """A token signed with the local keys. Prints the token and nothing else."""
+    from infra.keys import Keys
+
+    if role is Role.POLICY:
+        raise typer.BadParameter("policy is what follows by itself; nobody bears it.", param_hint="--role")
+    if role in (Role.THERAPIST, Role.CLIENT):
+        try:
+            UUID(subject or "")
+        except ValueError:
+            raise typer.BadParameter(f"The {role}'s id.", param_hint="--subject") from None
+    keys = Keys(configured(data_dir))
+    typer.echo(keys.issue(practice, role, subject or f"{role}-script", scope, ttl))
+
+
+@app.command()
+def migrate(data_dir: DataDir = HERE) -> None:
+    """Bring a database up to date. `serve` does it for the embedded one."""
+    config = configured(data_dir)
+    from infra.standalone import bring_up_to_date
+
+    run(lambda: bring_up_to_date(config))
+
+
+@app.command()
+def verify(data_dir: DataDir = HERE, as_json: Json = False) -> None:
+    """Prove that the log and the rows agree: fold(events) == row, dense numbers, no orphan deliveries."""
+    config = configured(data_dir)
+    from infra.standalone import proof
+
+    report = run(lambda: proof(config))
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(report))
+    else:
+        for fault in report["faults"]:
+            typer.echo(fault, err=True)
+        counts = ", ".join(f"{count} {name}" for name, count in report["counted"].items())
+        typer.echo(f"{len(report['faults'])} faults in {counts}.")
+    raise typer.Exit(1 if report["faults"] else 0)
+
+
+@app.command()
+def document(
+    folder: Annotated[Path, typer.Argument(help="Where to.")] = Path("openapi"),
+) -> None:
+    """Write the documents anew from the tables."""
+    from api.document import write
+
+    for path in write(folder):
+        typer.echo(path)
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Leave after the walk; non-zero if a step or signature failed.")] = False,
+    port: Annotated[int, typer.Option(envvar="BRAVESPACE_PORT")] = 8000,
+    data_dir: Annotated[Path | None, typer.Option(help="Keep its data here. Left out: a folder of its own, fresh.")] = None,
+) -> None:
+    """See it all: real session data, a rupture and its repair, endings, and every webhook verified."""
+    from api.demo import walk
+
+    raise typer.Exit(walk(once=once, port=port, data_dir=data_dir))
+
+
+def run(work: Callable[[], Any]) -> Any:
+    """Run something that talks to the database; say plainly what is wrong when it can not."""
+    import asyncio
+
+    from infra.database import UNREACHABLE
+    from infra.embedded import EmbeddedPostgresError
+
+    try:
+        return asyncio.run(work())
+    except EmbeddedPostgresError as error:
+        typer.echo(str(error), err=True)
+    except UNREACHABLE as error:
+        typer.echo(f"The database can not be reached ({type(error).__name__}); look at BRAVESPACE_DATABASE_URL.", err=True)
+    raise typer.Exit(3)

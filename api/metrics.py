@@ -1,0 +1,62 @@
+"""Counts and durations by route, for Prometheus. Labels are templates and numbers, never ids."""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """What this process has answered. Its own counters cost a tenth of the library's per-call labels."""
+
+    def __init__(self) -> None:
+        """Starts at nought."""
+        self._buckets: dict[tuple[str, str], list[int]] = {}
+        self._seconds: dict[tuple[str, str], float] = {}
+        self._statuses: dict[tuple[str, str, int], int] = {}
+        self.deliveries: dict[str, int] = {}
+        self.registry = CollectorRegistry()
+        self.registry.register(self)
+
+    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
+        """One answer."""
+        key = (method, route)
+        buckets = self._buckets.get(key)
+        if buckets is None:
+            buckets = self._buckets[key] = [0] * (len(BOUNDS) + 1)
+            self._seconds[key] = 0.0
+        buckets[bisect_left(BOUNDS, seconds)] += 1
+        self._seconds[key] += seconds
+        told = (method, route, status)
+        self._statuses[told] = self._statuses.get(told, 0) + 1
+
+    def attempted(self, outcome: str) -> None:
+        """One attempt at a delivery."""
+        self.deliveries[outcome] = self.deliveries.get(outcome, 0) + 1
+
+    def collect(self) -> Iterator[Metric]:
+        """Everything, as the library writes it down."""
+        requests = CounterMetricFamily("bravespace_requests", "Answers by status.", labels=["method", "route", "status"])
+        for (method, route, status), count in self._statuses.items():
+            requests.add_metric([method, route, str(status)], count)
+        yield requests
+        durations = HistogramMetricFamily("bravespace_request_seconds", "Time to answer.", labels=["method", "route"])
+        for key, buckets in self._buckets.items():
+            total, rows = 0, []
+            for bound, count in zip((*map(str, BOUNDS), "+Inf"), buckets, strict=True):
+                total += count
+                rows.append((bound, total))
+            durations.add_metric(list(key), rows, self._seconds[key])  # type: ignore[arg-type]
+        yield durations
+        attempts = CounterMetricFamily("bravespace_delivery_attempts", "Delivery attempts by outcome.", labels=["outcome"])
+        for outcome, count in self.deliveries.items():
+            attempts.add_metric([outcome], count)
+        yield attempts
+
+    def written(self) -> bytes:
+        """The exposition."""
+        return generate_latest(self.registry)

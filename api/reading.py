@@ -1,0 +1,78 @@
+"""What is read beside the collections: guidance, the practice itself, and a repair with guidance included."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from pydantic_core import to_json
+
+from api.call import Call, Reply, wrong
+from api.problems import NotFound, OutOfScope
+from api.representation import represent
+from api.resource import Resource
+from domain.attachment import AttachmentPattern
+from domain.guidance import Prompt, guidance
+from domain.repair import Step
+from domain.rupture import RuptureType
+from domain.values import plain
+from infra.store import Store
+
+Choice = TypeVar("Choice", bound=StrEnum)
+
+
+def chosen(query: Mapping[str, str], name: str, kind: type[Choice]) -> Choice | None:
+    """A value of a vocabulary, from the query."""
+    if name not in query:
+        return None
+    try:
+        return kind(query[name])
+    except ValueError:
+        raise wrong(name, f"One of: {', '.join(kind)}.") from None
+
+
+async def prompts(call: Call) -> Reply:
+    """Prompts for the five steps: suggestions with a source, never a gate."""
+    query = call.query("step", "pattern", "rupture_type")
+    found = guidance(
+        step=chosen(query, "step", Step), pattern=chosen(query, "pattern", AttachmentPattern),
+        rupture_type=chosen(query, "rupture_type", RuptureType),
+    )  # fmt: skip
+    return Reply(200, to_json({"items": [plain(p) for p in found]}))
+
+
+class Repairs(Resource):
+    """Repairs, which can bring guidance along."""
+
+    async def read(self, call: Call) -> Reply:
+        """One repair; `include=guidance` adds prompts for the rupture's type and a pattern."""
+        if not call.scope["query_string"]:
+            return await super().read(call)
+        query = call.query("include", "pattern")
+        if query.get("include", "guidance") != "guidance":
+            raise wrong("include", "guidance is what can be included.")
+        pattern = chosen(query, "pattern", AttachmentPattern) or AttachmentPattern.INDETERMINATE
+        row = await self.find(call, call.id())
+        shown = represent(self.machine, row, call.caller)
+        if "include" in query:
+            kind = await self.store.rupture_type(call.caller.practice_id, row["rupture_id"])
+            found: tuple[Prompt, ...] = guidance(pattern=pattern, rupture_type=RuptureType(kind))
+            shown["guidance"] = [plain(p) for p in found]
+        return self.reply(200, shown)
+
+
+class Practices:
+    """The caller's own practice."""
+
+    def __init__(self, store: Store) -> None:
+        """`store` has it."""
+        self._store = store
+
+    async def mine(self, call: Call) -> Reply:
+        """The practice the token belongs to."""
+        if "practices.read" not in call.caller.scopes:
+            raise OutOfScope("practices.read")
+        row = await self._store.practice(call.caller.practice_id)
+        if row is None:
+            raise NotFound("The practice is gone.")
+        shown: dict[str, Any] = {n: row[n] for n in ("id", "name", "seq", "created_at")}
+        return Reply(200, to_json(shown))

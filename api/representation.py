@@ -1,0 +1,76 @@
+"""What a caller is shown of a row: the object's fields, what is open to them, and nothing that is not theirs to see."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from domain.access import Caller, Role
+from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
+from domain.machine import Advisory, Machine
+from domain.values import Private, marked, plain, records, texts
+
+ENVELOPE = ("id", "phase", "version", "open_moves", "created_at", "updated_at")
+
+
+def represent(machine: Machine, row: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
+    """A row as this caller may see it."""
+    names = machine.field_names if caller.role in machine.read_by else ("id", "phase")
+    shown: dict[str, Any] = {name: row[name] for name in names}
+    shown |= derived(machine.subject, row) if len(names) > 2 else {}
+    if caller.role is Role.CLIENT:
+        shown = for_client(machine.cls, shown)
+    shown["version"] = row["version"]
+    may_write = machine.write_scope in caller.scopes
+    shown["open_moves"] = machine.open_moves(row["phase"], caller.role) if may_write else ()
+    shown["created_at"], shown["updated_at"] = row["created_at"], row["updated_at"]
+    return shown
+
+
+def derived(subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """What follows from the fields and is shown with them."""
+    if subject == "termination_plan":
+        kind = row["kind"] and EndingKind(row["kind"])
+        timing = row["timing"] and Timing(row["timing"])
+        reasons = tuple(Reason(r) for r in row["reasons"])
+        return {"nhs_code": nhs_code(kind, timing), "bha_codes": bha_codes(kind, reasons)}
+    if subject == "session":
+        # Not after a write: it would take another read to know.
+        return {"ordinal": row["ordinal"]} if "ordinal" in row else {}
+    if subject == "webhook_endpoint":
+        return {n: row.get(n) for n in ("last_success_at", "first_failure_at")}
+    return {}
+
+
+def for_client(cls: type, shown: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is for clinicians, and without texts that are not shared."""
+    hidden = marked(cls, Private)
+    silent = texts(cls) if "shared_with_client" in shown and not shown["shared_with_client"] else frozenset()
+    inner = records(cls)
+    return {
+        name: None if name in silent else within(inner[name], value) if name in inner else value
+        for name, value in shown.items() if name not in hidden
+    }  # fmt: skip
+
+
+def within(cls: type, value: Any) -> Any:
+    """The same for a record, or a list of them."""
+    if isinstance(value, Mapping):
+        return for_client(cls, value)
+    return [for_client(cls, entry) for entry in value] if isinstance(value, Sequence) else value
+
+
+def after(shelf_row: Mapping[str, Any] | None, decision: Any, version: int, now: Any) -> dict[str, Any]:
+    """The row as a decision leaves it."""
+    changes = {name: plain(value) if not is_scalar(value) else value for name, value in decision.changes.items()}
+    created = shelf_row["created_at"] if shelf_row else now
+    before = {n: v for n, v in shelf_row.items() if n != "ordinal"} if shelf_row else {}
+    return {**before, **changes, "version": version + 1, "created_at": created, "updated_at": now}
+
+
+def is_scalar(value: Any) -> bool:
+    """Whether a value is written as it is."""
+    return not isinstance(value, tuple) and not hasattr(value, "__dataclass_fields__")
+
+
+def advice(advisories: Sequence[Advisory]) -> list[dict[str, str]]:
+    """Advisories as they are sent."""
+    return [{"code": a.code, "detail": a.detail, "source": a.source} for a in advisories]

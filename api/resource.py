@@ -1,0 +1,247 @@
+"""One collection over HTTP, whatever it holds: read, list, create, move, revise, remove. From route to row, once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+from uuid_utils.compat import uuid7
+
+from api.body import adapter, merged, named, with_relationship
+from api.call import JSON, PRIVATE, VARY, Call, Reply, parsed
+from api.listing import listing
+from api.problems import ConditionNeeded, Invalid, NotFound, OutOfScope, Stale
+from api.repeat import answered, fingerprint, refusal_kept, replay, reply_kept
+from api.representation import advice, after, represent
+from domain.access import Caller
+from domain.errors import NotYours, Refused
+from domain.machine import NEW, Around, Decision, Move
+from infra.feed import Feed
+from infra.shelves import SHELVES, Shelf
+from infra.store import Kept, Moved, Store, Taken, sight
+
+ATTEMPTS = 5
+"""How often a move that does not give way is decided anew when somebody else moved first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a request asks for, checked by its schema."""
+
+    body: Any
+    kept: Kept | None
+    expected: int | None
+
+
+class Resource:
+    """One collection over HTTP."""
+
+    def __init__(self, shelf: Shelf, store: Store, feed: Feed, wake: Callable[[], None]) -> None:
+        """`wake` tells the dispatcher that there is something to deliver."""
+        self.shelf, self.machine, self.store, self.feed, self._wake = shelf, shelf.machine, store, feed, wake
+
+    # -- routes ----------------------------------------------------------------------------------------------------
+
+    async def read(self, call: Call) -> Reply:
+        """One object."""
+        row = await self.find(call, call.id())
+        # An ordinal changes with other sessions, so a session is always sent.
+        if "ordinal" not in row and call.header(b"if-none-match") in (f'"{row["version"]}"', "*"):
+            return Reply(304, b"", [etag(row["version"]), PRIVATE, VARY])
+        return self.reply(200, represent(self.machine, row, call.caller))
+
+    async def browse(self, call: Call) -> Reply:
+        """A page."""
+        self.may_read(call.caller)
+        return await listing(call, self.shelf, self.store)
+
+    async def create(self, call: Call) -> Reply:
+        """A new object under an id of ours."""
+        return await self._make(call, self.machine.begin, await self._ask(call, self.machine.begin.takes), uuid7())
+
+    async def put(self, call: Call) -> Reply:
+        """A new object under the caller's id; never overwrites."""
+        if call.header(b"if-none-match") != "*":
+            raise ConditionNeeded("PUT creates and never overwrites: send If-None-Match: * (to correct, PATCH).")
+        try:
+            return await self._make(call, self.machine.begin, await self._ask(call, self.machine.begin.takes), call.id())
+        except Taken as taken:
+            if taken.constraint.endswith("_pkey") and taken.constraint != "external_id_pkey":
+                raise Stale("If-None-Match: * does not hold: an object with this id exists already.") from None
+            raise
+
+    async def move(self, call: Call, move: Move) -> Reply:
+        """A move on an object."""
+        return await self._move(call, move, await self._ask(call, move.takes), call.id())
+
+    async def collection_move(self, call: Call, move: Move) -> Reply:
+        """A move that may come before there is a plan: on the one the relationship has, or on a new one."""
+        ask = await self._ask(call, with_relationship(move.takes))
+        try:
+            return await self._wherever(call, move, ask)
+        except Taken:
+            # Somebody made the plan in between, and who is leaving does not wait for that.
+            return await self._wherever(call, move, ask)
+
+    async def _wherever(self, call: Call, move: Move, ask: Ask) -> Reply:
+        existing = await self.store.plan_of(call.caller.practice_id, ask.body.relationship_id)
+        return await (self._move(call, move, ask, existing) if existing else self._make(call, move, ask, uuid7()))
+
+    async def revise(self, call: Call) -> Reply:
+        """A merge patch of the fields that may be corrected."""
+        return await self._matched(call, self.machine.revise)
+
+    async def remove(self, call: Call) -> Reply:
+        """Archive, or mark as entered in error. Nothing is erased."""
+        return await self._matched(call, self.machine.remove)
+
+    # -- the way from there to the row -----------------------------------------------------------------------------
+
+    async def _ask(self, call: Call, takes: type) -> Ask:
+        if self.machine.write_scope not in call.caller.scopes:
+            raise OutOfScope(self.machine.write_scope)
+        raw, key = await call.body(), call.idempotency_key()
+        kept = Kept(key, fingerprint(call, raw)) if key else None
+        return Ask(parsed(adapter(takes), raw), kept, call.if_match())
+
+    async def _make(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
+        if ask.kept and (prior := await self.store.kept(call.caller, ask.kept.key)):
+            return replay(ask.kept, prior)
+        return await self._decide(call, move, ask, None, id)
+
+    async def _move(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
+        for attempt in range(ATTEMPTS):
+            row = await self.store.row(self.shelf, call.caller, id, ask.kept and ask.kept.key)
+            if row is None:
+                raise self.unknown()
+            if ask.kept and row["fingerprint"]:
+                return replay(ask.kept, answered(ask.kept.key, row))
+            self._expect(ask.expected, row["version"])
+            try:
+                return await self._decide(call, move, ask, row, id)
+            except Moved:
+                # A repeated request finds its first answer, and who is leaving does not wait; others look again first.
+                if attempt == ATTEMPTS - 1 or not (ask.kept or NEW in move.source):
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _matched(self, call: Call, move: Move | None) -> Reply:
+        assert move is not None
+        takes = move.takes if move is self.machine.remove else dict
+        ask = await self._ask(call, takes)
+        if call.header(b"if-match") is None:
+            raise ConditionNeeded('Send If-Match with the ETag you read, so that nobody is overwritten unseen: "7".')
+        row = await self.store.row(self.shelf, call.caller, call.id())
+        if row is None:
+            raise self.unknown()
+        self._expect(ask.expected, row["version"])
+        body = merged(move.takes, row, ask.body) if takes is dict else ask.body
+        try:
+            return await self._decide(call, move, Ask(body, None, ask.expected), row, call.id())
+        except Moved:
+            raise Stale("Somebody else moved first; read it again.") from None
+
+    async def _decide(self, call: Call, move: Move, ask: Ask, row: Mapping[str, Any] | None, id: UUID) -> Reply:
+        state, version = (self.shelf.state(row), row["version"]) if row else (None, 0)
+        try:
+            self.check(move, ask.body)
+            around = await self._around(call.caller, move, ask.body, row, state)
+            decision = self.machine.decide(move, state, ask.body, around, id=id)
+        except Refused as refused:
+            if ask.kept and refused.status in (409, 422):
+                await self.store.keep(call.caller, refusal_kept(ask.kept, refused, call.request_id))
+            raise
+        shown = represent(self.machine, after(row, decision, version, around.now), call.caller)
+        if move is not self.machine.begin:
+            shown["advisories"] = advice(decision.advisories)
+        reply = self.reply(200 if row else 201, shown)
+        if move is self.machine.revise and not decision.changes:
+            # Nothing changed, so nothing is told: two systems that sync with each other would echo for ever.
+            return self.reply(200, represent(self.machine, row or {}, call.caller) | {"advisories": []})
+        sealed, once = await self.seal(decision, call.caller)
+        kept = ask.kept and reply_kept(ask.kept, reply)
+        if await self.store.write(decision, around, version, kept, sealed):
+            self._wake()
+        self.feed.wake(call.caller.practice_id)
+        return self.reply(reply.status, shown | once) if once else reply
+
+    async def _around(
+        self, caller: Caller, move: Move, body: Any, row: Mapping[str, Any] | None, state: Any
+    ) -> Around:
+        place, parent = sight(row) if row else None, None
+        relationship_id = row and (row["id"] if self.shelf.is_relationship else row.get("relationship_id"))
+        for name in named(body):
+            shelf = SHELVES[name.ref.subject]
+            if not row and name.ref.subject in ("relationship", "rupture", "client"):
+                above = await self.store.row(shelf, caller, name.id)
+                if above is None:
+                    raise nothing_there(name.pointer, name.ref.subject)
+                if name.ref.subject != "client":
+                    place, relationship_id = sight(above), above.get("relationship_id", name.id)
+                parent = shelf.state(above) if name.ref.subject == "rupture" else None
+        for name in named(body):
+            if row or name.ref.subject not in ("relationship", "rupture", "client"):
+                within = relationship_id if name.ref.within else None
+                if not await self.store.exists(SHELVES[name.ref.subject], caller.practice_id, name.id, within):
+                    raise nothing_there(name.pointer, name.ref.subject)
+        if move.knows == "parent" and state is not None:
+            above = await self.store.row(SHELVES["rupture"], caller, state.rupture_id)
+            parent = above and SHELVES["rupture"].state(above)
+        endings = move.knows == "endings" and await self.store.endings(caller.practice_id, relationship_id)
+        return Around(
+            caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings or None
+        )  # fmt: skip
+
+    # -- what a collection may do differently ----------------------------------------------------------------------
+
+    def check(self, move: Move, body: Any) -> None:
+        """What only this process knows to be wrong with a body."""
+
+    async def seal(self, decision: Decision, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
+        """What is kept sealed beside the row, and shown this once."""
+        return None, {}
+
+    # -- small change ----------------------------------------------------------------------------------------------
+
+    async def find(self, call: Call, id: UUID) -> Mapping[str, Any]:
+        """The row, if the caller may read it."""
+        self.may_read(call.caller)
+        row = await self.store.row(self.shelf, call.caller, id)
+        if row is None:
+            raise self.unknown()
+        return row
+
+    def may_read(self, caller: Caller) -> None:
+        """Raises OutOfScope or NotYours."""
+        if self.machine.read_scope not in caller.scopes:
+            raise OutOfScope(self.machine.read_scope)
+        if caller.role not in self.machine.read_by:
+            raise NotYours(f"{self.machine.collection} are not for the role {caller.role}.")
+
+    def reply(self, status: int, shown: dict[str, Any]) -> Reply:
+        """A representation with its ETag, and its address when it is new."""
+        headers = [JSON, etag(shown["version"]), PRIVATE, VARY]
+        if status == 201:
+            headers.append((b"location", f"/v1/{self.machine.collection}/{shown['id']}".encode()))
+        return Reply(status, to_json(shown), headers)
+
+    def unknown(self) -> NotFound:
+        """What is not there, and what is not yours to see, look the same."""
+        return NotFound(f"There is no such {self.machine.subject.replace('_', ' ')} here.")
+
+    def _expect(self, expected: int | None, version: int) -> None:
+        if expected not in (None, version):
+            raise Stale(f"If-Match names version {expected}; it is at {version} now. Read it again and decide anew.")
+
+
+def etag(version: int) -> tuple[bytes, bytes]:
+    """The version, as a strong ETag."""
+    return b"etag", f'"{version}"'.encode()
+
+
+def nothing_there(pointer: str, subject: str) -> Invalid:
+    """An id in a body that names nothing the caller could mean."""
+    detail = f"There is no such {subject} here."
+    return Invalid(detail, errors=[{"pointer": f"#/{pointer}", "detail": detail}])

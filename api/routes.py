@@ -1,0 +1,119 @@
+"""Every address there is, once. The documents are written from the same list."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from api.body import with_relationship
+from api.changes import Changes
+from api.front import Route
+from api.house import House
+from api.reading import Practices, prompts
+from api.resource import Resource
+from api.webhooks import Endpoints
+from domain.machine import NEW, Machine, Move
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the documents say of a route."""
+
+    name: str
+    """The operation's id."""
+    says: str
+    tag: str
+    machine: Machine | None = None
+    move: Move | None = None
+    takes: type | None = None
+    answer: str = ""
+    """`object`, `page`, `history`, `timeline`, `feed` …: what comes back."""
+    status: int = 200
+    query: Mapping[str, str] = field(default_factory=dict)
+    """The query parameters and what they do."""
+    scope: str = ""
+
+
+PAGING = {"limit": "How many at most, up to 200.", "cursor": "Go on from a page's `next_cursor`."}
+STRETCH = {"after": "Go on after this number.", "limit": "How many at most, up to 500."}
+
+
+def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
+    """The routes that follow from a machine's table."""
+    m = resource.machine
+    base, one = f"/v1/{m.collection}", f"/v1/{m.collection}/{{id}}"
+    tag, noun = m.collection, m.subject.replace("_", " ")
+
+    def about(name: str, says: str, **more: Any) -> About:
+        return About(name=name, says=says, tag=tag, machine=m, **{"scope": m.write_scope, **more})
+
+    reads = {"scope": m.read_scope}
+    filters = {name: f"Only those of this {name}." for name in resource.shelf.filters()}
+    changed = {"changed_after": "The current state of all that changed after this event number."}
+    listed = about(f"list_{m.subject}s", f"A page of {tag}.", answer="page", query=filters | PAGING | changed, **reads)
+    yield Route("GET", one, resource.read, about=about(f"read_{m.subject}", f"One {noun}.", answer="object", **reads))
+    yield Route("GET", base, resource.browse, about=listed)
+    made = {"move": m.begin, "takes": m.begin.takes, "answer": "object", "status": 201}
+    yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
+    yield Route("PUT", one, resource.put, about=about(
+        f"put_{m.subject}", f"{m.begin.says} Under an id of yours: for apps that work offline.", **made))  # fmt: skip
+    for move in m.posts:
+        said = about(f"{move.name}_{m.subject}", move.says, move=move, takes=move.takes, answer="moved")
+        path = f"{one}/{kebab(move.name)}"
+        yield Route("POST", path, partial(resource.move, move=move), about=said, alias=f"{one}/{move.name}")
+        if NEW in move.source:
+            elsewhere = about(f"{move.name}_of_relationship", f"{move.says} Whether or not there is a plan yet.", move=move,
+                              takes=with_relationship(move.takes), answer="moved")  # fmt: skip
+            yield Route("POST", f"{base}/{kebab(move.name)}", partial(resource.collection_move, move=move),
+                        about=elsewhere, alias=f"{base}/{move.name}")  # fmt: skip
+    if m.revise:
+        said = about(f"revise_{m.subject}", m.revise.says, move=m.revise, takes=m.revise.takes, answer="moved")
+        yield Route("PATCH", one, resource.revise, about=said)
+    if m.remove:
+        said = about(f"{m.remove.name}_{m.subject}", m.remove.says, move=m.remove, answer="moved")
+        yield Route("DELETE", one, resource.remove, about=said)
+    said = about(f"history_of_{m.subject}", f"Every version of a {noun}.", answer="history", query=STRETCH, **reads)
+    yield Route("GET", f"{one}/history", partial(changes.history, subject=m.subject), about=said)
+
+
+def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -> Iterator[Route]:
+    """The routes that do not."""
+    machine, one = endpoints.machine, "/v1/webhook-endpoints/{id}/deliveries"
+    log = {"tag": "events", "scope": "events.read"}
+    hooks: dict[str, Any] = {"tag": machine.collection, "machine": machine, "scope": machine.read_scope}
+    wait = {"types": "Only these, with commas: exact types or `prefix.*`.", "wait": "Wait up to so many seconds, 30 at most."}
+    yield Route("GET", "/v1/events", changes.events, about=About(
+        "read_events", "The change feed: every event you may see, in commit order.", answer="feed",
+        query=STRETCH | wait, **log))  # fmt: skip
+    yield Route("GET", "/v1/relationships/{id}/timeline", changes.timeline, about=About(
+        "timeline_of_relationship", "What happened in a relationship, in plain words.", "relationships", answer="timeline",
+        query=STRETCH, scope="relationships.read"))  # fmt: skip
+    yield Route("GET", "/v1/guidance", prompts, about=About(
+        "read_guidance", "Prompts for the five steps: suggestions with a source, never a gate.", "guidance",
+        answer="guidance", query={"step": "A repair step.", "pattern": "An attachment pattern.", "rupture_type": "A type."},
+    ))  # fmt: skip
+    yield Route("GET", "/v1/practices/me", practices.mine, about=About(
+        "read_practice", "The practice the token belongs to.", "practices", answer="practice", scope="practices.read"))
+    yield Route("GET", one, endpoints.deliveries, about=About(
+        "list_deliveries", "What was sent, is to be sent, and was given up.", answer="deliveries",
+        query={"state": "`pending`, `delivered` or `dead`.", "before": "Go on before this number.",
+               "limit": "How many at most, up to 200."}, **hooks))  # fmt: skip
+    yield Route("GET", f"{one}/{{seq}}", endpoints.delivery, about=About(
+        "read_delivery", "One delivery, with every attempt at it.", answer="delivery", **hooks))
+    yield Route("POST", f"{one}/{{seq}}/redeliver", endpoints.redeliver, about=About(
+        "redeliver", "Send one event once more: the same id, the same bytes.", answer="delivery", status=202, **hooks))
+
+
+def house_routes(house: House) -> Iterator[Route]:
+    """What needs no token."""
+    for path, handler in {
+        "/healthz": house.healthz, "/readyz": house.readyz, "/metrics": house.metrics,
+        "/.well-known/jwks.json": house.jwks, "/openapi.json": house.openapi, "/docs": house.docs,
+        "/docs/{name}": house.asset, "/problems": house.problems, "/problems/{code}": house.problem,
+    }.items():  # fmt: skip
+        yield Route("GET", path, handler, open=True)
+
+
+def kebab(name: str) -> str:
+    """A move's name as it stands in an address."""
+    return name.replace("_", "-")

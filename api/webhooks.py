@@ -1,0 +1,135 @@
+"""Webhook endpoints: what is particular about them, and what became of their deliveries."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from pydantic_core import to_json
+
+from api.call import Call, Reply, number, wrong
+from api.listing import page_headers
+from api.problems import NotFound
+from api.resource import Resource
+from domain.access import Caller
+from domain.errors import NotOpen, Refused
+from domain.machine import Decision, Move
+from domain.webhook import EndpointDetails, EndpointPhase
+from infra.deliveries import STATES, Deliveries, webhook_id
+from infra.feed import known_types
+from infra.secrets import added, new_secret
+
+NEWEST = 2**62
+
+
+class Endpoints(Resource):
+    """Webhook endpoints."""
+
+    def furnish(self, seal: Fernet, deliveries: Deliveries, *, allow_loopback: bool) -> "Endpoints":
+        """What only endpoints need."""
+        self._seal_with, self._deliveries, self._allow_loopback = seal, deliveries, allow_loopback
+        return self
+
+    def check(self, move: Move, body: Any) -> None:
+        """An address that may be sent to, and filters that name events."""
+        if isinstance(body, EndpointDetails):
+            check_url(body.url, allow_loopback=self._allow_loopback)
+            for place, wanted in enumerate(body.event_types):
+                try:
+                    known_types([wanted])
+                except ValueError:
+                    raise Refused("No event is called that.", at=f"event_types/{place}") from None
+
+    async def seal(self, decision: Decision, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
+        """A new secret: kept sealed, shown this once."""
+        if decision.move.name not in ("register", "rotate_secret"):
+            return None, {}
+        secret = new_secret()
+        sealed = await self.store.secrets(caller.practice_id, decision.after.id)
+        return added(self._seal_with, sealed, secret), {"secret": secret}
+
+    async def deliveries(self, call: Call) -> Reply:
+        """What was sent, is to be sent, and was given up; newest first."""
+        row = await self.find(call, call.id())
+        query = call.query("state", "before", "limit")
+        state = query.get("state")
+        if state is not None and state not in STATES:
+            raise wrong("state", f"One of: {', '.join(STATES)}.")
+        before, limit = number(query, "before", NEWEST, 1, NEWEST), number(query, "limit", 50, 1, 200)
+        rows = await self._deliveries.page(call.caller.practice_id, row["id"], state, before, limit)
+        following = {**query, "before": rows[-1]["seq"]} if len(rows) == limit else None
+        body = {"items": [delivery(call.caller, r) for r in rows], "next_before": rows[-1]["seq"] if following else None}
+        return Reply(200, to_json(body), page_headers(call, following))
+
+    async def delivery(self, call: Call) -> Reply:
+        """One delivery, with every attempt at it."""
+        row = await self.find(call, call.id())
+        found, attempts = await self._deliveries.one(call.caller.practice_id, row["id"], seq_in(call))
+        if found is None:
+            raise NotFound("This endpoint was never sent that event.")
+        return Reply(200, to_json(delivery(call.caller, found) | {"attempt_log": [dict(a) for a in attempts]}))
+
+    async def redeliver(self, call: Call) -> Reply:
+        """Send one event once more: the same id, the same bytes."""
+        await call.body()
+        row = await self.find(call, call.id())
+        if row["phase"] != EndpointPhase.ENABLED:
+            open_moves = list(self.machine.open_moves(row["phase"], call.caller.role))
+            raise NotOpen(f"The endpoint is {row['phase']}; enable it first.", phase=row["phase"], open_moves=open_moves)
+        if not await self._deliveries.redeliver(call.caller.practice_id, row["id"], seq_in(call)):
+            raise NotFound("There is no such event.")
+        self._wake()
+        found, _ = await self._deliveries.one(call.caller.practice_id, row["id"], seq_in(call))
+        return Reply(202, to_json(delivery(call.caller, found)))
+
+
+def seq_in(call: Call) -> int:
+    """The event's number in the path."""
+    said = call.params[1]
+    if not (said.isascii() and said.isdecimal() and len(said) < 19):
+        raise NotFound("There is no such event.")
+    return int(said)
+
+
+def delivery(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A delivery as it is shown."""
+    return {
+        "seq": row["seq"], "webhook_id": webhook_id(caller.practice_id, row["seq"]), "type": row["type"],
+        "resource": row["subject"], "id": row["subject_id"], "version": row["version"], "at": row["at"],
+        "state": row["state"], "attempts": row["attempts"], "next_at": row["next_at"],
+    }  # fmt: skip
+
+
+def check_url(url: str, *, allow_loopback: bool) -> None:
+    """Raises what is wrong with an address. Names are looked at again when they are connected to."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise Refused("This is not a URL.", at="url") from None
+    if parts.username is not None or parts.password is not None or parts.fragment or not url.isascii() or " " in url:
+        raise Refused("A URL without user, password and fragment, in ASCII.", at="url")
+    loopback = is_loopback(host)
+    if loopback and not allow_loopback:
+        raise Refused("A loopback address is for development: set BRAVESPACE_WEBHOOK_ALLOW_LOOPBACK=1.", at="url")
+    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+        raise Refused("An https address.", at="url")
+    if not host or (not loopback and is_private_literal(host)):
+        raise Refused("An address on the public internet.", at="url")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or literal is this machine's own."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.rstrip(".").lower() == "localhost"
+
+
+def is_private_literal(host: str) -> bool:
+    """Whether a host is an address literal that is not on the public internet."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host.replace(".", "").isdecimal() or host.lower().startswith("0x")

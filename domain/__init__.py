@@ -1,0 +1,14 @@
+"""Bravespace: ruptures are not failures; they are invitations.
+
+Read it in this order, and it is the founding text:
+
+- `relationship` bond, goals and tasks: the alliance between one client and those who treat them (`people`, `session`)
+- `rupture`      a moment of misattunement, misunderstanding or conflict
+- `attachment`   how a person may meet it
+- `repair`       the five steps of the brave space, with `skills` to lean on and `guidance` to glance at
+- `termination`  the ultimate rupture and repair opportunity: introduced early, reviewed, closed with care (`endings`)
+- `policies`     what follows from what
+- `practice`, `access`, `webhook` whose it all is, who may see it, and who is told
+
+`machine` is the engine, `values` the limits a value carries, `errors` the refusals.
+"""

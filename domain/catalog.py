@@ -1,0 +1,26 @@
+"""Every aggregate, once: what routes, tables, documents and generated tests go through."""
+
+from domain.access import Role
+from domain.machine import Machine
+from domain.people import CLIENT, THERAPIST
+from domain.practice import POLICY
+from domain.relationship import RELATIONSHIP
+from domain.repair import REPAIR
+from domain.rupture import RUPTURE
+from domain.session import SESSION
+from domain.termination import TERMINATION_PLAN
+from domain.webhook import WEBHOOK_ENDPOINT
+
+MACHINES: tuple[Machine, ...] = (
+    CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, TERMINATION_PLAN, WEBHOOK_ENDPOINT,
+)  # fmt: skip
+BY_SUBJECT = {machine.subject: machine for machine in MACHINES}
+SAYS = {machine.type_of(move): move.says for machine in MACHINES for move in machine.moves}
+EVENT_TYPES = tuple(SAYS)
+
+
+def scopes_of(role: Role) -> frozenset[str]:
+    """Every scope a role can make use of: what a token of that role carries unless it says otherwise."""
+    reads = {m.read_scope for m in MACHINES if role in m.read_by}
+    writes = {m.write_scope for m in MACHINES if any(role in move.by for move in m.moves)}
+    return frozenset(reads | writes | {"events.read", "practices.read"} | ({"admin"} if role is Role.ADMIN else set()))

@@ -1,0 +1,249 @@
+"""A state machine as data: the table is the rule, the document, the schema and the test.
+
+An aggregate declares its moves once. `Machine.decide` answers what a move would do, or refuses; nothing here does I/O.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, dataclass, field, fields, replace
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from domain.access import EVERYONE, Role, Stamp
+from domain.errors import NotOpen, NotYours
+from domain.values import Said, plain, texts
+
+NEW = "new"
+"""The phase of what does not exist yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advisory:
+    """Advice that came with a move that succeeded. Never a gate."""
+
+    code: str
+    detail: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing(Said):
+    """The body of a move that needs none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """A change that appends one entry to a list."""
+
+    entry: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endings:
+    """What an ending has to reckon with."""
+
+    open_ruptures: int = 0
+    """Ruptures of the relationship that are confirmed or in repair."""
+    outreach_attempts: int = 3
+    """How many attempts the practice's no-contact policy asks for before `lapse`."""
+    outreach_channels: int = 2
+    """Over how many different channels."""
+    no_contact_policy: bool = False
+    """Whether the practice has such a policy; the numbers above are the defaults if not."""
+    successor_therapist_id: UUID | None = None
+    """Who takes over by the practice's professional will."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around(Stamp):
+    """What a guard may know besides the object itself. Loaded beforehand: a guard asks nothing of the world."""
+
+    relationship: Any = None
+    """The relationship it belongs to, where it has one: its phase, risk and `screened_on`."""
+    parent: Any = None
+    """For a move that knows its parent: a repair's rupture."""
+    endings: "Endings | None" = None
+    """For a move that knows about endings."""
+
+    @property
+    def today(self) -> date:
+        """The day of the decision, UTC."""
+        return self.now.date()
+
+
+Rule = Callable[[Any, Any, Around], Iterable[Advisory] | None]
+Effect = Callable[[Any, Any, Around], Mapping[str, Any]]
+
+
+def no_rule(state: Any, body: Any, around: Around) -> None:
+    """Nothing to refuse and nothing to advise."""
+
+
+def as_said(state: Any, body: Any, around: Around) -> Mapping[str, Any]:
+    """The body's fields become the object's fields of the same name."""
+    return {f.name: getattr(body, f.name) for f in fields(body)}
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One row of a transition table."""
+
+    name: str
+    """Imperative; also the URL segment."""
+    source: tuple[str, ...]
+    to: tuple[str, ...]
+    """Where it leads. Empty: it stays. Several: the effect says which, under `phase`."""
+    event: str
+    """Past tense; the webhook type after the subject."""
+    by: frozenset[Role]
+    takes: type = Nothing
+    guard: Rule = no_rule
+    effect: Effect = as_said
+    says: str = ""
+    """What it means, in a sentence a clinician would use."""
+    verb: str = "POST"
+    """`POST` to its own route, `PATCH` for the revision, `DELETE` for archiving or marking as an error."""
+    private: bool = False
+    """Left out of what a client's own feed and timeline show."""
+    knows: str = ""
+    """What must be loaded for the guard: `parent`, or `endings` (open ruptures and the policies about endings)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """What happened, without a word of free text."""
+
+    type: str
+    source: str
+    to: str
+    set: Mapping[str, Any] = field(default_factory=dict)
+    add: Mapping[str, Any] = field(default_factory=dict)
+    texts: tuple[str, ...] = ()
+    """The free-text fields that changed. What they say stands in the row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a move does to one object. `before` is None when it makes it."""
+
+    machine: "Machine"
+    move: Move
+    before: Any
+    after: Any
+    event: Event
+    changes: Mapping[str, Any]
+    """The fields that change, with their new values; the phase among them when it moves."""
+    advisories: tuple[Advisory, ...]
+
+
+class Machine:
+    """One aggregate: its class, its phases and its table of moves."""
+
+    def __init__(
+        self, subject: str, collection: str, cls: type, phases: type[StrEnum], *moves: Move,
+        read_by: frozenset[Role] = EVERYONE, scope: str = "",
+    ) -> None:  # fmt: skip
+        """`subject` names it in events, `collection` in URLs (kebab-case).
+
+        `scope` is for what one scope both reads and writes; else `{collection}.read` and `{collection}.write`.
+        """
+        self.read_by = read_by
+        self.read_scope, self.write_scope = scope or f"{collection}.read", scope or f"{collection}.write"
+        self.subject, self.collection, self.cls, self.phases, self.moves = subject, collection, cls, phases, moves
+        self.by_name = {move.name: move for move in moves}
+        self.begin = next(m for m in moves if NEW in m.source)
+        self.revise = next((m for m in moves if m.verb == "PATCH"), None)
+        self.remove = next((m for m in moves if m.verb == "DELETE"), None)
+        self.posts = tuple(m for m in moves if m.verb == "POST" and m is not self.begin)
+        self.private_types = frozenset(self.type_of(m) for m in moves if m.private)
+        self.field_names = tuple(f.name for f in fields(cls))
+        self._open = {
+            (phase, role): tuple(m.name for m in self.posts if phase in m.source and role in m.by)
+            for phase in (NEW, *phases) for role in Role
+        }  # fmt: skip
+        self._defaults = {
+            f.name: plain(f.default if f.default is not MISSING else None, words=False) for f in fields(cls)
+        }
+
+    def type_of(self, move: Move) -> str:
+        """The event type a move emits, which is also the webhook type."""
+        return f"{self.subject}.{move.event}"
+
+    def open_moves(self, phase: str, role: Role) -> tuple[str, ...]:
+        """The moves this role may make from this phase, in the table's order."""
+        return self._open[phase, role]
+
+    def decide(self, move: Move, state: Any, body: Any, around: Around, *, id: UUID) -> Decision:
+        """What `move` does to `state` (None: it makes a new one under `id`).
+
+        Raises NotYours, NotOpen, or whatever refusal the guard raises.
+        """
+        phase = NEW if state is None else state.phase
+        if around.caller.role not in move.by:
+            allowed = ", ".join(sorted(move.by - {Role.POLICY})) or "the service itself"
+            raise NotYours(f"{move.name} on a {self.subject} is made by: {allowed}.")
+        if phase not in move.source:
+            raise self.not_open(move, phase, around.caller.role)
+        advisories = tuple(move.guard(state, body, around) or ())
+        return self._decision(move, state, id, phase, move.effect(state, body, around), advisories)
+
+    def not_open(self, move: Move, phase: str, role: Role) -> NotOpen:
+        """The refusal that names the phase it is in and what is open from there."""
+        detail = f"{move.name} is not open to a {self.subject.replace('_', ' ')} that is {phase}."
+        return NotOpen(detail, phase=phase, open_moves=list(self.open_moves(phase, role)))
+
+    def _decision(
+        self, move: Move, state: Any, id: UUID, phase: str, effect: Mapping[str, Any], advisories: tuple[Advisory, ...]
+    ) -> Decision:
+        said = dict(effect)
+        to = said.pop("phase", None) or (move.to[0] if move.to else phase)
+        added = {n: v.entry for n, v in said.items() if isinstance(v, Added)}
+        values = {n: (*getattr(state, n, ()), added[n]) if n in added else v for n, v in said.items()}
+        if state is None:
+            known = {f.name for f in fields(self.cls)}
+            after = self.cls(id=id, phase=self.phases(to), **{n: v for n, v in values.items() if n in known})
+            changes = {n: getattr(after, n) for n in known}
+        else:
+            changes = {n: v for n, v in values.items() if v != getattr(state, n)}
+            if to != phase:
+                changes["phase"] = self.phases(to)
+            after = replace(state, **changes)
+        event = self._event(move, phase, str(to), state, changes, added)
+        return Decision(
+            machine=self, move=move, before=state, after=after, event=event, changes=changes, advisories=advisories
+        )
+
+    def _event(
+        self, move: Move, phase: str, to: str, state: Any, changes: Mapping[str, Any], added: Mapping[str, Any]
+    ) -> Event:
+        words = texts(self.cls)
+        facts = {n: plain(v, words=False) for n, v in changes.items() if n not in words and n not in added}
+        facts.pop("phase", None)
+        if state is None:
+            facts = {n: v for n, v in facts.items() if v != self._defaults[n] and n != "id"}
+        return Event(
+            type=self.type_of(move), source=phase, to=to, set=facts,
+            add={n: plain(v, words=False) for n, v in added.items()},
+            texts=tuple(sorted(n for n in changes if n in words and (state is not None or changes[n] is not None))),
+        )  # fmt: skip
+
+    def fold(self, id: UUID, events: Iterable[Event]) -> dict[str, Any]:
+        """The facts of an object, from its events alone: every field of it but free text."""
+        facts: dict[str, Any] = {n: v for n, v in self._defaults.items() if n not in texts(self.cls)}
+        facts["id"] = str(id)
+        for event in events:
+            facts |= {"phase": event.to, **event.set}
+            for name, entry in event.add.items():
+                facts[name] = [*(facts[name] or []), entry]
+        return facts
+
+    def mermaid(self) -> str:
+        """The table as a state diagram."""
+        rows = [
+            f"    {'[*]' if source == NEW else source} --> {to}: {move.name}"
+            for move in self.moves
+            for source in move.source
+            for to in (move.to or (source,))
+        ]
+        return "\n".join(["stateDiagram-v2", *dict.fromkeys(rows)])

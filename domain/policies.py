@@ -1,0 +1,63 @@
+"""What follows from what: a move on one aggregate that moves another, in the same transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from domain.machine import Machine
+from domain.relationship import RELATIONSHIP, RelationshipPhase
+from domain.repair import REPAIR, Outcome
+from domain.rupture import RUPTURE, RupturePhase
+from domain.termination import TERMINATION_PLAN, PlanPhase
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When `events` happen, `move` those of `machine` whose `where` equals the subject's `its`, if the move is open."""
+
+    events: tuple[str, ...]
+    machine: Machine
+    move: str | Callable[[Any], str]
+    where: str
+    its: str
+
+    def move_for(self, state: Any) -> str:
+        """The name of the move that follows, given the subject as it is now."""
+        return self.move if isinstance(self.move, str) else self.move(state)
+
+
+OUTCOME = {
+    Outcome.REPAIRED: "mend",
+    Outcome.PARTIALLY_REPAIRED: "mend_in_part",
+    Outcome.NOT_REPAIRED: "stay_unmended",
+}
+
+
+def reaching(machine: Machine, *phases: str) -> tuple[str, ...]:
+    """The events of the moves that lead into any of `phases`."""
+    return tuple(machine.type_of(m) for m in machine.moves if set(m.to) & set(phases))
+
+
+P = PlanPhase
+POLICIES = (
+    Policy(("repair.begun", "repair.taken_up"), RUPTURE, "begin_repair", "id", "rupture_id"),
+    Policy(("repair.concluded",), RUPTURE, lambda repair: OUTCOME[repair.outcome], "id", "rupture_id"),
+    Policy(("rupture.left_unrepaired", *reaching(RUPTURE, RupturePhase.ENTERED_IN_ERROR), "rupture.ended_unrepaired"),
+           REPAIR, "set_aside", "rupture_id", "id"),
+    Policy(reaching(TERMINATION_PLAN, P.PLANNED, P.CLOSING, P.TRANSFERRING),
+           RELATIONSHIP, "enter_transition", "id", "relationship_id"),
+    Policy(reaching(TERMINATION_PLAN, P.REVIEWING), RELATIONSHIP, "reactivate", "id", "relationship_id"),
+    Policy(reaching(TERMINATION_PLAN, P.ENDED), RELATIONSHIP, "end", "id", "relationship_id"),
+    Policy(reaching(RELATIONSHIP, RelationshipPhase.ENDED), RUPTURE, "end_unrepaired", "relationship_id", "id"),
+    Policy(("relationship.reactivated",), RUPTURE, "carry_over", "relationship_id", "id"),
+)  # fmt: skip
+
+
+def following(event_type: str) -> tuple[Policy, ...]:
+    """The policies that an event sets off."""
+    return FOLLOWING.get(event_type, ())
+
+
+FOLLOWING = {
+    event: tuple(p for p in POLICIES if event in p.events) for event in {e for p in POLICIES for e in p.events}
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""Reading the log: the change feed, an object's history, a relationship's timeline."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from domain.access import Caller, Role
+from domain.catalog import EVENT_TYPES, MACHINES
+from infra.store import subject_of
+
+ELSEWHERE = 0.5
+"""How long a waiting reader may take to see what another process wrote, in seconds."""
+FIELDS = (
+    "e.seq, e.type, e.subject, e.subject_id, e.relationship_id, e.version, e.source, e.target, e.at, e.actor_kind, "
+    "e.actor_id, e.origin, e.data"
+)  # fmt: skip
+PRIVATE = sorted(t for m in MACHINES for t in m.private_types)
+WITHIN = {
+    Role.THERAPIST: """CASE WHEN e.relationship_id IS NOT NULL THEN $3 = ANY (r.therapist_ids)
+        WHEN e.subject = 'client' THEN e.actor_id = $3::text OR EXISTS (SELECT 1 FROM relationship o
+          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $3 = ANY (o.therapist_ids)) ELSE true END""",
+    Role.CLIENT: f"""e.type NOT IN ({", ".join(f"'{t}'" for t in PRIVATE)}) AND CASE
+        WHEN e.relationship_id IS NOT NULL THEN r.client_id = $3
+        WHEN e.subject = 'client' THEN e.subject_id = $3
+        WHEN e.subject = 'therapist' THEN EXISTS (SELECT 1 FROM relationship o WHERE o.practice_id = $1
+          AND o.client_id = $3 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END""",
+}
+"""What of the log is in a person's sight; the others are limited by the kinds of things they may read alone."""
+
+
+@cache
+def reading(role: Role, narrowed: str) -> str:
+    """The statement that reads a stretch of the log, with how far the log reached when it did."""
+    sight = WITHIN.get(role, "$3::uuid IS NULL")
+    return f"""
+SELECT p.seq AS upto, found.* FROM practice p LEFT JOIN LATERAL (
+  SELECT {FIELDS} FROM event e
+  LEFT JOIN relationship r ON r.practice_id = e.practice_id AND r.id = e.relationship_id
+  WHERE e.practice_id = $1 AND e.seq > $2 AND e.subject = ANY ($4::text[]) AND ({sight}) AND {narrowed}
+  ORDER BY e.seq LIMIT $5) found ON true
+WHERE p.id = $1 ORDER BY found.seq"""
+
+
+def readable(caller: Caller) -> list[str]:
+    """The kinds of things this caller may read, and so hear of."""
+    return [m.subject for m in MACHINES if caller.role in m.read_by and m.read_scope in caller.scopes]
+
+
+def known_types(filters: Sequence[str]) -> list[str]:
+    """The event types that filters name. Raises ValueError with the filter that names none."""
+    found: list[str] = []
+    for wanted in filters:
+        prefix = wanted.removesuffix("*")
+        names = [t for t in EVENT_TYPES if t == wanted or (wanted != prefix and prefix[-1:] in ("", ".") and t.startswith(prefix))]
+        if not names:
+            raise ValueError(wanted)
+        found += names
+    return found
+
+
+class Feed:
+    """The log, read."""
+
+    def __init__(self, pool: Any) -> None:
+        """`pool` leads to a migrated database."""
+        self.pool = pool
+        self._waiting: dict[UUID, asyncio.Event] = {}
+
+    def wake(self, practice_id: UUID) -> None:
+        """Tell those who wait in this process that the practice's log grew."""
+        if event := self._waiting.pop(practice_id, None):
+            event.set()
+
+    async def read(
+        self, caller: Caller, after: int, limit: int, types: Sequence[str], wait: float
+    ) -> tuple[list[Mapping[str, Any]], int]:
+        """Events after a number, and the number to go on from; waits up to `wait` seconds for the first."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + wait
+        while True:
+            event = self._waiting.setdefault(caller.practice_id, asyncio.Event()) if wait else None
+            rows, upto = await self._stretch(caller, after, limit, types)
+            left = until - loop.time()
+            if rows or event is None or left <= 0:
+                return rows, (rows[-1]["seq"] if len(rows) == limit else max(upto, after))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(event.wait(), min(left, ELSEWHERE))
+
+    async def _stretch(
+        self, caller: Caller, after: int, limit: int, types: Sequence[str]
+    ) -> tuple[list[Mapping[str, Any]], int]:
+        sql = reading(caller.role, "e.type = ANY ($6::text[])" if types else "$6::text[] IS NULL")
+        sub = subject_of(caller)["sub"]
+        rows = await self.pool.fetch(sql, caller.practice_id, after, sub, readable(caller), limit, types or None)
+        upto = rows[0]["upto"] if rows else 0
+        return [row for row in rows if row["seq"] is not None], upto
+
+    async def timeline(self, caller: Caller, relationship_id: UUID, after: int, limit: int) -> list[Mapping[str, Any]]:
+        """What happened in a relationship, in order."""
+        sql = reading(caller.role, "e.relationship_id = $6")
+        sub = subject_of(caller)["sub"]
+        rows = await self.pool.fetch(sql, caller.practice_id, after, sub, readable(caller), limit, relationship_id)
+        return [row for row in rows if row["seq"] is not None]
+
+    async def history(
+        self, practice_id: UUID, id: UUID, after: int, limit: int
+    ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
+        """The versions of an object after one, and every earlier wording of its texts."""
+        events = await self.pool.fetch(HISTORY, practice_id, id, after, limit)
+        return events, await self.pool.fetch(WORDINGS, practice_id, id)
+
+
+HISTORY = f"""SELECT {FIELDS} FROM event e
+WHERE e.practice_id = $1 AND e.subject_id = $2 AND e.version > $3 ORDER BY e.version LIMIT $4"""
+WORDINGS = "SELECT version, field, text FROM wording WHERE practice_id = $1 AND subject_id = $2 ORDER BY field, version"

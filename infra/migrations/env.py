@@ -1,0 +1,34 @@
+"""Alembic's environment: migrations run on asyncpg, under a lock, in one transaction."""
+
+import asyncio
+
+from alembic import context
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+from infra.tables import SQLModel
+
+LOCK = 7_262_833_001
+"""Any number, always the same: two services that start at once migrate one after the other."""
+
+
+def apply(connection: Connection) -> None:
+    """Run what is missing."""
+    context.configure(connection=connection, target_metadata=SQLModel.metadata)
+    with context.begin_transaction():
+        connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+        context.run_migrations()
+
+
+async def run() -> None:
+    """Connect and run."""
+    dsn: str = context.config.attributes["dsn"]
+    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    async with engine.connect() as connection:
+        await connection.run_sync(apply)
+        await connection.commit()
+    await engine.dispose()
+
+
+asyncio.run(run())

@@ -1,0 +1,48 @@
+"""Every setting, each also as `BRAVESPACE_*` in the environment."""
+
+from functools import lru_cache
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """How this process runs. Durations are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix="BRAVESPACE_", use_attribute_docstrings=True)
+
+    data_dir: Path = Path(".bravespace")
+    """Keys, and the embedded database when no `database_url` is set."""
+    database_url: str = ""
+    """A PostgreSQL 15+ server. Empty: an embedded one in the data directory."""
+    pool_size: int = Field(default=10, ge=2, le=100)
+    """Database connections per worker."""
+    dispatch: bool = True
+    """Whether `serve` also delivers webhooks."""
+    issuer: str = "bravespace"
+    """The `iss` of tokens signed here."""
+    audience: str = "bravespace"
+    """The `aud` a token must carry."""
+    trusted_issuers: dict[str, Path] = {}
+    """Other issuers whose tokens are taken: issuer to the path of its JWKS file, read again when a `kid` is unknown."""
+    cors_origins: list[str] = []
+    """Origins of browsers' pages that may call the API."""
+    durable: bool = True
+    """Whether the embedded database flushes each commit to disk. Off for tests only."""
+    body_limit: int = Field(default=1024 * 1024, ge=1024)
+    """The largest request body."""
+    idempotency_hours: int = Field(default=24, ge=1)
+    """How long the answer to an Idempotency-Key is kept."""
+    webhook_allow_loopback: bool = False
+    """Take plain http to a loopback address as a webhook endpoint: for development only."""
+    webhook_timeout: float = Field(default=15, gt=0, le=60)
+    """The whole of one delivery attempt: connecting, headers and body."""
+    webhook_base_delay: float = Field(default=5, gt=0)
+    """The first retry comes this much after the first attempt; the schedule scales with it."""
+
+
+@lru_cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,387 @@
+"""Where each kind of thing is kept: its machine, its table, and the statements built from both."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from datetime import date, datetime
+from enum import StrEnum
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    DateTime,
+    Integer,
+    LargeBinary,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    column,
+    exists,
+    func,
+    insert,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    update,
+)  # fmt: skip
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import SQLModel
+
+from domain.access import Role
+from domain.catalog import MACHINES
+from domain.machine import Machine
+from domain.values import plain, type_hints
+from infra import tables
+from infra.statements import Statement
+
+Columns = Any  # SQLAlchemy's column collections are typed too loosely to say more.
+
+
+def table_of(model: type[SQLModel]) -> Any:
+    """The Core table behind a SQLModel class."""
+    return model.__table__  # type: ignore[attr-defined]
+
+
+RELATIONSHIP, PRACTICE, EVENT = table_of(tables.Relationship), table_of(tables.Practice), table_of(tables.Event)
+DELIVERY, ENDPOINT, WORDING = table_of(tables.Delivery), table_of(tables.WebhookEndpoint), table_of(tables.Wording)
+IDEMPOTENCY = table_of(tables.Idempotency)
+
+PRACTICE_ID, ID, SUB = bindparam("practice_id", type_=Uuid()), bindparam("id", type_=Uuid()), bindparam("sub", type_=Uuid())
+CALLER, KEY = bindparam("caller", type_=Text()), bindparam("key", type_=Text())
+VERSION, NOW = bindparam("version", type_=Integer()), bindparam("now", type_=DateTime(timezone=True))
+HELD = literal_column("'held'")
+ENABLED, ID_ONLY = literal_column("'enabled'"), literal_column("'id_only'")
+ONE = literal_column("1")
+
+
+def reviver(hint: Any) -> Callable[[Any], Any] | None:
+    """What turns a stored value of this type into the domain's; None where they are the same."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return reviver(inner[0])
+    if origin in (Union, UnionType):
+        revive = next((r for i in inner if i is not type(None) and (r := reviver(i))), None)
+        return revive and (lambda value: None if value is None else revive(value))
+    if origin is tuple:
+        each = reviver(inner[0])
+        return (lambda value: tuple(each(v) for v in value)) if each else tuple
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return hint
+    if hint is UUID:
+        return lambda value: value if isinstance(value, UUID) else UUID(value)
+    if hint in (date, datetime):
+        return lambda value: hint.fromisoformat(value) if isinstance(value, str) else value
+    return reader(hint) if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__") else None
+
+
+@cache
+def reader(cls: type) -> Callable[[Mapping[str, Any]], Any]:
+    """What turns a mapping into a `cls`. A field that was added since is left to its default."""
+    hints = type_hints(cls)
+    names = [f.name for f in fields(cls)]
+    revivers = [(n, revive) for n in names if (revive := reviver(hints[n]))]
+
+    def read(row: Mapping[str, Any]) -> Any:
+        known = {n: row[n] for n in names if n in row}
+        for name, revive in revivers:
+            if name in known:
+                known[name] = revive(known[name])
+        return cls(**known)
+
+    return read
+
+
+class Shelf:
+    """Where one kind of thing is kept."""
+
+    def __init__(self, machine: Machine, model: type[SQLModel]) -> None:
+        """Refuses a table that does not have a column for every field of the domain's class."""
+        self.machine, self.table = machine, table_of(model)
+        self.names = tuple(f.name for f in fields(machine.cls))
+        missing = set(self.names) - set(self.table.c.keys())
+        if missing:
+            raise TypeError(f"Table {self.table.name} lacks {sorted(missing)}.")
+        self.json = frozenset(c.name for c in self.table.c if isinstance(c.type, JSONB))
+        self.related = "relationship_id" in self.names
+        self.is_relationship = machine.subject == "relationship"
+        self._statements: dict[Any, Statement] = {}
+
+    def state(self, row: Mapping[str, Any]) -> Any:
+        """The domain object a row holds."""
+        return reader(self.machine.cls)(row)
+
+    def stored(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Domain values as the columns take them."""
+        return {n: plain(v) if n in self.json else list(v) if isinstance(v, tuple) else v for n, v in values.items()}
+
+    # -- what a caller can see ------------------------------------------------------------------------------------
+
+    def _source(self) -> Any:
+        t = self.table
+        if not self.related:
+            return t
+        return t.join(RELATIONSHIP, and_(RELATIONSHIP.c.practice_id == t.c.practice_id, RELATIONSHIP.c.id == t.c.relationship_id))
+
+    def _columns(self) -> list[Any]:
+        r = RELATIONSHIP.c
+        found = [self.table.c[n] for n in (*self.names, "version", "created_at", "updated_at")]
+        if self.related or self.is_relationship:
+            found += [r.client_id.label("_client_id"), r.therapist_ids.label("_therapist_ids"), r.phase.label("_phase"),
+                      r.risk.label("_risk"), r.screened_on.label("_screened_on")]  # fmt: skip
+        if self.machine.subject == "session":
+            found.append(self._ordinal().label("ordinal"))
+        if self.machine.subject == "webhook_endpoint":
+            found += [ENDPOINT.c.last_success_at, ENDPOINT.c.first_failure_at]
+        return found
+
+    def _ordinal(self) -> Any:
+        """Which of the sessions held in its relationship it is; nothing for one that was not held."""
+        t, s = self.table, self.table.alias("earlier")
+        count = select(func.count()).where(
+            s.c.practice_id == t.c.practice_id, s.c.relationship_id == t.c.relationship_id, s.c.phase == HELD,
+            (s.c.starts_at < t.c.starts_at) | ((s.c.starts_at == t.c.starts_at) & (s.c.id <= t.c.id)),
+        )  # fmt: skip
+        return case((t.c.phase == HELD, count.scalar_subquery()), else_=null())
+
+    def _sight(self, role: Role) -> ColumnElement[bool]:
+        if role not in (Role.THERAPIST, Role.CLIENT):
+            return true()
+        r, t = RELATIONSHIP.c, self.table.c
+        theirs = SUB == any_(r.therapist_ids) if role is Role.THERAPIST else r.client_id == SUB
+        if self.related or self.is_relationship:
+            return theirs
+        if self.machine.subject == "client":
+            if role is Role.CLIENT:
+                return t.id == SUB
+            treated = exists().where(r.practice_id == t.practice_id, r.client_id == t.id, theirs)
+            return or_(t.registered_by == cast(SUB, Text), treated)
+        if self.machine.subject == "therapist" and role is Role.CLIENT:
+            return exists().where(r.practice_id == t.practice_id, t.id == any_(r.therapist_ids), theirs)
+        return true()
+
+    # -- statements ------------------------------------------------------------------------------------------------
+
+    def _once(self, key: Any, build: Callable[[], Any]) -> Statement:
+        if key not in self._statements:
+            self._statements[key] = Statement(build())
+        return self._statements[key]
+
+    def read(self, role: Role, *, keyed: bool) -> Statement:
+        """One row in the caller's sight; with the answer kept under an Idempotency-Key when `keyed`."""
+
+        def build() -> Any:
+            source, columns, t = self._source(), self._columns(), self.table.c
+            if keyed:
+                i = IDEMPOTENCY.c
+                source = source.outerjoin(
+                    IDEMPOTENCY, and_(i.practice_id == PRACTICE_ID, i.caller == CALLER, i.key == KEY)
+                )  # fmt: skip
+                columns += [i.fingerprint, i.status, i.headers.label("_headers"), i.body.label("_body")]
+            return select(*columns).select_from(source).where(
+                t.practice_id == PRACTICE_ID, t.id == ID, self._sight(role)
+            )  # fmt: skip
+
+        return self._once(("read", role, keyed), build)
+
+    def listing(self, role: Role, filters: tuple[str, ...], *, changed: bool) -> Statement:
+        """A page: by id after a cursor, or (`changed`) those the log names in a stretch of it, in its order."""
+
+        def build() -> Any:
+            t = self.table.c
+            where = [t.practice_id == PRACTICE_ID, self._sight(role)]
+            for name in filters:
+                where.append(self._filter(name))
+            query = select(*self._columns())
+            if not changed:
+                after = t.id > bindparam("after", type_=Uuid())
+                page = query.select_from(self._source()).where(*where, after).order_by(t.id)
+                return page.limit(bindparam("limit", type_=Integer()))
+            recent = self._recent()
+            joined = self._source().join(recent, recent.c.subject_id == t.id)
+            return query.add_columns(recent.c.changed_at_seq.label("_seq")).select_from(joined).where(*where).order_by(
+                recent.c.changed_at_seq
+            )  # fmt: skip
+
+        return self._once(("list", role, filters, changed), build)
+
+    def _recent(self) -> Any:
+        e = EVENT.c
+        stretch = (
+            select(e.subject_id, e.seq)
+            .where(
+                e.practice_id == PRACTICE_ID,
+                e.seq > bindparam("seq", type_=BigInteger()), e.seq <= bindparam("until", type_=BigInteger()),
+                e.subject == bindparam("subject", type_=Text()),
+            ).subquery()
+        )  # fmt: skip
+        last = func.max(stretch.c.seq).label("changed_at_seq")
+        return select(stretch.c.subject_id, last).group_by(stretch.c.subject_id).subquery("recent")
+
+    def _filter(self, name: str) -> ColumnElement[bool]:
+        t = self.table.c
+        if name == "client_id" and self.related:
+            return bool_of(RELATIONSHIP.c.client_id == bindparam("by_client_id", type_=Uuid()))
+        if name == "therapist_id":
+            return bool_of(bindparam("by_therapist_id", type_=Uuid()) == any_(RELATIONSHIP.c.therapist_ids))
+        if name in ("external_system", "external_value"):
+            return bool_of(exists().where(
+                EXTERNAL_ID.c.practice_id == t.practice_id, EXTERNAL_ID.c.subject_id == t.id,
+                EXTERNAL_ID.c[name.removeprefix("external_")] == bindparam(f"by_{name}", type_=Text()),
+            ))  # fmt: skip
+        return bool_of(t[name] == bindparam(f"by_{name}", type_=t[name].type))
+
+    def filters(self) -> tuple[str, ...]:
+        """The names a list can be filtered by."""
+        t = self.table.c
+        own = [n for n in ("relationship_id", "session_id", "rupture_id", "phase") if n in t]
+        if self.related or self.is_relationship:
+            own += ["client_id", "therapist_id"]
+        if "external_identifiers" in t:
+            own += ["external_system", "external_value"]
+        return tuple(own)
+
+    def write(self, changed: frozenset[str], added: frozenset[str], *, keyed: bool, worded: bool, ping: bool) -> Statement:
+        """The one statement of a decision: the row moves and the log grows and the deliveries fan out, or nothing does."""
+
+        def build() -> Any:
+            touched = self.change_clause(changed, added).cte("touched")
+            return self._decision(touched, keyed=keyed, worded=worded, ping=ping)
+
+        return self._once(("write", changed, added, keyed, worded, ping), build)
+
+    def make(self, *, keyed: bool) -> Statement:
+        """The one statement of a creation."""
+
+        def build() -> Any:
+            return self._decision(self.insert_clause().cte("touched"), keyed=keyed, worded=False, ping=False)
+
+        return self._once(("make", keyed), build)
+
+    def change_clause(self, changed: frozenset[str], added: frozenset[str]) -> Any:
+        """The row moves if its version still matches."""
+        t = self.table
+        values: dict[str, Any] = {n: bindparam(f"new_{n}", type_=t.c[n].type) for n in changed - added}
+        values |= {n: t.c[n].op("||")(bindparam(f"new_{n}", type_=JSONB())) for n in added}
+        return (
+            update(t).where(t.c.practice_id == PRACTICE_ID, t.c.id == ID, t.c.version == VERSION)
+            .values(values | {"version": VERSION + ONE, "updated_at": NOW}).returning(t.c.id)
+        )  # fmt: skip
+
+    def change(self, changed: frozenset[str], added: frozenset[str]) -> Statement:
+        """The row alone, inside a transaction that appends to the log at its end."""
+        return self._once(("change", changed, added), lambda: self.change_clause(changed, added))
+
+    def insert_clause(self) -> Any:
+        """The new row, complete."""
+        t = self.table
+        names = [*self.names, *(("secrets",) if "secrets" in t.c else ())]
+        values: dict[str, Any] = {n: bindparam(f"new_{n}", type_=t.c[n].type) for n in names}
+        envelope = {"practice_id": PRACTICE_ID, "version": ONE, "created_at": NOW, "updated_at": NOW}
+        return insert(t).values(values | envelope).returning(t.c.id)
+
+    def insert(self) -> Statement:
+        """The new row alone, inside a transaction that appends to the log at its end."""
+        return self._once("insert", self.insert_clause)
+
+    def lock(self, where: str) -> Statement:
+        """The rows a policy is about to move, locked in a fixed order."""
+
+        def build() -> Any:
+            t = self.table
+            mine = select(*self._columns()).select_from(self._source()).where(
+                t.c.practice_id == PRACTICE_ID, t.c[where] == ID, t.c.phase == any_(bindparam("phases", type_=ARRAY(Text)))
+            )  # fmt: skip
+            return mine.order_by(t.c.id).with_for_update(of=t)
+
+        return self._once(("lock", where), build)
+
+    def _decision(self, touched: Any, *, keyed: bool, worded: bool, ping: bool) -> Any:
+        p = PRACTICE.c
+        ticket = (
+            update(PRACTICE).where(p.id == PRACTICE_ID, select(touched.c.id).exists())
+            .values(seq=p.seq + ONE).returning(p.seq).cte("ticket")
+        )  # fmt: skip
+        logged = log_clause(ticket)
+        fan = fan_clause(logged, ping=ping)
+        query = select(logged.c.seq, select(func.count()).select_from(fan).scalar_subquery().label("sent"))
+        query = query.add_cte(touched, ticket)
+        if keyed:
+            query = query.add_cte(keep_clause(logged).cte("kept"))
+        if worded:
+            query = query.add_cte(wording_clause(touched).cte("worded"))
+        return query
+
+
+def bool_of(clause: Any) -> ColumnElement[bool]:
+    """SQLAlchemy's comparison operators, which are typed as plain bool on untyped columns."""
+    return clause  # type: ignore[no-any-return]
+
+
+def log_clause(ticket: Any) -> Any:
+    """One event, numbered by the ticket; its body is built around the number, once and for every attempt."""
+    e = EVENT.c
+    text_of = {n: bindparam(n, type_=Text()) for n in
+               ("type", "subject", "actor_kind", "actor_id", "origin", "source", "target", "head", "tail", "lean")}  # fmt: skip
+    seq = ticket.c.seq
+    values = {
+        e.practice_id: PRACTICE_ID, e.seq: seq, e.type: text_of["type"], e.subject: text_of["subject"], e.subject_id: ID,
+        e.relationship_id: bindparam("relationship_id", type_=Uuid()), e.version: VERSION + ONE, e.at: NOW,
+        e.actor_kind: text_of["actor_kind"], e.actor_id: text_of["actor_id"], e.origin: text_of["origin"],
+        e.source: text_of["source"], e.target: text_of["target"], e.data: bindparam("data", type_=JSONB()),
+        e.body: text_of["head"] + cast(seq, Text) + text_of["tail"],
+    }  # fmt: skip
+    return insert(EVENT).from_select(list(values), select(*values.values())).returning(
+        e.practice_id, e.seq, e.subject_id, e.version
+    ).cte("logged")  # fmt: skip
+
+
+def fan_clause(logged: Any, *, ping: bool) -> Any:
+    """A delivery for every enabled endpoint that wants the event; a ping goes to its own endpoint alone."""
+    n, d, log = ENDPOINT.c, DELIVERY.c, logged.c
+    wants = n.id == ID if ping else n.event_types.op("&&")(bindparam("wanted", type_=ARRAY(Text)))
+    lean = bindparam("head", type_=Text()) + cast(log.seq, Text) + bindparam("lean", type_=Text())
+    rows = select(
+        log.practice_id, n.id, log.seq, log.subject_id, log.version, case((n.payload == ID_ONLY, lean), else_=null())
+    ).where(n.practice_id == log.practice_id, n.phase == ENABLED, wants)  # fmt: skip
+    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.version, d.body]
+    return insert(DELIVERY).from_select(into, rows).returning(d.seq).cte("fan")
+
+
+def keep_clause(logged: Any) -> Any:
+    """The answer, kept under its Idempotency-Key in the same statement as the effect."""
+    i = IDEMPOTENCY.c
+    row = select(
+        PRACTICE_ID, CALLER, KEY, bindparam("fingerprint", type_=LargeBinary()), bindparam("status", type_=Integer()),
+        bindparam("headers", type_=Text()), bindparam("answer", type_=Text()),
+    ).select_from(logged)  # fmt: skip
+    return insert(IDEMPOTENCY).from_select(
+        [i.practice_id, i.caller, i.key, i.fingerprint, i.status, i.headers, i.body], row
+    )  # fmt: skip
+
+
+def wording_clause(touched: Any) -> Any:
+    """What the corrected texts said before."""
+    w = WORDING.c
+    fields_, texts_ = (bindparam(n, type_=ARRAY(Text)) for n in ("said_fields", "said_texts"))
+    said = func.unnest(fields_, texts_).table_valued(column("field", Text), column("text", Text)).render_derived()
+    row = select(PRACTICE_ID, touched.c.id, VERSION, said.c.field, said.c.text)
+    return insert(WORDING).from_select([w.practice_id, w.subject_id, w.version, w.field, w.text], row)
+
+
+EXTERNAL_ID = table_of(tables.ExternalId)
+MODELS: dict[str, type[SQLModel]] = {
+    "client": tables.Client, "therapist": tables.Therapist, "relationship": tables.Relationship,
+    "session": tables.Session, "policy": tables.Policy, "rupture": tables.Rupture, "repair": tables.Repair,
+    "termination_plan": tables.TerminationPlan, "webhook_endpoint": tables.WebhookEndpoint,
+}  # fmt: skip
+SHELVES = {machine.subject: Shelf(machine, MODELS[machine.subject]) for machine in MACHINES}

@@ -1,0 +1,421 @@
+"""The tables. Every primary key begins with the practice: the tenant, the isolation boundary and the shard key."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, get_args
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    Text,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlmodel import Field, SQLModel
+
+from domain.people import CLIENT, THERAPIST
+from domain.practice import POLICY
+from domain.relationship import RELATIONSHIP
+from domain.repair import ACTIVE, REPAIR
+from domain.rupture import RUPTURE
+from domain.session import SESSION
+from domain.termination import TERMINATION_PLAN
+from domain.values import type_hints
+from domain.webhook import WEBHOOK_ENDPOINT
+
+SQLModel.metadata.naming_convention = {
+    "ix": "%(table_name)s_%(column_0_N_name)s", "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s", "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}  # fmt: skip
+
+
+def key() -> Any:
+    """A column of the primary key."""
+    return Field(primary_key=True)
+
+
+def records() -> Any:
+    """A list of records, as JSON."""
+    return Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
+
+
+def record() -> Any:
+    """One record, as JSON, or nothing."""
+    return Field(default=None, sa_type=JSONB, nullable=True)
+
+
+def moment(*, null: bool = False, default: str | None = None) -> Any:
+    """A point in time."""
+    kwargs = {"server_default": text(default)} if default else {}
+    return Field(sa_type=DateTime(timezone=True), nullable=null, sa_column_kwargs=kwargs)  # type: ignore[call-overload]
+
+
+def ids() -> Any:
+    """A list of ids."""
+    return Field(sa_type=ARRAY(Uuid))  # type: ignore[call-overload]
+
+
+def big(*, primary: bool = False) -> Any:
+    """A number that counts events."""
+    return Field(sa_type=BigInteger, primary_key=primary)
+
+
+def number(default: int) -> Any:
+    """A small number with a default."""
+    return Field(sa_column_kwargs={"server_default": text(str(default))})
+
+
+def flag(default: bool = False) -> Any:
+    """A yes or no with a default."""
+    return Field(sa_column_kwargs={"server_default": text(str(default).lower())})
+
+
+def one_of(cls: type) -> list[CheckConstraint]:
+    """What the domain's enums allow, as constraints: one for each enum field of an aggregate."""
+    found = []
+    for name, hint in type_hints(cls).items():
+        kinds = [t for t in (hint, *get_args(hint)) if isinstance(t, type) and issubclass(t, StrEnum)]
+        kinds += [t for a in get_args(hint) for t in get_args(a) if isinstance(t, type) and issubclass(t, StrEnum)]
+        if kinds and "tuple" not in str(hint):
+            values = ", ".join(f"'{v.value}'" for v in kinds[0])
+            found.append(CheckConstraint(f"{name} IN ({values})", name=f"{name}_known"))
+    return found
+
+
+def belongs_to(parent: str, *columns: str) -> ForeignKeyConstraint:
+    """A reference that stays within the practice."""
+    own = ("practice_id", *columns)
+    target = ("practice_id", *(("relationship_id",) if len(columns) > 1 else ()), "id")
+    return ForeignKeyConstraint(own, [f"{parent}.{c}" for c in target])
+
+
+class Practice(SQLModel, table=True):
+    """The tenant, and the counter that numbers its events."""
+
+    id: UUID = key()
+    name: str
+    seq: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+    created_at: datetime = moment(default="now()")
+
+
+class Kept(SQLModel):
+    """What every aggregate's row has."""
+
+    practice_id: UUID = key()
+    id: UUID = key()
+    phase: str
+    version: int
+    created_at: datetime = moment()
+    updated_at: datetime = moment()
+
+
+class Client(Kept, table=True):
+    """A person in therapy."""
+
+    __table_args__ = (ForeignKeyConstraint(["practice_id"], ["practice.id"]), *one_of(CLIENT.cls))
+
+    external_identifiers: list[Any] = records()
+    label: str | None = None
+    trauma_informed: bool | None = None
+    registered_by: str | None = None
+
+
+class Therapist(Kept, table=True):
+    """A person who offers therapy."""
+
+    __table_args__ = (ForeignKeyConstraint(["practice_id"], ["practice.id"]), *one_of(THERAPIST.cls))
+
+    external_identifiers: list[Any] = records()
+    display_name: str | None = None
+
+
+class Policy(Kept, table=True):
+    """A named policy of the practice."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["practice_id"], ["practice.id"]),
+        belongs_to("therapist", "successor_therapist_id"), *one_of(POLICY.cls),
+    )  # fmt: skip
+
+    kind: str
+    title: str
+    edition: str
+    wording: str | None = None
+    outreach_attempts: int
+    outreach_channels: int
+    missed_sessions: int
+    silent_days: int
+    successor_therapist_id: UUID | None = None
+
+
+class Relationship(Kept, table=True):
+    """A therapeutic relationship."""
+
+    __table_args__ = (
+        belongs_to("client", "client_id"), *one_of(RELATIONSHIP.cls), Index(None, "practice_id", "client_id"),
+        Index("relationship_therapists", "therapist_ids", postgresql_using="gin"),
+    )  # fmt: skip
+
+    client_id: UUID
+    therapist_ids: list[UUID] = ids()
+    setting: str
+    modality: str | None = None
+    started_on: date | None = None
+    external_identifiers: list[Any] = records()
+    goals: list[Any] = records()
+    tasks: list[Any] = records()
+    risk: str
+    screened_on: date | None = None
+    ended_on: date | None = None
+
+
+class Session(Kept, table=True):
+    """One client's seat at a meeting."""
+
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(SESSION.cls),
+        Index("session_of_relationship", "practice_id", "relationship_id", "id", unique=True),
+        Index("session_held", "practice_id", "relationship_id", "starts_at", postgresql_where=text("phase = 'held'")),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    starts_at: datetime = moment()
+    duration_minutes: int | None = None
+    medium: str
+    meeting_id: UUID | None = None
+    external_identifiers: list[Any] = records()
+
+
+class Rupture(Kept, table=True):
+    """A rupture in the alliance."""
+
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), belongs_to("session", "relationship_id", "session_id"),
+        belongs_to("policy", "policy_id"), *one_of(RUPTURE.cls),
+        Index("rupture_of_relationship", "practice_id", "relationship_id", "id"),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    precipitants: list[Any] = records()
+    policy_id: UUID | None = None
+    type: str
+    markers: list[Any] = records()
+    strains: list[Any] = records()
+    client_intensity: int | None = None
+    therapist_intensity: int | None = None
+    echoes_past: str
+    session_id: UUID | None = None
+    happened_on: date | None = None
+    summary: str | None = None
+    shared_with_client: bool
+    reported_by: str
+    recorded_by: str | None = None
+    confirmed_by: str | None = None
+    confirmer: str | None = None
+    recurrences: int
+    repair_asked_on: date | None = None
+    dismissal_reason: str | None = None
+    left_reason: str | None = None
+    note: str | None = None
+
+
+class Repair(Kept, table=True):
+    """One attempt at mending one rupture. At most one is active for each rupture."""
+
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), belongs_to("rupture", "rupture_id"), *one_of(REPAIR.cls),
+        Index("repair_of_relationship", "practice_id", "relationship_id", "id"),
+        Index("repair_one_active", "practice_id", "rupture_id", unique=True,
+              postgresql_where=text(f"phase IN ({', '.join(repr(p.value) for p in ACTIVE)})")),
+    )  # fmt: skip
+
+    rupture_id: UUID
+    relationship_id: UUID
+    responsibility_taken: bool | None = None
+    misunderstanding_clarified: bool | None = None
+    path_forward: str | None = None
+    co_created: bool | None = None
+    shared_with_client: bool
+    steps: list[Any] = records()
+    client_resolution: int | None = None
+    client_recorded_view: bool
+    wants_to_talk_more: bool | None = None
+    therapist_resolution: int | None = None
+    outcome: str | None = None
+    score_rule: str | None = None
+    within_session: bool | None = None
+    concluded_on: date | None = None
+
+
+class TerminationPlan(Kept, table=True):
+    """The plan for the ending of one relationship. One each."""
+
+    __tablename__ = "termination_plan"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(TERMINATION_PLAN.cls),
+        Index("termination_plan_one_each", "practice_id", "relationship_id", unique=True),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    kind: str | None = None
+    timing: str | None = None
+    reasons: list[Any] = records()
+    premature: str | None = None
+    premature_definition: str | None = None
+    target_date: date | None = None
+    notice_given_on: date | None = None
+    agreed_by_client: bool | None = None
+    counselling_offered: bool | None = None
+    alternative_providers: list[Any] = records()
+    consent: dict[str, Any] | None = record()
+    reviews: list[Any] = records()
+    closure: list[Any] = records()
+    outreach: list[Any] = records()
+    receiver: dict[str, Any] | None = record()
+    incapacitated_therapist_id: UUID | None = None
+    exception: dict[str, Any] | None = record()
+    open_ruptures_acknowledged: bool
+    died_on: date | None = None
+    ended_on: date | None = None
+    ended_by: str | None = None
+    farewell: str | None = None
+    return_route: str | None = None
+    boosters: list[Any] = records()
+    shared_with_client: bool
+
+
+class WebhookEndpoint(Kept, table=True):
+    """An address that is told what changed; its secrets are sealed and never leave by the API."""
+
+    __tablename__ = "webhook_endpoint"
+    __table_args__ = (ForeignKeyConstraint(["practice_id"], ["practice.id"]), *one_of(WEBHOOK_ENDPOINT.cls))
+
+    url: str
+    event_types: list[str] = Field(sa_type=ARRAY(Text))
+    description: str | None = None
+    payload: str
+    secrets: bytes | None = Field(default=None, sa_type=LargeBinary)
+    paused_until: datetime = moment(default="'-infinity'")
+    last_success_at: datetime | None = moment(null=True)
+    first_failure_at: datetime | None = moment(null=True)
+
+
+class ExternalId(SQLModel, table=True):
+    """What other systems call things: each name means one thing of a kind."""
+
+    __tablename__ = "external_id"
+    __table_args__ = (Index(None, "practice_id", "subject_id"),)
+
+    practice_id: UUID = key()
+    subject: str = key()
+    system: str = key()
+    value: str = key()
+    subject_id: UUID
+
+
+class Event(SQLModel, table=True):
+    """The one log: history, audit, change feed and webhooks all read it."""
+
+    __table_args__ = (
+        Index("event_version", "practice_id", "subject_id", "version", unique=True),
+        Index("event_timeline", "practice_id", "relationship_id", "seq",
+              postgresql_where=text("relationship_id IS NOT NULL")),
+    )  # fmt: skip
+
+    practice_id: UUID = key()
+    seq: int = big(primary=True)
+    type: str
+    subject: str
+    subject_id: UUID
+    relationship_id: UUID | None = None
+    version: int
+    at: datetime = moment()
+    actor_kind: str
+    actor_id: str
+    origin: str
+    source: str
+    target: str
+    data: dict[str, Any] = Field(sa_type=JSONB)
+    body: str
+    """The exact bytes that subscribers are sent, so that a retry and a recovery send the same."""
+
+
+class Wording(SQLModel, table=True):
+    """What a text said before it was corrected: `text` stood from `version` until the next one."""
+
+    practice_id: UUID = key()
+    subject_id: UUID = key()
+    version: int = key()
+    field: str = key()
+    text: str | None = None
+
+
+class Idempotency(SQLModel, table=True):
+    """The answer to a request with an Idempotency-Key, written with its effect."""
+
+    __table_args__ = (Index(None, "created_at"),)
+
+    practice_id: UUID = key()
+    caller: str = key()
+    key: str = key()
+    fingerprint: bytes = Field(sa_type=LargeBinary)
+    status: int
+    headers: str
+    body: str
+    created_at: datetime = moment(default="now()")
+
+
+class Delivery(SQLModel, table=True):
+    """The hot queue: what is still to be sent. A row goes when it ends."""
+
+    __table_args__ = (
+        Index("delivery_due", "practice_id", "endpoint_id", "next_at"),
+        Index("delivery_order", "practice_id", "endpoint_id", "subject_id", "version"),
+        {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
+    )  # fmt: skip
+
+    practice_id: UUID = key()
+    endpoint_id: UUID = key()
+    seq: int = big(primary=True)
+    subject_id: UUID
+    version: int
+    body: str | None = None
+    """Where this endpoint is told less than the event's own body says."""
+    attempt: int = number(0)
+    next_at: datetime = moment(default="now()")
+    lease: UUID | None = None
+    first_at: datetime = moment(default="now()")
+
+
+class Attempt(SQLModel, table=True):
+    """One attempt at one delivery. Nothing of the receiver's answer is kept but its status."""
+
+    __table_args__ = (Index("attempt_recent", "practice_id", "endpoint_id", "at"),)
+
+    practice_id: UUID = key()
+    endpoint_id: UUID = key()
+    seq: int = big(primary=True)
+    number: int = key()
+    at: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)  # type: ignore[call-overload]
+    outcome: str
+    status: int | None = None
+    took_ms: int
+
+
+class Dead(SQLModel, table=True):
+    """A delivery that was given up after its last attempt; it can be sent again."""
+
+    practice_id: UUID = key()
+    endpoint_id: UUID = key()
+    seq: int = big(primary=True)
+    at: datetime = moment()
+    attempts: int
+    outcome: str
