@@ -109,7 +109,9 @@ def create_app(config: Settings | None = None) -> FastAPI:
             await asyncio.wait_for(service.pool.real.close(), 5)
         database.release()
 
-    front = Middleware(Front, routes=service.routes, door=service.door, metrics=service.metrics, limit=config.body_limit)
+    front = Middleware(
+        Front, routes=service.routes, door=service.door, metrics=service.metrics, limit=config.body_limit
+    )
     cors = Middleware(
         CORSMiddleware, allow_origins=config.cors_origins, allow_methods=["*"], allow_headers=["*"],
         expose_headers=["ETag", "Location", "Link", "Retry-After", "X-Request-Id", "Idempotent-Replayed"], max_age=600,

@@ -22,7 +22,7 @@ def adapter(takes: type) -> TypeAdapter[Any]:
 @cache
 def with_relationship(takes: type) -> type:
     """The body of a move made on the collection: the same, and the relationship it is about."""
-    field = ("relationship_id", Annotated[UUID, Ref("relationship")])
+    field = ("relationship_id", Annotated[UUID, Ref("relationship", above=True)])
     body = make_dataclass(f"{takes.__name__}Of", [field], bases=(takes,), kw_only=True, frozen=True, slots=True)
     body.__doc__ = takes.__doc__
     return body
@@ -56,7 +56,7 @@ class Named:
 
 
 @cache
-def ref_fields(cls: type) -> tuple[tuple[str, Ref], ...]:
+def ref_fields(cls: Any) -> tuple[tuple[str, Ref], ...]:
     """The fields of a body that name other objects."""
     found = []
     for name, hint in type_hints(cls).items():
@@ -67,19 +67,19 @@ def ref_fields(cls: type) -> tuple[tuple[str, Ref], ...]:
 
 
 @cache
-def record_fields(cls: type) -> tuple[str, ...]:
+def record_fields(cls: Any) -> tuple[str, ...]:
     """The fields of a body that hold one record."""
     return tuple(n for n, hint in type_hints(cls).items() if any(is_dataclass(t) for t in (hint, *get_args(hint))))
 
 
 def named(body: Any, prefix: str = "") -> Iterator[Named]:
     """Every id in a body that names another object."""
-    for name, ref in ref_fields(type(body)):
+    for name, ref in ref_fields(body.__class__):
         value = getattr(body, name)
         many = value if isinstance(value, tuple) else ()
         yield from (Named(f"{prefix}{name}/{i}", ref, id) for i, id in enumerate(many))
         if isinstance(value, UUID):
             yield Named(f"{prefix}{name}", ref, value)
-    for name in record_fields(type(body)):
+    for name in record_fields(body.__class__):
         if (value := getattr(body, name)) is not None:
             yield from named(value, f"{prefix}{name}/")

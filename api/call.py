@@ -108,7 +108,12 @@ class Call:
         if said is None or said.strip() == "*":
             return None
         versions = [part.strip().strip('"') for part in said.split(",")]
-        if len(versions) == 1 and versions[0].isdecimal() and len(versions[0]) < 10 and not said.strip().startswith("W/"):
+        if (
+            len(versions) == 1
+            and versions[0].isdecimal()
+            and len(versions[0]) < 10
+            and not said.strip().startswith("W/")
+        ):
             return int(versions[0])
         raise Stale('If-Match names one version, as the ETag gave it: "7".')
 

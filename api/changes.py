@@ -35,7 +35,9 @@ class Changes:
         try:
             types = known_types(query["types"].split(",")) if "types" in query else []
         except ValueError as error:
-            raise wrong("types", f"No event is called {str(error)[:80]}; exact types or prefix.*, with commas.") from None
+            raise wrong(
+                "types", f"No event is called {str(error)[:80]}; exact types or prefix.*, with commas."
+            ) from None
         after, limit = number(query, "after", 0, 0, 2**62), number(query, "limit", 100, 1, MOST)
         wait = number(query, "wait", 0, 0, LONGEST_WAIT)
         rows, upto = await self.feed.read(call.caller, after, limit, types, wait)
@@ -72,8 +74,9 @@ def entry(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event as the feed tells it."""
     return {
         "seq": row["seq"], "type": row["type"], "resource": row["subject"], "id": row["subject_id"],
-        "relationship_id": row["relationship_id"], "version": row["version"], "from": row["source"], "to": row["target"],
-        "at": row["at"], "actor": {"kind": row["actor_kind"], "id": row["actor_id"]}, "origin": row["origin"],
+        "relationship_id": row["relationship_id"], "version": row["version"],
+        "from": row["source"], "to": row["target"], "at": row["at"],
+        "actor": {"kind": row["actor_kind"], "id": row["actor_id"]}, "origin": row["origin"],
     }  # fmt: skip
 
 
@@ -110,5 +113,3 @@ def said_at(cls: type, row: Mapping[str, Any], wordings: Any, caller: Caller) ->
         return old if isinstance(row[field], str | None) else json.loads(old)
 
     return said
-
-

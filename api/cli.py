@@ -91,7 +91,9 @@ def token(
     practice: Annotated[UUID, typer.Option(help="The practice's id.")],
     role: Annotated[Role, typer.Option(help="What the bearer is to the practice.")],
     subject: Annotated[str | None, typer.Option(help="The therapist's or client's id, or the script's name.")] = None,
-    scope: Annotated[str | None, typer.Option(help="Scopes, with spaces; all that the role can use when left out.")] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="Scopes, with spaces; all that the role can use when left out.")
+    ] = None,
     ttl: Annotated[int, typer.Option(min=1, help="Seconds until it expires.")] = 3600,
     data_dir: DataDir = HERE,
 ) -> None:
@@ -150,9 +152,13 @@ def document(
 
 @app.command()
 def demo(
-    once: Annotated[bool, typer.Option("--once", help="Leave after the walk; non-zero if a step or signature failed.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="Leave after the walk; non-zero if a step or signature failed.")
+    ] = False,
     port: Annotated[int, typer.Option(envvar="BRAVESPACE_PORT")] = 8000,
-    data_dir: Annotated[Path | None, typer.Option(help="Keep its data here. Left out: a folder of its own, fresh.")] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Keep its data here. Left out: a folder of its own, fresh.")
+    ] = None,
 ) -> None:
     """See it all: real session data, a rupture and its repair, endings, and every webhook verified."""
     from api.demo import walk
@@ -172,5 +178,11 @@ def run(work: Callable[[], Any]) -> Any:
     except EmbeddedPostgresError as error:
         typer.echo(str(error), err=True)
     except UNREACHABLE as error:
-        typer.echo(f"The database can not be reached ({type(error).__name__}); look at BRAVESPACE_DATABASE_URL.", err=True)
+        typer.echo(
+            f"The database can not be reached ({type(error).__name__}); look at BRAVESPACE_DATABASE_URL.", err=True
+        )
     raise typer.Exit(3)
+
+
+if __name__ == "__main__":
+    app()

@@ -33,7 +33,7 @@ async def listing(call: Call, shelf: Shelf, store: Store) -> Reply:
         after = number(query, "changed_after", 0, 0, 2**62)
         rows, until, more = await store.changed(shelf, call.caller, filters, after=after, limit=limit)
         cursor, extra = None, {"next_after": until}
-        following = {"changed_after": until} if more else None
+        following: dict[str, Any] | None = {"changed_after": until} if more else None
     else:
         rows = await store.page(shelf, call.caller, filters, after=position(query.get("cursor")), limit=limit + 1)
         cursor = cursor_at(rows[limit - 1]["id"]) if len(rows) > limit else None

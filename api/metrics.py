@@ -40,7 +40,9 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """Everything, as the library writes it down."""
-        requests = CounterMetricFamily("bravespace_requests", "Answers by status.", labels=["method", "route", "status"])
+        requests = CounterMetricFamily(
+            "bravespace_requests", "Answers by status.", labels=["method", "route", "status"]
+        )
         for (method, route, status), count in self._statuses.items():
             requests.add_metric([method, route, str(status)], count)
         yield requests
@@ -50,9 +52,11 @@ class Metrics:
             for bound, count in zip((*map(str, BOUNDS), "+Inf"), buckets, strict=True):
                 total += count
                 rows.append((bound, total))
-            durations.add_metric(list(key), rows, self._seconds[key])  # type: ignore[arg-type]
+            durations.add_metric(list(key), rows, self._seconds[key])
         yield durations
-        attempts = CounterMetricFamily("bravespace_delivery_attempts", "Delivery attempts by outcome.", labels=["outcome"])
+        attempts = CounterMetricFamily(
+            "bravespace_delivery_attempts", "Delivery attempts by outcome.", labels=["outcome"]
+        )
         for outcome, count in self.deliveries.items():
             attempts.add_metric([outcome], count)
         yield attempts

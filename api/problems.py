@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): the HTTP refusals beside the domain's own, and the one way all of them are written down."""
+"""Problem details (RFC 9457): the HTTP refusals beside the domain's own, and the one way to write them down."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -10,7 +10,7 @@ from domain.errors import Refused
 
 
 class NotFound(Refused):
-    """There is nothing at this address that you may see. What belongs to others looks exactly like what does not exist."""
+    """There is nothing at this address that you may see. What is not yours looks like what is not there."""
 
     status = 404
     code = "not-found"

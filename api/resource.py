@@ -2,25 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from pydantic_core import to_json
 from uuid_utils.compat import uuid7
 
-from api.body import adapter, merged, named, with_relationship
+from api.around import around
+from api.body import adapter, merged, with_relationship
 from api.call import JSON, PRIVATE, VARY, Call, Reply, parsed
 from api.listing import listing
-from api.problems import ConditionNeeded, Invalid, NotFound, OutOfScope, Stale
+from api.problems import ConditionNeeded, NotFound, OutOfScope, Stale
 from api.repeat import answered, fingerprint, refusal_kept, replay, reply_kept
 from api.representation import advice, after, represent
 from domain.access import Caller
 from domain.errors import NotYours, Refused
-from domain.machine import NEW, Around, Decision, Move
+from domain.machine import Decision
+from domain.move import NEW, Move
 from infra.feed import Feed
-from infra.shelves import SHELVES, Shelf
-from infra.store import Kept, Moved, Store, Taken, sight
+from infra.shelves import Shelf
+from infra.store import Kept, Moved, Store, Taken
 
 ATTEMPTS = 5
 """How often a move that does not give way is decided anew when somebody else moved first."""
@@ -66,7 +67,9 @@ class Resource:
         if call.header(b"if-none-match") != "*":
             raise ConditionNeeded("PUT creates and never overwrites: send If-None-Match: * (to correct, PATCH).")
         try:
-            return await self._make(call, self.machine.begin, await self._ask(call, self.machine.begin.takes), call.id())
+            return await self._make(
+                call, self.machine.begin, await self._ask(call, self.machine.begin.takes), call.id()
+            )
         except Taken as taken:
             if taken.constraint.endswith("_pkey") and taken.constraint != "external_id_pkey":
                 raise Stale("If-None-Match: * does not hold: an object with this id exists already.") from None
@@ -113,7 +116,7 @@ class Resource:
 
     async def _move(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
         for attempt in range(ATTEMPTS):
-            row = await self.store.row(self.shelf, call.caller, id, ask.kept and ask.kept.key)
+            row = await self.store.row(self.shelf, call.caller, id, ask.kept.key if ask.kept else None)
             if row is None:
                 raise self.unknown()
             if ask.kept and row["fingerprint"]:
@@ -147,13 +150,13 @@ class Resource:
         state, version = (self.shelf.state(row), row["version"]) if row else (None, 0)
         try:
             self.check(move, ask.body)
-            around = await self._around(call.caller, move, ask.body, row, state)
-            decision = self.machine.decide(move, state, ask.body, around, id=id)
+            known = await around(self.store, self.shelf, call.caller, move, ask.body, row, state)
+            decision = self.machine.decide(move, state, ask.body, known, id=id)
         except Refused as refused:
             if ask.kept and refused.status in (409, 422):
                 await self.store.keep(call.caller, refusal_kept(ask.kept, refused, call.request_id))
             raise
-        shown = represent(self.machine, after(row, decision, version, around.now), call.caller)
+        shown = represent(self.machine, after(row, decision, version, known.now), call.caller)
         if move is not self.machine.begin:
             shown["advisories"] = advice(decision.advisories)
         reply = self.reply(200 if row else 201, shown)
@@ -162,37 +165,10 @@ class Resource:
             return self.reply(200, represent(self.machine, row or {}, call.caller) | {"advisories": []})
         sealed, once = await self.seal(decision, call.caller)
         kept = ask.kept and reply_kept(ask.kept, reply)
-        if await self.store.write(decision, around, version, kept, sealed):
+        if await self.store.write(decision, known, version, kept, sealed):
             self._wake()
         self.feed.wake(call.caller.practice_id)
         return self.reply(reply.status, shown | once) if once else reply
-
-    async def _around(
-        self, caller: Caller, move: Move, body: Any, row: Mapping[str, Any] | None, state: Any
-    ) -> Around:
-        place, parent = sight(row) if row else None, None
-        relationship_id = row and (row["id"] if self.shelf.is_relationship else row.get("relationship_id"))
-        for name in named(body):
-            shelf = SHELVES[name.ref.subject]
-            if not row and name.ref.subject in ("relationship", "rupture", "client"):
-                above = await self.store.row(shelf, caller, name.id)
-                if above is None:
-                    raise nothing_there(name.pointer, name.ref.subject)
-                if name.ref.subject != "client":
-                    place, relationship_id = sight(above), above.get("relationship_id", name.id)
-                parent = shelf.state(above) if name.ref.subject == "rupture" else None
-        for name in named(body):
-            if row or name.ref.subject not in ("relationship", "rupture", "client"):
-                within = relationship_id if name.ref.within else None
-                if not await self.store.exists(SHELVES[name.ref.subject], caller.practice_id, name.id, within):
-                    raise nothing_there(name.pointer, name.ref.subject)
-        if move.knows == "parent" and state is not None:
-            above = await self.store.row(SHELVES["rupture"], caller, state.rupture_id)
-            parent = above and SHELVES["rupture"].state(above)
-        endings = move.knows == "endings" and await self.store.endings(caller.practice_id, relationship_id)
-        return Around(
-            caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings or None
-        )  # fmt: skip
 
     # -- what a collection may do differently ----------------------------------------------------------------------
 
@@ -239,9 +215,3 @@ class Resource:
 def etag(version: int) -> tuple[bytes, bytes]:
     """The version, as a strong ETag."""
     return b"etag", f'"{version}"'.encode()
-
-
-def nothing_there(pointer: str, subject: str) -> Invalid:
-    """An id in a body that names nothing the caller could mean."""
-    detail = f"There is no such {subject} here."
-    return Invalid(detail, errors=[{"pointer": f"#/{pointer}", "detail": detail}])

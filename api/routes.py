@@ -12,7 +12,8 @@ from api.house import House
 from api.reading import Practices, prompts
 from api.resource import Resource
 from api.webhooks import Endpoints
-from domain.machine import NEW, Machine, Move
+from domain.machine import Machine
+from domain.move import NEW, Move
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
     def about(name: str, says: str, **more: Any) -> About:
         return About(name=name, says=says, tag=tag, machine=m, **{"scope": m.write_scope, **more})
 
-    reads = {"scope": m.read_scope}
+    reads: dict[str, Any] = {"scope": m.read_scope}
     filters = {name: f"Only those of this {name}." for name in resource.shelf.filters()}
     changed = {"changed_after": "The current state of all that changed after this event number."}
     listed = about(f"list_{m.subject}s", f"A page of {tag}.", answer="page", query=filters | PAGING | changed, **reads)
@@ -62,8 +63,8 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
         path = f"{one}/{kebab(move.name)}"
         yield Route("POST", path, partial(resource.move, move=move), about=said, alias=f"{one}/{move.name}")
         if NEW in move.source:
-            elsewhere = about(f"{move.name}_of_relationship", f"{move.says} Whether or not there is a plan yet.", move=move,
-                              takes=with_relationship(move.takes), answer="moved")  # fmt: skip
+            elsewhere = about(f"{move.name}_of_relationship", f"{move.says} Whether or not there is a plan yet.",
+                              move=move, takes=with_relationship(move.takes), answer="moved")  # fmt: skip
             yield Route("POST", f"{base}/{kebab(move.name)}", partial(resource.collection_move, move=move),
                         about=elsewhere, alias=f"{base}/{move.name}")  # fmt: skip
     if m.revise:
@@ -79,29 +80,57 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
 def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -> Iterator[Route]:
     """The routes that do not."""
     machine, one = endpoints.machine, "/v1/webhook-endpoints/{id}/deliveries"
-    log = {"tag": "events", "scope": "events.read"}
+    log: dict[str, Any] = {"tag": "events", "scope": "events.read"}
     hooks: dict[str, Any] = {"tag": machine.collection, "machine": machine, "scope": machine.read_scope}
-    wait = {"types": "Only these, with commas: exact types or `prefix.*`.", "wait": "Wait up to so many seconds, 30 at most."}
+    wait = {
+        "types": "Only these, with commas: exact types or `prefix.*`.",
+        "wait": "Wait up to so many seconds, 30 at most.",
+    }
     yield Route("GET", "/v1/events", changes.events, about=About(
         "read_events", "The change feed: every event you may see, in commit order.", answer="feed",
         query=STRETCH | wait, **log))  # fmt: skip
     yield Route("GET", "/v1/relationships/{id}/timeline", changes.timeline, about=About(
-        "timeline_of_relationship", "What happened in a relationship, in plain words.", "relationships", answer="timeline",
-        query=STRETCH, scope="relationships.read"))  # fmt: skip
+        "timeline_of_relationship", "What happened in a relationship, in plain words.", "relationships",
+        answer="timeline", query=STRETCH, scope="relationships.read"))  # fmt: skip
     yield Route("GET", "/v1/guidance", prompts, about=About(
         "read_guidance", "Prompts for the five steps: suggestions with a source, never a gate.", "guidance",
-        answer="guidance", query={"step": "A repair step.", "pattern": "An attachment pattern.", "rupture_type": "A type."},
+        answer="guidance",
+        query={"step": "A repair step.", "pattern": "An attachment pattern.", "rupture_type": "Its type."},
     ))  # fmt: skip
-    yield Route("GET", "/v1/practices/me", practices.mine, about=About(
-        "read_practice", "The practice the token belongs to.", "practices", answer="practice", scope="practices.read"))
+    yield Route(
+        "GET",
+        "/v1/practices/me",
+        practices.mine,
+        about=About(
+            "read_practice",
+            "The practice the token belongs to.",
+            "practices",
+            answer="practice",
+            scope="practices.read",
+        ),
+    )
     yield Route("GET", one, endpoints.deliveries, about=About(
         "list_deliveries", "What was sent, is to be sent, and was given up.", answer="deliveries",
         query={"state": "`pending`, `delivered` or `dead`.", "before": "Go on before this number.",
                "limit": "How many at most, up to 200."}, **hooks))  # fmt: skip
-    yield Route("GET", f"{one}/{{seq}}", endpoints.delivery, about=About(
-        "read_delivery", "One delivery, with every attempt at it.", answer="delivery", **hooks))
-    yield Route("POST", f"{one}/{{seq}}/redeliver", endpoints.redeliver, about=About(
-        "redeliver", "Send one event once more: the same id, the same bytes.", answer="delivery", status=202, **hooks))
+    yield Route(
+        "GET",
+        f"{one}/{{seq}}",
+        endpoints.delivery,
+        about=About("read_delivery", "One delivery, with every attempt at it.", answer="delivery", **hooks),
+    )
+    yield Route(
+        "POST",
+        f"{one}/{{seq}}/redeliver",
+        endpoints.redeliver,
+        about=About(
+            "redeliver",
+            "Send one event once more: the same id, the same bytes.",
+            answer="delivery",
+            status=202,
+            **hooks,
+        ),
+    )
 
 
 def house_routes(house: House) -> Iterator[Route]:

@@ -14,7 +14,8 @@ from api.problems import NotFound
 from api.resource import Resource
 from domain.access import Caller
 from domain.errors import NotOpen, Refused
-from domain.machine import Decision, Move
+from domain.machine import Decision
+from domain.move import Move
 from domain.webhook import EndpointDetails, EndpointPhase
 from infra.deliveries import STATES, Deliveries, webhook_id
 from infra.feed import known_types
@@ -59,7 +60,10 @@ class Endpoints(Resource):
         before, limit = number(query, "before", NEWEST, 1, NEWEST), number(query, "limit", 50, 1, 200)
         rows = await self._deliveries.page(call.caller.practice_id, row["id"], state, before, limit)
         following = {**query, "before": rows[-1]["seq"]} if len(rows) == limit else None
-        body = {"items": [delivery(call.caller, r) for r in rows], "next_before": rows[-1]["seq"] if following else None}
+        body = {
+            "items": [delivery(call.caller, r) for r in rows],
+            "next_before": rows[-1]["seq"] if following else None,
+        }
         return Reply(200, to_json(body), page_headers(call, following))
 
     async def delivery(self, call: Call) -> Reply:
@@ -76,7 +80,9 @@ class Endpoints(Resource):
         row = await self.find(call, call.id())
         if row["phase"] != EndpointPhase.ENABLED:
             open_moves = list(self.machine.open_moves(row["phase"], call.caller.role))
-            raise NotOpen(f"The endpoint is {row['phase']}; enable it first.", phase=row["phase"], open_moves=open_moves)
+            raise NotOpen(
+                f"The endpoint is {row['phase']}; enable it first.", phase=row["phase"], open_moves=open_moves
+            )
         if not await self._deliveries.redeliver(call.caller.practice_id, row["id"], seq_in(call)):
             raise NotFound("There is no such event.")
         self._wake()

@@ -1,4 +1,4 @@
-"""Attachment, as the founding text speaks of it: how a person may meet a rupture. Dimensions in truth, words for display."""
+"""Attachment, as the founding text speaks of it: how a person may meet a rupture. Dimensions, in words."""
 
 from enum import StrEnum
 

@@ -1,7 +1,7 @@
 """How therapies end: kinds, timing and reasons, with the national codes they answer to where such codes exist.
 
 NHS Talking Therapies end codes for those taken on: 46 mutually agreed completion, 47 earlier than the care professional
-planned, 48 earlier than the patient requested, 49 deceased, 96 not known. Colorado BHA end-of-treatment reasons 1 to 11.
+planned, 48 earlier than the patient requested, 49 deceased, 96 not known. Colorado BHA reasons 1 to 11.
 Where no code fits there is none: none is invented.
 """
 

@@ -1,4 +1,4 @@
-"""Everything the service may answer instead of doing what was asked: one class per kind, its title and status with it."""
+"""Everything the service may answer instead of doing what was asked: one class per kind, with its title and status."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -3,124 +3,16 @@
 An aggregate declares its moves once. `Machine.decide` answers what a move would do, or refuses; nothing here does I/O.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
-from datetime import date
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass, fields, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from domain.access import EVERYONE, Role, Stamp
+from domain.access import EVERYONE, Role
 from domain.errors import NotOpen, NotYours
-from domain.values import Said, plain, texts
-
-NEW = "new"
-"""The phase of what does not exist yet."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advisory:
-    """Advice that came with a move that succeeded. Never a gate."""
-
-    code: str
-    detail: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Nothing(Said):
-    """The body of a move that needs none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """A change that appends one entry to a list."""
-
-    entry: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endings:
-    """What an ending has to reckon with."""
-
-    open_ruptures: int = 0
-    """Ruptures of the relationship that are confirmed or in repair."""
-    outreach_attempts: int = 3
-    """How many attempts the practice's no-contact policy asks for before `lapse`."""
-    outreach_channels: int = 2
-    """Over how many different channels."""
-    no_contact_policy: bool = False
-    """Whether the practice has such a policy; the numbers above are the defaults if not."""
-    successor_therapist_id: UUID | None = None
-    """Who takes over by the practice's professional will."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around(Stamp):
-    """What a guard may know besides the object itself. Loaded beforehand: a guard asks nothing of the world."""
-
-    relationship: Any = None
-    """The relationship it belongs to, where it has one: its phase, risk and `screened_on`."""
-    parent: Any = None
-    """For a move that knows its parent: a repair's rupture."""
-    endings: "Endings | None" = None
-    """For a move that knows about endings."""
-
-    @property
-    def today(self) -> date:
-        """The day of the decision, UTC."""
-        return self.now.date()
-
-
-Rule = Callable[[Any, Any, Around], Iterable[Advisory] | None]
-Effect = Callable[[Any, Any, Around], Mapping[str, Any]]
-
-
-def no_rule(state: Any, body: Any, around: Around) -> None:
-    """Nothing to refuse and nothing to advise."""
-
-
-def as_said(state: Any, body: Any, around: Around) -> Mapping[str, Any]:
-    """The body's fields become the object's fields of the same name."""
-    return {f.name: getattr(body, f.name) for f in fields(body)}
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One row of a transition table."""
-
-    name: str
-    """Imperative; also the URL segment."""
-    source: tuple[str, ...]
-    to: tuple[str, ...]
-    """Where it leads. Empty: it stays. Several: the effect says which, under `phase`."""
-    event: str
-    """Past tense; the webhook type after the subject."""
-    by: frozenset[Role]
-    takes: type = Nothing
-    guard: Rule = no_rule
-    effect: Effect = as_said
-    says: str = ""
-    """What it means, in a sentence a clinician would use."""
-    verb: str = "POST"
-    """`POST` to its own route, `PATCH` for the revision, `DELETE` for archiving or marking as an error."""
-    private: bool = False
-    """Left out of what a client's own feed and timeline show."""
-    knows: str = ""
-    """What must be loaded for the guard: `parent`, or `endings` (open ruptures and the policies about endings)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """What happened, without a word of free text."""
-
-    type: str
-    source: str
-    to: str
-    set: Mapping[str, Any] = field(default_factory=dict)
-    add: Mapping[str, Any] = field(default_factory=dict)
-    texts: tuple[str, ...] = ()
-    """The free-text fields that changed. What they say stands in the row."""
+from domain.move import NEW, Added, Advisory, Around, Event, Move
+from domain.values import plain, texts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import CALLERS, STAFF, Role
-from domain.machine import NEW, Around, Machine, Move, as_said
+from domain.machine import Machine
+from domain.move import NEW, Around, Move, as_said
 from domain.values import Few, Name, Private, Said, Token
 
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from domain.access import CALLERS, Role
-from domain.machine import NEW, Machine, Move
+from domain.machine import Machine
+from domain.move import NEW, Move
 from domain.values import Between, Name, Ref, Said, Token, Words
 
 
@@ -28,7 +29,7 @@ class PolicyKind(StrEnum):
     LATE_CANCELLATION = "late_cancellation"
     """Boundaries that feel unfair are a source of rupture (founding text)."""
     NO_CONTACT = "no_contact"
-    """When silence starts an outreach, and how many attempts it takes. No field standard exists: it is the practice's."""
+    """When silence starts an outreach, and how many attempts it takes. No standard exists: it is the practice's."""
     CONFIDENTIALITY = "confidentiality"
     """What is kept private, and its limits."""
     INFORMED_CONSENT = "informed_consent"
@@ -85,15 +86,13 @@ P = PolicyPhase
 KEEPERS = frozenset({Role.ADMIN, Role.SUPERVISOR, Role.INTEGRATION})
 
 
-
-
 POLICY = Machine(
     "policy", "policies", Policy, PolicyPhase,
     Move("adopt", (NEW,), (P.CURRENT,), "adopted", KEEPERS, PolicyTerms, says="The practice adopts a policy."),
-    Move("revise", (P.CURRENT,), (), "revised", KEEPERS, PolicyTerms, says="The wording or terms changed.", verb="PATCH"),
+    Move("revise", (P.CURRENT,), (), "revised", KEEPERS, PolicyTerms, says="Its wording or terms changed.",
+         verb="PATCH"),
     Move("retire", (P.CURRENT,), (P.RETIRED,), "retired", KEEPERS, says="The policy is no longer in force.",
          verb="DELETE"),
     Move("reinstate", (P.RETIRED,), (P.CURRENT,), "reinstated", KEEPERS, says="The policy is in force again."),
     read_by=CALLERS,
 )  # fmt: skip
-

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from domain.access import CLINICIANS, POLICY, STAFF, Role
 from domain.errors import Refused
-from domain.machine import NEW, Around, Machine, Move
+from domain.machine import Machine
+from domain.move import NEW, Around, Move
 from domain.people import ExternalIds
 from domain.values import Day, Few, Name, Private, Ref, Said, Summary
 
@@ -36,7 +37,7 @@ class Risk(StrEnum):
     MODERATE = "moderate"
     """Screened, moderate."""
     HIGH = "high"
-    """Screened, high: blocks every ending but an accepted transfer, an emergency handover, and the client's own leaving."""
+    """Screened, high: blocks every ending but an accepted transfer, an emergency handover or the client's leaving."""
     UNKNOWN = "unknown"
     """Not screened."""
 
@@ -92,7 +93,7 @@ class RelationshipDetails(Said):
 class Beginning(RelationshipDetails):
     """The beginning of a relationship."""
 
-    client_id: Annotated[UUID, Ref("client")]
+    client_id: Annotated[UUID, Ref("client", above=True)]
     """The one client."""
 
 
@@ -124,7 +125,9 @@ class RiskScreen(Said):
 def includes_themselves(state: Any, body: RelationshipDetails, around: Around) -> None:
     """A therapist does not write themselves out of sight, nor open work for others."""
     if around.caller.role is Role.THERAPIST and around.caller.person not in body.therapist_ids:
-        raise Refused("A therapist is one of the therapists of a relationship they begin or revise.", at="therapist_ids")
+        raise Refused(
+            "A therapist is one of the therapists of a relationship they begin or revise.", at="therapist_ids"
+        )
 
 
 def screened(state: Any, body: RiskScreen, around: Around) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A repair: one attempt at mending one rupture, in the five steps of the brave space.
 
-The order is advised, never enforced: experts order the moves (Eubanks, Burckell & Goldfried 2018), a task analysis found
-them combined in no consistent sequence (PMC9712586). A step out of the advised order succeeds and says so.
+The order is advised, never enforced: experts order the moves (Eubanks, Burckell & Goldfried 2018), a task analysis
+found them combined in no consistent sequence (PMC9712586). A step out of the advised order succeeds and says so.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,8 @@ from uuid import UUID
 
 from domain.access import STAFF, Role
 from domain.errors import Incomplete, Refused
-from domain.machine import NEW, Added, Advisory, Around, Effect, Machine, Move, Rule
+from domain.machine import Machine
+from domain.move import NEW, Added, Advisory, Around, Effect, Move, Rule
 from domain.rupture import MENDABLE, Rupture, RupturePhase
 from domain.skills import PATTERN_LINKING, Skill, Strategy
 from domain.values import Day, Few, Private, Ref, Said, Scale, Summary, Token
@@ -46,7 +47,7 @@ class Outcome(StrEnum):
 
 
 class ScoreRule(StrEnum):
-    """A named rule by which scores may be said to have returned. None is a field standard; the name says which was used."""
+    """A named rule by which scores may be said to have returned. None is a standard; the name says which was used."""
 
     FULL_RETURN = "full_return"
     """The score is back at or above the one before the drop."""
@@ -162,7 +163,7 @@ class Repair(Terms):
 class Opening(Said):
     """The beginning of a repair."""
 
-    rupture_id: Annotated[UUID, Ref("rupture")]
+    rupture_id: Annotated[UUID, Ref("rupture", above=True)]
     """The rupture it is to mend."""
 
 
@@ -337,7 +338,7 @@ def client_agrees(state: Repair, body: Conclusion, around: Around) -> Iterator[A
     view = told if told is not None else state.client_resolution
     if body.outcome is Outcome.REPAIRED:
         if view is None and body.score_rule is None:
-            detail = "`repaired` needs the client's own view, 4 or 5, or a named score_rule; the therapist's alone does not do."
+            detail = "The client's own view, 4 or 5, or a named score_rule: the therapist's view alone is not enough."
             raise Incomplete([("client_resolution", detail)])
         if view is not None and view < RESOLVED:
             raise Refused(
@@ -388,8 +389,8 @@ REPAIR = Machine(
     Move("set_aside", ACTIVE, (P.SET_ASIDE,), "set_aside", RECORDERS | {Role.POLICY}, says="The repair rests for now."),
     Move("take_up", (P.SET_ASIDE,), ACTIVE, "taken_up", RECORDERS, guard=can_mend_again, effect=where_it_was,
          says="The pair comes back to it.", knows="parent"),
-    Move("conclude", (*ACTIVE, P.SET_ASIDE), (P.CONCLUDED,), "concluded", RECORDERS, Conclusion, client_agrees, concluded,
-         "The attempt is over, with an outcome.", knows="parent"),
+    Move("conclude", (*ACTIVE, P.SET_ASIDE), (P.CONCLUDED,), "concluded", RECORDERS, Conclusion, client_agrees,
+         concluded, "The attempt is over, with an outcome.", knows="parent"),
     Move("revise", (*ACTIVE, P.SET_ASIDE, P.CONCLUDED), (), "revised", RECORDERS, Terms,
          says="The terms of the offer changed.", verb="PATCH"),
 )  # fmt: skip

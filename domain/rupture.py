@@ -1,7 +1,7 @@
 """A rupture: a moment of misattunement, misunderstanding or conflict. Inevitable, and an invitation.
 
-It is reported, never detected: no number opens or closes one. Both parties can strain an alliance, so a marker names its
-party and nobody is "the cause".
+It is reported, never detected: no number opens or closes one. Both parties can strain an alliance, so a marker names
+its party and nobody is "the cause".
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,8 @@ from uuid import UUID
 
 from domain.access import CLINICIANS, EVERYONE, POLICY, Role
 from domain.errors import Refused
-from domain.machine import NEW, Around, Machine, Move, as_said
+from domain.machine import Machine
+from domain.move import NEW, Around, Move, as_said
 from domain.relationship import RelationshipPhase
 from domain.values import Day, Few, Private, Ref, Said, Scale, Summary, Token
 
@@ -257,7 +258,7 @@ class Account(Said):
 class Report(Account):
     """A report of a rupture. No score is ever required for it."""
 
-    relationship_id: Annotated[UUID, Ref("relationship")]
+    relationship_id: Annotated[UUID, Ref("relationship", above=True)]
     """The relationship it happened in."""
     reported_by: Reporter | None = None
     """Who says so. Left out: the caller's own role. Only an integration may speak for somebody else."""
@@ -447,7 +448,8 @@ RUPTURE = Machine(
          says="The suspicion is dismissed, with a reason."),
     Move("withdraw", (P.CONFIRMED,), (P.DISMISSED,), "withdrawn", EVERYONE, Withdrawal, is_theirs,
          says="Who reported or confirmed it takes that back."),
-    Move("reconsider", (P.DISMISSED,), (P.SUSPECTED,), "reconsidered", CLINICIANS, says="It may have been one after all."),
+    Move("reconsider", (P.DISMISSED,), (P.SUSPECTED,), "reconsidered", CLINICIANS,
+         says="It may have been one after all."),
     Move("begin_repair", MENDABLE, (P.IN_REPAIR,), "repair_begun", POLICY, says="A repair is under way."),
     Move("mend", (P.IN_REPAIR,), (P.REPAIRED,), "repaired", POLICY, says="The repair held: the client says so."),
     Move("mend_in_part", (P.IN_REPAIR,), (P.PARTIALLY_REPAIRED,), "partially_repaired", POLICY,

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from domain.access import STAFF, Role
 from domain.errors import Refused
-from domain.machine import NEW, Around, Machine, Move, as_said
+from domain.machine import Machine
+from domain.move import NEW, Around, Move, as_said
 from domain.people import ExternalIds
 from domain.values import Between, Instant, Ref, Said
 
@@ -61,7 +62,7 @@ class SessionDetails(Said):
 class SessionRecord(SessionDetails):
     """A session as it is recorded."""
 
-    relationship_id: Annotated[UUID, Ref("relationship")]
+    relationship_id: Annotated[UUID, Ref("relationship", above=True)]
     """Whose seat it is."""
     status: SessionPhase = SessionPhase.PLANNED
     """What is known of it now."""

@@ -14,7 +14,8 @@ from uuid import UUID
 from domain.access import Role
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing
 from domain.errors import Incomplete, Refused
-from domain.machine import NEW, Added, Advisory, Around, Machine, Move, as_said
+from domain.machine import Machine
+from domain.move import NEW, Added, Advisory, Around, Move, as_said
 from domain.relationship import Risk
 from domain.values import Day, Feeling, Few, Name, Private, Ref, Said, Summary, Token
 
@@ -350,7 +351,7 @@ class TerminationPlan(Terms):
 class Introduction(Said):
     """The first mention of the ending, in the informed consent."""
 
-    relationship_id: Annotated[UUID, Ref("relationship")]
+    relationship_id: Annotated[UUID, Ref("relationship", above=True)]
     """The relationship. One plan each."""
     consent: Consent
     """Text version, date, and who consented."""
@@ -454,7 +455,7 @@ APA = "APA Ethical Principles 10.10"
 
 
 def by_definition(state: Any, body: Any, around: Around) -> None:
-    """"Premature" means nothing without the definition used."""
+    """Premature means nothing without the definition used."""
     if body.premature in (Premature.YES, Premature.NO) and not body.premature_definition:
         raise Incomplete([("premature_definition", "Say which definition of premature was used.")])
 
@@ -527,7 +528,9 @@ def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Ad
         missing.append(("exception", "Open high risk: only an accepted transfer or an emergency_handover ends this."))
     open_ruptures = around.endings.open_ruptures if around.endings else 0
     if open_ruptures and not body.acknowledge_open_ruptures:
-        missing.append(("acknowledge_open_ruptures", f"{open_ruptures} rupture(s) stand open; say that you have seen it."))
+        missing.append(
+            ("acknowledge_open_ruptures", f"{open_ruptures} rupture(s) stand open; say that you have seen it.")
+        )
     if missing:
         raise Incomplete(missing)
     by_definition(state, body, around)
@@ -610,8 +613,10 @@ def handed_on(state: Any, body: Unavailable, around: Around) -> dict[str, Any]:
 def by_policy(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
     """The ladder is the practice's own."""
     if not (around.endings and around.endings.no_contact_policy):
-        detail = "The practice has no no_contact policy; the default ladder applies: 3 attempts over 2 channels, one in writing."
-        yield Advisory(code="no_contact_policy_missing", detail=detail, source="Clinical practice; no field standard exists")
+        detail = "The practice has no no_contact policy; by default: 3 attempts, 2 channels, one in writing."
+        yield Advisory(
+            code="no_contact_policy_missing", detail=detail, source="Clinical practice; no field standard exists"
+        )
 
 
 def fell_silent(state: Any, body: Any, around: Around) -> dict[str, Any]:
@@ -656,7 +661,11 @@ def is_named(state: Any, body: Transfer, around: Around) -> None:
 
 def transferring(state: Any, body: Transfer, around: Around) -> dict[str, Any]:
     """A transfer goes on with somebody else."""
-    return {"kind": EndingKind.TRANSFER, "receiver": body.receiver, **({"reasons": body.reasons} if body.reasons else {})}
+    return {
+        "kind": EndingKind.TRANSFER,
+        "receiver": body.receiver,
+        **({"reasons": body.reasons} if body.reasons else {}),
+    }
 
 
 def accepted(state: Any, body: Any, around: Around) -> dict[str, Any]:
@@ -682,7 +691,7 @@ P = PlanPhase
 ACTIVE = (P.INTRODUCED, P.REVIEWING, P.PLANNED, P.CLOSING, P.TRANSFERRING, P.OUTREACH)
 ALWAYS = (NEW, *ACTIVE)
 OVER = (P.ENDED, P.AFTERCARE, P.ARCHIVED)
-T, C, S, I, A = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION, Role.ADMIN
+T, C, S, API, A = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION, Role.ADMIN
 
 
 def by(*roles: Role) -> frozenset[Role]:
@@ -692,12 +701,12 @@ def by(*roles: Role) -> frozenset[Role]:
 
 TERMINATION_PLAN = Machine(
     "termination_plan", "termination-plans", TerminationPlan, PlanPhase,
-    Move("introduce", (NEW,), (P.INTRODUCED,), "introduced", by(T, I), Introduction,
+    Move("introduce", (NEW,), (P.INTRODUCED,), "introduced", by(T, API), Introduction,
          says="The ending is mentioned, woven into informed consent."),
     Move("begin_review", (P.INTRODUCED,), (P.REVIEWING,), "review_begun", by(T, C),
          says="Regular talk about progress and readiness begins."),
     Move("review_readiness", (P.INTRODUCED, P.REVIEWING, P.PLANNED), (), "readiness_reviewed", by(T, C),
-         ReadinessReview, feelings_heard, reviewed, "Progress, readiness and feelings about the ending are talked over."),
+         ReadinessReview, feelings_heard, reviewed, "Progress, readiness and feelings about the end are talked over."),
     Move("plan_ending", (P.INTRODUCED, P.REVIEWING), (P.PLANNED,), "ending_planned", by(T), Terms, agreed, planned,
          "Kind and date of the ending are agreed."),
     Move("return_to_work", (P.PLANNED, P.CLOSING), (P.REVIEWING,), "returned_to_work", by(T, C), effect=back_to_work,
@@ -707,30 +716,30 @@ TERMINATION_PLAN = Machine(
          closed, "A closure task is done: reflection, a ritual, the terms of coming back."),
     Move("end", (P.PLANNED, P.CLOSING), (P.ENDED,), "ended", by(T), Ending, may_end, ended, "The therapy ends.",
          knows="endings"),
-    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, I), Departure, effect=client_left,
+    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, effect=client_left,
          says="The client leaves. This can never be refused."),
-    Move("client_died", ALWAYS, (P.ENDED,), "client_died", by(T, I, A), Death, effect=client_died,
+    Move("client_died", ALWAYS, (P.ENDED,), "client_died", by(T, API, A), Death, effect=client_died,
          says="The client has died. Every reminder and message stops."),
     Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_unavailable", by(T, S, A), Unavailable,
          names_a_successor, handed_on, "The therapist died or can not work; somebody takes over.", knows="endings"),
-    Move("suspect_lapse", ALWAYS[:-1], (P.OUTREACH,), "lapse_suspected", by(T, I), guard=by_policy, effect=fell_silent,
-         says="The client is silent; an outreach begins.", knows="endings"),
-    Move("record_outreach", (P.OUTREACH,), (), "outreach_recorded", by(T, I), Outreach, effect=tried,
+    Move("suspect_lapse", ALWAYS[:-1], (P.OUTREACH,), "lapse_suspected", by(T, API), guard=by_policy,
+         effect=fell_silent, says="The client is silent; an outreach begins.", knows="endings"),
+    Move("record_outreach", (P.OUTREACH,), (), "outreach_recorded", by(T, API), Outreach, effect=tried,
          says="An attempt to reach the client."),
-    Move("client_returned", (P.OUTREACH,), (P.REVIEWING,), "client_returned", by(T, I), effect=back_to_work,
+    Move("client_returned", (P.OUTREACH,), (P.REVIEWING,), "client_returned", by(T, API), effect=back_to_work,
          says="The client is back, without shame."),
     Move("lapse", (P.OUTREACH,), (P.ENDED,), "lapsed", by(T), Lapse, tried_enough, lapsed,
          "A clinician closes the outreach.", knows="endings"),
     Move("begin_transfer", ALWAYS, (P.TRANSFERRING,), "transfer_begun", by(T, S, A), Transfer, is_named, transferring,
          "A transfer to somebody named begins."),
-    Move("transfer_accepted", (P.TRANSFERRING,), (P.ENDED,), "transfer_accepted", by(T, S, I), effect=accepted,
+    Move("transfer_accepted", (P.TRANSFERRING,), (P.ENDED,), "transfer_accepted", by(T, S, API), effect=accepted,
          says="The receiver accepted, and the therapy ends here."),
-    Move("transfer_declined", (P.TRANSFERRING,), (P.REVIEWING,), "transfer_declined", by(T, S, I), effect=back_to_work,
-         says="The receiver declined; the work goes on."),
+    Move("transfer_declined", (P.TRANSFERRING,), (P.REVIEWING,), "transfer_declined", by(T, S, API),
+         effect=back_to_work, says="The receiver declined; the work goes on."),
     Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare,
          says="A way back, and perhaps a booster."),
     Move("archive", (P.ENDED, P.AFTERCARE), (P.ARCHIVED,), "archived", by(T), says="The plan is filed."),
     Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),
-    Move("revise", (*ACTIVE, *OVER), (), "revised", by(T, I), Terms, by_definition,
+    Move("revise", (*ACTIVE, *OVER), (), "revised", by(T, API), Terms, by_definition,
          says="What is said of the ending changed; its history is kept.", verb="PATCH"),
 )  # fmt: skip

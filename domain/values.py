@@ -1,7 +1,7 @@
 """The limits a value carries with its type.
 
-They are plain `Annotated` markers. The HTTP layer's validator finds the hook it knows by name, so the domain states each
-limit once and imports nothing for it.
+They are plain `Annotated` markers. The HTTP layer's validator finds the hook it knows by name, so the domain states
+each limit once and imports nothing for it.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ type_hints = cache(lambda cls: get_type_hints(cls, include_extras=True))
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """Free text of at most `limit` characters. Lives in the row only; events say that it changed, never what it says."""
+    """Free text of at most `limit` characters. It lives in the row; events only say that it changed."""
 
     limit: int = 280
 
@@ -64,10 +64,13 @@ class Few:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """The id of another object of the same practice; `within` the same relationship unless it stands above it."""
+    """The id of another object of the same practice."""
 
     subject: str
     within: bool = False
+    """It belongs to the same relationship."""
+    above: bool = False
+    """A new object hangs from it, so it must be in the caller's sight."""
 
 
 @dataclass(frozen=True, slots=True)

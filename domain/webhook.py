@@ -6,7 +6,8 @@ from typing import Annotated
 from uuid import UUID
 
 from domain.access import Role
-from domain.machine import NEW, Machine, Move
+from domain.machine import Machine
+from domain.move import NEW, Move
 from domain.values import Code, Few, Name, Said, Words
 
 
@@ -64,7 +65,8 @@ WEBHOOK_ENDPOINT = Machine(
     "webhook_endpoint", "webhook-endpoints", WebhookEndpoint, EndpointPhase,
     Move("register", (NEW,), (P.ENABLED,), "registered", KEEPERS, EndpointDetails,
          says="An endpoint is registered; its secret is shown this once."),
-    Move("revise", LIVE, (), "revised", KEEPERS, EndpointDetails, says="Address, filter or payload changed.", verb="PATCH"),
+    Move("revise", LIVE, (), "revised", KEEPERS, EndpointDetails, says="Address, filter or payload changed.",
+         verb="PATCH"),
     Move("rotate_secret", LIVE, (), "secret_rotated", KEEPERS,
          says="A new secret, shown this once; the old one signs beside it for a day."),
     Move("ping", (P.ENABLED,), (), "pinged", KEEPERS, says="A signed test event is sent to this endpoint."),
@@ -73,4 +75,3 @@ WEBHOOK_ENDPOINT = Machine(
     Move("remove", LIVE, (P.DELETED,), "deleted", KEEPERS, says="The endpoint is gone.", verb="DELETE"),
     read_by=KEEPERS, scope="webhooks.manage",
 )  # fmt: skip
-

@@ -1,0 +1,1 @@
+"""Postgres, webhooks, keys and settings: everything that touches the world."""

@@ -48,7 +48,7 @@ class Database:
 
 
 async def open_pool(dsn: str, size: int) -> "asyncpg.Pool[Any]":
-    """A pool whose connections are not reset between uses: nothing here uses session state, and a reset is a round trip."""
+    """A pool whose connections are not reset between uses: no session state is used, and a reset is a round trip."""
     return await asyncpg.create_pool(
         dsn, min_size=1, max_size=size, init=_prepare, reset=_keep, statement_cache_size=512,
         max_inactive_connection_lifetime=300, command_timeout=30, timeout=5,

@@ -18,7 +18,7 @@ from infra.secrets import key_of, live, signature
 from infra.settings import Settings
 
 SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
-"""How long after each failed attempt the next one comes, in seconds (Standard Webhooks' example); then it is given up."""
+"""Seconds from each failed attempt to the next (Standard Webhooks' example); after the last it is given up."""
 JITTER = 0.2
 IN_FLIGHT = 64
 EACH = 16
@@ -156,9 +156,10 @@ class Dispatcher:
             over = result.outcome == "delivered" or number > len(SCHEDULE)
             wait = None if over else SCHEDULE[number - 1] * self._settings.webhook_base_delay / SCHEDULE[0]
             rows.append({
-                "practice_id": row["practice_id"], "endpoint_id": row["endpoint_id"], "seq": row["seq"], "number": number,
-                "lease": row["lease"], "outcome": result.outcome, "status": result.status, "took_ms": result.took_ms,
-                "wait": wait and wait * random.uniform(1 - JITTER, 1 + JITTER),
+                "practice_id": row["practice_id"], "endpoint_id": row["endpoint_id"], "seq": row["seq"],
+                "number": number, "lease": row["lease"], "outcome": result.outcome, "status": result.status,
+                "took_ms": result.took_ms,
+                "wait": wait and wait * random.uniform(1 - JITTER, 1 + JITTER),  # noqa: S311 - jitter is no secret
             })  # fmt: skip
         await self._pool.execute(FINISH, rows)
 
@@ -182,8 +183,8 @@ WHERE d.practice_id = p.practice_id AND d.endpoint_id = p.endpoint_id AND d.seq 
 RETURNING d.practice_id, d.endpoint_id, d.seq, d.attempt, d.lease, coalesce(d.body, e.body) AS body, n.url, n.secrets"""
 # The lease is the fence: the result of an attempt that outlived it changes nothing but the record of attempts.
 FINISH = """
-WITH done AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS x (practice_id uuid, endpoint_id uuid, seq bigint, number int,
-  lease uuid, outcome text, status int, took_ms int, wait float)),
+WITH done AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS x (practice_id uuid, endpoint_id uuid, seq bigint,
+  number int, lease uuid, outcome text, status int, took_ms int, wait float)),
 recorded AS (
   INSERT INTO attempt (practice_id, endpoint_id, seq, number, at, outcome, status, took_ms)
   SELECT practice_id, endpoint_id, seq, number, now(), outcome, status, took_ms FROM done ON CONFLICT DO NOTHING),

@@ -72,7 +72,7 @@ class Cluster:
         """For asyncpg as it is, and for SQLAlchemy with `postgresql+asyncpg` as its scheme."""
         return f"postgresql://{NAME}@/{NAME}?host={self._place.sockets}&port=5432"
 
-    def __enter__(self) -> Cluster:  # noqa: PYI034 - importing typing would slow the supervisor too
+    def __enter__(self) -> Cluster:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -54,7 +54,11 @@ def known_types(filters: Sequence[str]) -> list[str]:
     found: list[str] = []
     for wanted in filters:
         prefix = wanted.removesuffix("*")
-        names = [t for t in EVENT_TYPES if t == wanted or (wanted != prefix and prefix[-1:] in ("", ".") and t.startswith(prefix))]
+        names = [
+            t
+            for t in EVENT_TYPES
+            if t == wanted or (wanted != prefix and prefix[-1:] in ("", ".") and t.startswith(prefix))
+        ]
         if not names:
             raise ValueError(wanted)
         found += names

@@ -112,7 +112,9 @@ class Keys:
             own = scope is None and role is not Role.INTEGRATION
             scopes = scopes_of(role) if own else frozenset(str(scope or "").split())
         except (KeyError, ValueError, TypeError, AttributeError):
-            raise BadToken("The token needs the claims practice (an id), role, and for people a sub that is an id.") from None
+            raise BadToken(
+                "The token needs the claims practice (an id), role, and for people a sub that is an id."
+            ) from None
         subject = str(claims["sub"])
         if not 0 < len(subject) <= 120 or "\x00" in subject:
             raise BadToken("The token's sub is empty or too long.")

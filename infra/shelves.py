@@ -56,12 +56,17 @@ RELATIONSHIP, PRACTICE, EVENT = table_of(tables.Relationship), table_of(tables.P
 DELIVERY, ENDPOINT, WORDING = table_of(tables.Delivery), table_of(tables.WebhookEndpoint), table_of(tables.Wording)
 IDEMPOTENCY = table_of(tables.Idempotency)
 
-PRACTICE_ID, ID, SUB = bindparam("practice_id", type_=Uuid()), bindparam("id", type_=Uuid()), bindparam("sub", type_=Uuid())
+PRACTICE_ID, ID, SUB = (
+    bindparam("practice_id", type_=Uuid()),
+    bindparam("id", type_=Uuid()),
+    bindparam("sub", type_=Uuid()),
+)
 CALLER, KEY = bindparam("caller", type_=Text()), bindparam("key", type_=Text())
 VERSION, NOW = bindparam("version", type_=Integer()), bindparam("now", type_=DateTime(timezone=True))
-HELD = literal_column("'held'")
-ENABLED, ID_ONLY = literal_column("'enabled'"), literal_column("'id_only'")
-ONE = literal_column("1")
+HELD: Any = literal_column("'held'")
+ENABLED: Any = literal_column("'enabled'")
+ID_ONLY: Any = literal_column("'id_only'")
+ONE: Any = literal_column("1")
 
 
 def reviver(hint: Any) -> Callable[[Any], Any] | None:
@@ -130,7 +135,9 @@ class Shelf:
         t = self.table
         if not self.related:
             return t
-        return t.join(RELATIONSHIP, and_(RELATIONSHIP.c.practice_id == t.c.practice_id, RELATIONSHIP.c.id == t.c.relationship_id))
+        return t.join(
+            RELATIONSHIP, and_(RELATIONSHIP.c.practice_id == t.c.practice_id, RELATIONSHIP.c.id == t.c.relationship_id)
+        )
 
     def _columns(self) -> list[Any]:
         r = RELATIONSHIP.c
@@ -157,12 +164,12 @@ class Shelf:
         if role not in (Role.THERAPIST, Role.CLIENT):
             return true()
         r, t = RELATIONSHIP.c, self.table.c
-        theirs = SUB == any_(r.therapist_ids) if role is Role.THERAPIST else r.client_id == SUB
+        theirs = any_(r.therapist_ids) == SUB if role is Role.THERAPIST else r.client_id == SUB
         if self.related or self.is_relationship:
             return theirs
         if self.machine.subject == "client":
             if role is Role.CLIENT:
-                return t.id == SUB
+                return bool_of(t.id == SUB)
             treated = exists().where(r.practice_id == t.practice_id, r.client_id == t.id, theirs)
             return or_(t.registered_by == cast(SUB, Text), treated)
         if self.machine.subject == "therapist" and role is Role.CLIENT:
@@ -250,8 +257,10 @@ class Shelf:
             own += ["external_system", "external_value"]
         return tuple(own)
 
-    def write(self, changed: frozenset[str], added: frozenset[str], *, keyed: bool, worded: bool, ping: bool) -> Statement:
-        """The one statement of a decision: the row moves and the log grows and the deliveries fan out, or nothing does."""
+    def write(
+        self, changed: frozenset[str], added: frozenset[str], *, keyed: bool, worded: bool, ping: bool
+    ) -> Statement:
+        """The one statement of a decision: row, log and deliveries, or nothing."""
 
         def build() -> Any:
             touched = self.change_clause(changed, added).cte("touched")
@@ -299,7 +308,8 @@ class Shelf:
         def build() -> Any:
             t = self.table
             mine = select(*self._columns()).select_from(self._source()).where(
-                t.c.practice_id == PRACTICE_ID, t.c[where] == ID, t.c.phase == any_(bindparam("phases", type_=ARRAY(Text)))
+                t.c.practice_id == PRACTICE_ID, t.c[where] == ID,
+                t.c.phase == any_(bindparam("phases", type_=ARRAY(Text))),
             )  # fmt: skip
             return mine.order_by(t.c.id).with_for_update(of=t)
 
@@ -330,13 +340,13 @@ def bool_of(clause: Any) -> ColumnElement[bool]:
 def log_clause(ticket: Any) -> Any:
     """One event, numbered by the ticket; its body is built around the number, once and for every attempt."""
     e = EVENT.c
-    text_of = {n: bindparam(n, type_=Text()) for n in
-               ("type", "subject", "actor_kind", "actor_id", "origin", "source", "target", "head", "tail", "lean")}  # fmt: skip
+    names = ("type", "subject", "actor_kind", "actor_id", "origin", "source", "target", "head", "tail")
+    text_of = {n: bindparam(n, type_=Text()) for n in names}
     seq = ticket.c.seq
     values = {
-        e.practice_id: PRACTICE_ID, e.seq: seq, e.type: text_of["type"], e.subject: text_of["subject"], e.subject_id: ID,
-        e.relationship_id: bindparam("relationship_id", type_=Uuid()), e.version: VERSION + ONE, e.at: NOW,
-        e.actor_kind: text_of["actor_kind"], e.actor_id: text_of["actor_id"], e.origin: text_of["origin"],
+        e.practice_id: PRACTICE_ID, e.seq: seq, e.type: text_of["type"], e.subject: text_of["subject"],
+        e.subject_id: ID, e.relationship_id: bindparam("relationship_id", type_=Uuid()), e.version: VERSION + ONE,
+        e.at: NOW, e.actor_kind: text_of["actor_kind"], e.actor_id: text_of["actor_id"], e.origin: text_of["origin"],
         e.source: text_of["source"], e.target: text_of["target"], e.data: bindparam("data", type_=JSONB()),
         e.body: text_of["head"] + cast(seq, Text) + text_of["tail"],
     }  # fmt: skip

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.sql.elements import ClauseElement
 
 # asyncpg numbers its parameters and knows their types; both come from this dialect.
-DIALECT = asyncpg_dialect()
+DIALECT: Any = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 
 class Statement:

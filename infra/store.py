@@ -11,7 +11,8 @@ from pydantic_core import to_json
 
 from domain.access import Caller, Role, Stamp
 from domain.errors import Refused
-from domain.machine import Around, Decision, Endings, Machine
+from domain.machine import Decision, Machine
+from domain.move import Around, Endings
 from domain.policies import following
 from domain.values import plain, texts
 from infra.shelves import SHELVES, Shelf
@@ -94,7 +95,13 @@ class Store:
     async def row(self, shelf: Shelf, caller: Caller, id: UUID, key: str | None = None) -> Mapping[str, Any] | None:
         """One object in the caller's sight, with what is kept under `key`."""
         statement = shelf.read(caller.role, keyed=key is not None)
-        values = {"practice_id": caller.practice_id, "id": id, "caller": identity(caller), "key": key, **subject_of(caller)}
+        values = {
+            "practice_id": caller.practice_id,
+            "id": id,
+            "caller": identity(caller),
+            "key": key,
+            **subject_of(caller),
+        }
         row: Mapping[str, Any] | None = await self.pool.fetchrow(statement.sql, *statement.args(values))
         return row
 
@@ -111,7 +118,7 @@ class Store:
     async def changed(
         self, shelf: Shelf, caller: Caller, filters: Mapping[str, Any], *, after: int, limit: int
     ) -> tuple[Sequence[Mapping[str, Any]], int, bool]:
-        """The current state of what the log names after `after`, the number to go on from, and whether there is more."""
+        """The current state of what the log names after `after`, where to go on, and whether there is more."""
         subject = shelf.machine.subject
         stretch = await self.pool.fetchrow(CHANGED, caller.practice_id, subject, after, limit)
         more = stretch["found"] == limit
@@ -150,7 +157,7 @@ class Store:
     async def kept(self, caller: Caller, key: str) -> Kept | None:
         """The answer under an Idempotency-Key."""
         row = await self.pool.fetchrow(KEPT, caller.practice_id, identity(caller), key)
-        return Kept(key, *row) if row else None
+        return Kept(key, row[0], row[1], row[2], row[3].encode()) if row else None
 
     async def endings(self, practice_id: UUID, relationship_id: UUID) -> Endings:
         """What an ending has to reckon with."""
@@ -205,9 +212,7 @@ class Store:
         sent: int = row["sent"]
         return sent
 
-    async def _write_with_consequences(
-        self, decision: Decision, stamp: Stamp, version: int, kept: Kept | None
-    ) -> int:
+    async def _write_with_consequences(self, decision: Decision, stamp: Stamp, version: int, kept: Kept | None) -> int:
         async with self.pool.acquire() as connection, connection.transaction():
             done: list[tuple[Decision, int]] = []
             await self._change(connection, decision, stamp, version, done)
@@ -230,7 +235,9 @@ class Store:
             statement = shelf.change(frozenset(decision.changes), frozenset(decision.event.add))
         if await connection.fetchval(statement.sql, *statement.args(values)) is None:
             raise Moved("Somebody else moved first; read it again and decide anew.")
-        said = [(stamp.caller.practice_id, decision.after.id, version, n, text) for n, text in wording(decision).items()]
+        said = [
+            (stamp.caller.practice_id, decision.after.id, version, n, text) for n, text in wording(decision).items()
+        ]
         if said:
             await connection.executemany(WORD, said)
         if "external_identifiers" in decision.changes:
@@ -347,7 +354,9 @@ def wording(decision: Decision) -> dict[str, str]:
         return {}
     changed = texts(decision.machine.cls).intersection(decision.changes)
     before = {n: getattr(decision.before, n) for n in sorted(changed)}
-    return {n: v if isinstance(v, str) else to_json(plain(v)).decode() for n, v in before.items() if v not in (None, ())}
+    return {
+        n: v if isinstance(v, str) else to_json(plain(v)).decode() for n, v in before.items() if v not in (None, ())
+    }
 
 
 def event_row(decision: Decision, stamp: Stamp, version: int, place: int) -> dict[str, Any]:
@@ -369,8 +378,11 @@ def kept_row(kept: Kept, caller: Caller) -> tuple[Any, ...]:
     return (caller.practice_id, *kept_values(kept, caller).values())
 
 
-KEPT = "SELECT fingerprint, status, headers, body::bytea FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"
-KEEP = "INSERT INTO idempotency (practice_id, caller, key, fingerprint, status, headers, body) VALUES ($1, $2, $3, $4, $5, $6, $7)"
+KEPT = """
+SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
+KEEP = """
+INSERT INTO idempotency (practice_id, caller, key, fingerprint, status, headers, body)
+VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 WORD = "INSERT INTO wording (practice_id, subject_id, version, field, text) VALUES ($1, $2, $3, $4, $5)"
 CHANGED = """
 SELECT p.seq, s.last, coalesce(s.found, 0) AS found
@@ -393,11 +405,11 @@ WITH ticket AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq -
 logged AS (
   INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id,
                      origin, source, target, data, body)
-  SELECT $1, base + n.place, n.type, n.subject, n.subject_id, n.relationship_id, n.version, n.at, n.actor_kind, n.actor_id,
-         n.origin, n.source, n.target, n.data, n.head || (base + n.place) || n.tail
+  SELECT $1, base + n.place, n.type, n.subject, n.subject_id, n.relationship_id, n.version, n.at, n.actor_kind,
+         n.actor_id, n.origin, n.source, n.target, n.data, n.head || (base + n.place) || n.tail
   FROM ticket, jsonb_to_recordset($3::jsonb) AS n (place int, type text, subject text, subject_id uuid,
-    relationship_id uuid, version int, at timestamptz, actor_kind text, actor_id text, origin text, source text, target text,
-    data jsonb, head text, tail text)
+    relationship_id uuid, version int, at timestamptz, actor_kind text, actor_id text, origin text, source text,
+    target text, data jsonb, head text, tail text)
   RETURNING seq, type, subject_id, version),
 fan AS (
   INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, body)

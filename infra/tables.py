@@ -55,12 +55,12 @@ def record() -> Any:
 def moment(*, null: bool = False, default: str | None = None) -> Any:
     """A point in time."""
     kwargs = {"server_default": text(default)} if default else {}
-    return Field(sa_type=DateTime(timezone=True), nullable=null, sa_column_kwargs=kwargs)  # type: ignore[call-overload]
+    return Field(sa_type=DateTime(timezone=True), nullable=null, sa_column_kwargs=kwargs)
 
 
 def ids() -> Any:
     """A list of ids."""
-    return Field(sa_type=ARRAY(Uuid))  # type: ignore[call-overload]
+    return Field(sa_type=ARRAY(Uuid))
 
 
 def big(*, primary: bool = False) -> Any:
@@ -404,7 +404,7 @@ class Attempt(SQLModel, table=True):
     endpoint_id: UUID = key()
     seq: int = big(primary=True)
     number: int = key()
-    at: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)  # type: ignore[call-overload]
+    at: datetime = Field(sa_type=DateTime(timezone=True), primary_key=True)
     outcome: str
     status: int | None = None
     took_ms: int
@@ -419,3 +419,7 @@ class Dead(SQLModel, table=True):
     at: datetime = moment()
     attempts: int
     outcome: str
+
+
+METADATA = SQLModel.metadata
+"""What migrations are held against."""

@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from domain.machine import Event
+from domain.move import Event
 from domain.values import plain, texts
 from infra.shelves import SHELVES, Shelf
 

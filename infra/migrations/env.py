@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from infra.tables import SQLModel
+from infra.tables import METADATA
 
 LOCK = 7_262_833_001
 """Any number, always the same: two services that start at once migrate one after the other."""
@@ -15,7 +15,7 @@ LOCK = 7_262_833_001
 
 def apply(connection: Connection) -> None:
     """Run what is missing."""
-    context.configure(connection=connection, target_metadata=SQLModel.metadata)
+    context.configure(connection=connection, target_metadata=METADATA)
     with context.begin_transaction():
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
         context.run_migrations()

@@ -1,0 +1,64 @@
+"""What a decision has to know before it is made, fetched beforehand: guards ask nothing of the world."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from api.body import Named, named
+from api.problems import Invalid
+from domain.access import Caller
+from domain.move import Around, Move
+from infra.shelves import SHELVES, Shelf
+from infra.store import Sight, Store, sight
+
+Row = Mapping[str, Any]
+
+
+async def around(
+    store: Store, shelf: Shelf, caller: Caller, move: Move, body: Any, row: Row | None, state: Any
+) -> Around:  # fmt: skip
+    """Everything `move` may ask about. Raises Invalid for an id that names nothing here."""
+    names = list(named(body))
+    if row is None:
+        place, relationship_id, parent = await above(store, caller, names)
+    else:
+        place, relationship_id, parent = (
+            sight(row),
+            row["id"] if shelf.is_relationship else row.get("relationship_id"),
+            None,
+        )
+    for name in names:
+        within = relationship_id if name.ref.within else None
+        if not name.ref.above and not await store.exists(
+            SHELVES[name.ref.subject], caller.practice_id, name.id, within
+        ):
+            raise nothing_there(name)
+    if move.knows == "parent" and state is not None:
+        rupture = await store.row(SHELVES["rupture"], caller, state.rupture_id)
+        parent = rupture and SHELVES["rupture"].state(rupture)
+    endings = None
+    if move.knows == "endings" and relationship_id:
+        endings = await store.endings(caller.practice_id, relationship_id)
+    return Around(caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings)
+
+
+async def above(store: Store, caller: Caller, names: list[Named]) -> tuple[Sight | None, UUID | None, Any]:
+    """What a new object hangs from: the relationship in the caller's sight, its id, and a parent within it."""
+    place, relationship_id, parent = None, None, None
+    for name in names:
+        if name.ref.above:
+            shelf = SHELVES[name.ref.subject]
+            row = await store.row(shelf, caller, name.id)
+            if row is None:
+                raise nothing_there(name)
+            if name.ref.subject != "client":
+                place, relationship_id = sight(row), row.get("relationship_id", name.id)
+                parent = None if shelf.is_relationship else shelf.state(row)
+    return place, relationship_id, parent
+
+
+def nothing_there(name: Named) -> Invalid:
+    """What is not there, and what is not yours to see, look the same."""
+    detail = f"There is no such {name.ref.subject} here."
+    return Invalid(detail, errors=[{"pointer": f"#/{name.pointer}", "detail": detail}])
