@@ -1,0 +1,322 @@
+"""The schemas of the document: what may be said, and what is shown of it. Both come from the domain's classes."""
+
+import ast
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from textwrap import dedent
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from api.body import adapter
+from domain.access import Role
+from domain.catalog import EVENT_TYPES, MACHINES
+from domain.guidance import Prompt
+from domain.machine import Machine
+from domain.move import Advisory
+from domain.practice import Practice
+from domain.values import Private, marked, records, texts
+
+Schema = dict[str, Any]
+REF = "#/components/schemas/{model}"
+ENVELOPE: Mapping[str, Schema] = {
+    "id": {"type": "string", "format": "uuid", "description": "Its id."},
+    "version": {"type": "integer", "minimum": 1, "description": "Counts its changes; the ETag is this number in quotes."},
+    "open_moves": {
+        "type": "array", "items": {"type": "string"}, "description": "The moves that are open to the caller now."
+    },
+    "created_at": {"type": "string", "format": "date-time", "description": "When it was recorded."},
+    "updated_at": {"type": "string", "format": "date-time", "description": "When it last changed."},
+}  # fmt: skip
+"""What every representation carries, for every role; the phase beside it is the object's own."""
+MOMENT = [{"type": "string", "format": "date-time"}, {"type": "null"}]
+DERIVED: Mapping[str, Mapping[str, Schema]] = {
+    "termination_plan": {
+        "nhs_code": {
+            "anyOf": [{"type": "integer"}, {"type": "null"}],
+            "description": "The NHS Talking Therapies end code that fits kind and timing.",
+        },
+        "bha_codes": {
+            "type": "array", "items": {"type": "integer"}, "description": "The Colorado BHA end-of-treatment reasons that fit.",
+        },
+    },
+    "session": {
+        "ordinal": {
+            "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],
+            "description": "Which of the sessions held it is. Left out of the answer to a write.",
+        },
+    },
+    "webhook_endpoint": {
+        "last_success_at": {"anyOf": MOMENT, "description": "When it last took an event."},
+        "first_failure_at": {"anyOf": MOMENT, "description": "Since when it takes none; null while it does."},
+    },
+    "repair": {
+        "guidance": {
+            "type": "array", "items": {"$ref": REF.format(model="Prompt")}, "description": "With `include=guidance` only.",
+        },
+    },
+}  # fmt: skip
+"""What follows from the fields and is shown with them."""
+
+
+class Schemas:
+    """Every schema under its name, and which name a class goes by."""
+
+    def __init__(self, bodies: Iterable[type]) -> None:
+        """`bodies` are the classes that requests take."""
+        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), Prompt, Practice, Advisory])
+        self.said_as, self.all = drawn(said)
+        names, drafts = drawn([*shown, Role])
+        self.shown_as = {c: f"{n}Shown" if c in self.said_as and is_dataclass(c) else n for c, n in names.items()}
+        renamed = {names[cls]: name for cls, name in self.shown_as.items()}
+        classes = {names[cls]: cls for cls in shown}
+        for name, draft in drafts.items():
+            schema = as_shown(classes[name], draft) if name in classes else draft
+            self.all[renamed.get(name, name)] = relinked(schema, renamed)
+        for machine in MACHINES:
+            self._represent(machine)
+            if machine.revise:
+                body = machine.revise.takes
+                self.all[f"{self.said_as[body]}Patch"] = patch(self.all[self.said_as[body]])
+        practice = self.all[self.shown_as[Practice]]
+        practice["properties"] |= {"id": ENVELOPE["id"], "created_at": ENVELOPE["created_at"]}
+        practice["required"].append("created_at")
+
+    def _represent(self, machine: Machine) -> None:
+        name = self.shown_as[machine.cls]
+        schema = self.all[name]
+        own = {n: p for n, p in schema["properties"].items() if n != "id"}
+        head = {"id": ENVELOPE["id"], "phase": own.pop("phase")}
+        tail = {n: p for n, p in ENVELOPE.items() if n not in head}
+        schema["properties"] = head | own | DERIVED.get(machine.subject, {}) | tail
+        # A client's token leaves out what is private, and a role that may write but not read is shown this much only.
+        schema["required"] = [*head, *tail]
+        advisories = {
+            "type": "array", "items": ref("Advisory"), "description": "Advice that came with the move; empty if there is none.",
+        }  # fmt: skip
+        self.all[f"{name}Moved"] = extended(name, f"{indefinite(machine)} as a move left it.", advisories=advisories)
+        cursor = {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "Goes on after this page; null at the end."}
+        upto = {"type": "integer", "description": "With `changed_after` only: go on from this number."}
+        self.all[f"{name}Page"] = record(
+            f"A page of {machine.collection}.", ["items", "next_cursor"],
+            items={"type": "array", "items": ref(name)}, next_cursor=cursor, next_after=upto,
+        )  # fmt: skip
+
+
+def closure(classes: Iterable[type]) -> list[type]:
+    """These classes, and every record they hold."""
+    found: dict[type, None] = {}
+    waiting = list(classes)
+    while waiting:
+        cls = waiting.pop(0)
+        if cls not in found:
+            found[cls] = None
+            waiting += records(cls).values()
+    return list(found)
+
+
+def drawn(classes: Iterable[type]) -> tuple[dict[type, str], dict[str, Schema]]:
+    """The name of each class, and every schema they need, by name."""
+    wanted = list(dict.fromkeys(classes))
+    links, whole = TypeAdapter.json_schemas([(c, "validation", adapter(c)) for c in wanted], ref_template=REF)
+    found: dict[str, Schema] = whole["$defs"]
+    plainer = {name: plainer_name(name) for name in found}
+    names = {c: links[c, "validation"]["$ref"].rpartition("/")[2] for c in wanted}
+    for cls, name in names.items():
+        for field, schema in found[name].get("properties", {}).items():
+            if says := said_of(cls).get(field):
+                schema["description"] = says
+    tidied = {plainer[name]: tidy(relinked(schema, plainer)) for name, schema in found.items()}
+    return {cls: plainer[name] for cls, name in names.items()}, tidied
+
+
+def plainer_name(name: str) -> str:
+    """Two classes of one name are told apart by their modules: `repair`'s `Terms` are the `RepairTerms`."""
+    *_, module, own = ["", *name.split("__")]
+    return f"{module.title().replace('_', '')}{own}" if "__" in name else name
+
+
+@cache
+def said_of(cls: type) -> dict[str, str]:
+    """What the domain says of each field, wherever in its ancestry the field was declared."""
+    found: dict[str, str] = {"relationship_id": "The relationship it is about."}
+    for owner in reversed(cls.__mro__):
+        if is_dataclass(owner) and owner.__module__.startswith("domain."):
+            found |= docstrings(owner)
+    return {f.name: found[f.name] for f in fields(cls) if f.name in found} if is_dataclass(cls) else {}
+
+
+@cache
+def docstrings(cls: type) -> dict[str, str]:
+    """The texts under the fields of one class. A validator reads only those of the class itself, not of its ancestors."""
+    body = ast.parse(dedent(inspect.getsource(cls))).body[0]
+    assert isinstance(body, ast.ClassDef)
+    found = {}
+    for field, text in zip(body.body, body.body[1:], strict=False):
+        told = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and str(text.value.value)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and told:
+            found[field.target.id] = " ".join(told.split())
+    return found
+
+
+def relinked(schema: Any, names: Mapping[str, str]) -> Any:
+    """The same schema, with its references under other names."""
+    if isinstance(schema, list):
+        return [relinked(part, names) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: relinked(part, names) for key, part in schema.items()}
+    if isinstance(link := schema.get("$ref"), str):
+        head, _, name = link.rpartition("/")
+        found["$ref"] = f"{head}/{names.get(name, name)}"
+    return found
+
+
+def tidy(schema: Any) -> Any:
+    """Without titles that repeat the field's name and limits that limit nothing."""
+    if isinstance(schema, list):
+        return [tidy(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {key: tidy(part) for key, part in schema.items() if not (key == "title" and isinstance(part, str))}
+    return {key: part for key, part in found.items() if (key, part) != ("minItems", 0)}
+
+
+def as_shown(cls: type, schema: Schema) -> Schema:
+    """A class as it is shown: what is private may be left out, a text that is not shared is null, and more may come."""
+    silent = texts(cls) if any(f.name == "shared_with_client" for f in fields(cls)) else frozenset()
+    properties = {
+        name: {k: v for k, v in (nullable(part) if name in silent else part).items() if k != "default"}
+        for name, part in schema["properties"].items()
+    }  # fmt: skip
+    required = [name for name in schema.get("required", ()) if name not in marked(cls, Private)]
+    kept = {k: v for k, v in schema.items() if k not in ("additionalProperties", "required")}
+    return {**kept, "properties": properties, **({"required": required} if required else {})}
+
+
+def nullable(schema: Schema) -> Schema:
+    """The same, or null."""
+    if {"type": "null"} in schema.get("anyOf", ()):
+        return schema
+    beside = {k: v for k, v in schema.items() if k in ("description", "default")}
+    return {"anyOf": [{k: v for k, v in schema.items() if k not in beside}, {"type": "null"}], **beside}
+
+
+def patch(schema: Schema) -> Schema:
+    """A merge patch of a body: every field may be left out, and null gives back a field's default where it has one."""
+    needed = schema.get("required", ())
+    properties = {
+        name: {k: v for k, v in (part if name in needed else nullable(part)).items() if k != "default"}
+        for name, part in schema["properties"].items()
+    }  # fmt: skip
+    text = f"{schema.get('description', '')} A merge patch: what is left out stays; null gives back the default."
+    return {"type": "object", "description": text.strip(), "properties": properties, "additionalProperties": False}
+
+
+def indefinite(machine: Machine) -> str:
+    """`A repair`."""
+    return f"A {machine.subject.replace('_', ' ')}"
+
+
+def ref(name: str) -> Schema:
+    """A link to a schema."""
+    return {"$ref": REF.format(model=name)}
+
+
+def record(says: str, required: list[str], **properties: Schema) -> Schema:
+    """An object that may carry more than these."""
+    return {"type": "object", "description": says, "properties": properties, "required": required}
+
+
+def extended(name: str, says: str, **properties: Schema) -> Schema:
+    """A schema with more required properties."""
+    return {"description": says, "allOf": [ref(name), {"type": "object", "properties": properties,
+                                                       "required": list(properties)}]}  # fmt: skip
+
+
+def text(says: str, **more: Any) -> Schema:
+    """A string."""
+    return {"type": "string", **more, "description": says}
+
+
+def whole(says: str, **more: Any) -> Schema:
+    """A whole number."""
+    return {"type": "integer", **more, "description": says}
+
+
+UUID_OR_NULL: Schema = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
+
+
+def log_schemas() -> dict[str, Schema]:
+    """The log as it is told: in the feed, in a timeline, in an object's history."""
+    event = record(
+        "Something that happened.",
+        ["seq", "type", "resource", "id", "relationship_id", "version", "from", "to", "at", "actor", "origin"],
+        seq=whole("Its number: dense and in commit order per practice.", minimum=1), type=ref("EventType"),
+        resource=text("What kind of thing it happened to.", enum=[m.subject for m in MACHINES]),
+        id=text("The id of that thing.", format="uuid"),
+        relationship_id=UUID_OR_NULL | {"description": "The relationship it belongs to, if it does."},
+        version=whole("The version it left the thing at.", minimum=1), to=text("The phase it led to."),
+        at=text("When.", format="date-time"), actor=ref("Actor"),
+        origin=text("The API client that carried it, so that it can drop its own echo."),
+        **{"from": text("The phase it came from; `new` for what did not exist.")},
+    )  # fmt: skip
+    after = whole("Go on from this number.", minimum=0)
+    open_object = {"type": "object", "additionalProperties": True}
+    told = {
+        "changed": open_object | {"description": "The new values of what it changed, but for texts."},
+        "added": open_object | {"description": "The entries it added to lists."},
+        "texts": open_object | {"description": "What each text it changed said in this version; null where it is not shown."},
+    }  # fmt: skip
+    pages = {"Feed": "Event", "Timeline": "TimelineEntry", "History": "Version"}
+    says = text("What happened, in plain words.")
+    return {
+        "Event": event,
+        "EventType": {"type": "string", "enum": list(EVENT_TYPES), "description": "What happened."},
+        "Actor": record("Who did it.", ["kind", "id"], kind=ref("Role"), id=text("The subject of their token.")),
+        "TimelineEntry": extended("Event", "Something that happened in a relationship.", says=says),
+        "Version": extended("Event", "A version of an object.", **told),
+        **{
+            name: record(f"A stretch of the log: {name.lower()}.", ["items", "next_after"],
+                         items={"type": "array", "items": ref(entry)}, next_after=after)
+            for name, entry in pages.items()
+        },
+    }  # fmt: skip
+
+
+def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
+    """What became of webhooks."""
+    delivery = record(
+        "One event on its way to one endpoint.",
+        ["seq", "webhook_id", "type", "resource", "id", "version", "at", "state", "attempts", "next_at"],
+        seq=whole("The event's number.", minimum=1), webhook_id=text("The `webhook-id` header, the same on every attempt."),
+        type=ref("EventType"), resource=text("What kind of thing it happened to."), id=text("Its id.", format="uuid"),
+        version=whole("The version it was left at.", minimum=1), at=text("When it happened.", format="date-time"),
+        state=text("What became of it.", enum=list(states)), attempts=whole("How many attempts there were.", minimum=0),
+        next_at={"anyOf": MOMENT, "description": "When the next attempt is due."},
+    )  # fmt: skip
+    attempt = record(
+        "One attempt.", ["number", "at", "outcome", "status", "took_ms"],
+        number=whole("Which one.", minimum=1), at=text("When.", format="date-time"),
+        outcome=text("`delivered`, or what went wrong."), took_ms=whole("How long it took, in milliseconds.", minimum=0),
+        status={"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "The HTTP status of the answer, if one came."},
+    )  # fmt: skip
+    more = {"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "Go on before this number; null at the end."}
+    log = {"type": "array", "items": ref("Attempt"), "description": "Every attempt."}
+    secret = text("`whsec_` and the key: shown this once. Left out when an Idempotency-Key replays the answer.")
+    return {
+        "Delivery": delivery, "Attempt": attempt,
+        "DeliveryWithAttempts": extended("Delivery", "A delivery, with every attempt at it.", attempt_log=log),
+        "DeliveryPage": record("Deliveries, newest first.", ["items", "next_before"],
+                               items={"type": "array", "items": ref("Delivery")}, next_before=more),
+        "WebhookEndpointWithSecret": {
+            "description": "An endpoint with its new secret.",
+            "allOf": [ref("WebhookEndpoint"), {"type": "object", "properties": {"secret": secret}}],
+        },
+        "WebhookEndpointMovedWithSecret": {
+            "description": "An endpoint with its new secret.",
+            "allOf": [ref("WebhookEndpointMoved"), {"type": "object", "properties": {"secret": secret}}],
+        },
+    }  # fmt: skip
