@@ -60,6 +60,7 @@ class Receiver:
             said: dict[str, Any] = self._webhook.verify(body, dict(request.headers))
         except (WebhookVerificationError, ValueError) as error:
             self.refused.append(str(error))
+            self._grown.set()
             return web.Response(status=REFUSED)
         data = said["data"]
         heard = Heard(data["seq"], said["type"], data["from"], data["to"])

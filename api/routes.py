@@ -36,6 +36,10 @@ class About:
 
 
 PAGING = {"limit": "How many at most, up to 200.", "cursor": "Go on from a page's `next_cursor`."}
+INCLUDING = {
+    "include": "`guidance`: prompts for the type of its rupture.",
+    "pattern": "The attachment pattern that the prompts have in mind; `indeterminate` when left out.",
+}
 STRETCH = {"after": "Go on after this number.", "limit": "How many at most, up to 500."}
 
 
@@ -52,7 +56,9 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
     filters = {name: f"Only those of this {name}." for name in resource.shelf.filters()}
     changed = {"changed_after": "The current state of all that changed after this event number."}
     listed = about(f"list_{m.subject}s", f"A page of {tag}.", answer="page", query=filters | PAGING | changed, **reads)
-    yield Route("GET", one, resource.read, about=about(f"read_{m.subject}", f"One {noun}.", answer="object", **reads))
+    beside = INCLUDING if m.subject == "repair" else {}
+    found = about(f"read_{m.subject}", f"One {noun}.", answer="object", query=beside, **reads)
+    yield Route("GET", one, resource.read, about=found)
     yield Route("GET", base, resource.browse, about=listed)
     made = {"move": m.begin, "takes": m.begin.takes, "answer": "object", "status": 201}
     yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
@@ -140,7 +146,8 @@ def house_routes(house: House) -> Iterator[Route]:
         "/.well-known/jwks.json": house.jwks, "/openapi.json": house.openapi, "/docs": house.docs,
         "/docs/{name}": house.asset, "/problems": house.problems, "/problems/{code}": house.problem,
     }.items():  # fmt: skip
-        yield Route("GET", path, handler, open=True)
+        about = About(name=handler.__name__, says=handler.__doc__ or "", tag="house", answer=handler.__name__)
+        yield Route("GET", path, handler, open=True, about=about)
 
 
 def kebab(name: str) -> str:

@@ -2,11 +2,12 @@
 
 import ast
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from enum import StrEnum
 from functools import cache
 from textwrap import dedent
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter
 
@@ -17,7 +18,7 @@ from domain.guidance import Prompt
 from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
-from domain.values import Private, marked, records, texts
+from domain.values import Private, marked, records, texts, type_hints
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/{model}"
@@ -128,6 +129,8 @@ def drawn(classes: Iterable[type]) -> tuple[dict[type, str], dict[str, Schema]]:
         for field, schema in found[name].get("properties", {}).items():
             if says := said_of(cls).get(field):
                 schema["description"] = says
+    for vocabulary in {v for cls in wanted for hint in type_hints(cls).values() for v in enums_in(hint)}:
+        found[vocabulary.__name__]["description"] = glossary(vocabulary)
     tidied = {plainer[name]: tidy(relinked(schema, plainer)) for name, schema in found.items()}
     return {cls: plainer[name] for cls, name in names.items()}, tidied
 
@@ -156,9 +159,26 @@ def docstrings(cls: type) -> dict[str, str]:
     found = {}
     for field, text in zip(body.body, body.body[1:], strict=False):
         told = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and str(text.value.value)
-        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and told:
-            found[field.target.id] = " ".join(told.split())
+        name = field.target if isinstance(field, ast.AnnAssign) else field.targets[0] if isinstance(field, ast.Assign) else None
+        if isinstance(name, ast.Name) and told:
+            found[name.id] = " ".join(told.split())
     return found
+
+
+def enums_in(annotation: Any) -> Iterator[type[StrEnum]]:
+    """The vocabularies that a type speaks."""
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from enums_in(inner)
+
+
+def glossary(vocabulary: type[StrEnum]) -> str:
+    """What each word of a vocabulary means."""
+    says = docstrings(vocabulary)
+    return "\n".join([inspect.cleandoc(vocabulary.__doc__ or ""), "", *(
+        f"- `{word.value}`: {says[word.name]}" for word in vocabulary if word.name in says
+    )])  # fmt: skip
 
 
 def relinked(schema: Any, names: Mapping[str, str]) -> Any:
@@ -244,79 +264,3 @@ def text(says: str, **more: Any) -> Schema:
 def whole(says: str, **more: Any) -> Schema:
     """A whole number."""
     return {"type": "integer", **more, "description": says}
-
-
-UUID_OR_NULL: Schema = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
-
-
-def log_schemas() -> dict[str, Schema]:
-    """The log as it is told: in the feed, in a timeline, in an object's history."""
-    event = record(
-        "Something that happened.",
-        ["seq", "type", "resource", "id", "relationship_id", "version", "from", "to", "at", "actor", "origin"],
-        seq=whole("Its number: dense and in commit order per practice.", minimum=1), type=ref("EventType"),
-        resource=text("What kind of thing it happened to.", enum=[m.subject for m in MACHINES]),
-        id=text("The id of that thing.", format="uuid"),
-        relationship_id=UUID_OR_NULL | {"description": "The relationship it belongs to, if it does."},
-        version=whole("The version it left the thing at.", minimum=1), to=text("The phase it led to."),
-        at=text("When.", format="date-time"), actor=ref("Actor"),
-        origin=text("The API client that carried it, so that it can drop its own echo."),
-        **{"from": text("The phase it came from; `new` for what did not exist.")},
-    )  # fmt: skip
-    after = whole("Go on from this number.", minimum=0)
-    open_object = {"type": "object", "additionalProperties": True}
-    told = {
-        "changed": open_object | {"description": "The new values of what it changed, but for texts."},
-        "added": open_object | {"description": "The entries it added to lists."},
-        "texts": open_object | {"description": "What each text it changed said in this version; null where it is not shown."},
-    }  # fmt: skip
-    pages = {"Feed": "Event", "Timeline": "TimelineEntry", "History": "Version"}
-    says = text("What happened, in plain words.")
-    return {
-        "Event": event,
-        "EventType": {"type": "string", "enum": list(EVENT_TYPES), "description": "What happened."},
-        "Actor": record("Who did it.", ["kind", "id"], kind=ref("Role"), id=text("The subject of their token.")),
-        "TimelineEntry": extended("Event", "Something that happened in a relationship.", says=says),
-        "Version": extended("Event", "A version of an object.", **told),
-        **{
-            name: record(f"A stretch of the log: {name.lower()}.", ["items", "next_after"],
-                         items={"type": "array", "items": ref(entry)}, next_after=after)
-            for name, entry in pages.items()
-        },
-    }  # fmt: skip
-
-
-def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
-    """What became of webhooks."""
-    delivery = record(
-        "One event on its way to one endpoint.",
-        ["seq", "webhook_id", "type", "resource", "id", "version", "at", "state", "attempts", "next_at"],
-        seq=whole("The event's number.", minimum=1), webhook_id=text("The `webhook-id` header, the same on every attempt."),
-        type=ref("EventType"), resource=text("What kind of thing it happened to."), id=text("Its id.", format="uuid"),
-        version=whole("The version it was left at.", minimum=1), at=text("When it happened.", format="date-time"),
-        state=text("What became of it.", enum=list(states)), attempts=whole("How many attempts there were.", minimum=0),
-        next_at={"anyOf": MOMENT, "description": "When the next attempt is due."},
-    )  # fmt: skip
-    attempt = record(
-        "One attempt.", ["number", "at", "outcome", "status", "took_ms"],
-        number=whole("Which one.", minimum=1), at=text("When.", format="date-time"),
-        outcome=text("`delivered`, or what went wrong."), took_ms=whole("How long it took, in milliseconds.", minimum=0),
-        status={"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "The HTTP status of the answer, if one came."},
-    )  # fmt: skip
-    more = {"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "Go on before this number; null at the end."}
-    log = {"type": "array", "items": ref("Attempt"), "description": "Every attempt."}
-    secret = text("`whsec_` and the key: shown this once. Left out when an Idempotency-Key replays the answer.")
-    return {
-        "Delivery": delivery, "Attempt": attempt,
-        "DeliveryWithAttempts": extended("Delivery", "A delivery, with every attempt at it.", attempt_log=log),
-        "DeliveryPage": record("Deliveries, newest first.", ["items", "next_before"],
-                               items={"type": "array", "items": ref("Delivery")}, next_before=more),
-        "WebhookEndpointWithSecret": {
-            "description": "An endpoint with its new secret.",
-            "allOf": [ref("WebhookEndpoint"), {"type": "object", "properties": {"secret": secret}}],
-        },
-        "WebhookEndpointMovedWithSecret": {
-            "description": "An endpoint with its new secret.",
-            "allOf": [ref("WebhookEndpointMoved"), {"type": "object", "properties": {"secret": secret}}],
-        },
-    }  # fmt: skip

@@ -78,7 +78,10 @@ class Machine:
         if phase not in move.source:
             raise self.not_open(move, phase, around.caller.role)
         advisories = tuple(move.guard(state, body, around) or ())
-        return self._decision(move, state, id, phase, move.effect(state, body, around), advisories)
+        effect = move.effect(state, body, around)
+        if state is None:
+            effect = {n: getattr(body, n) for n in self.field_names if hasattr(body, n)} | dict(effect)
+        return self._decision(move, state, id, phase, effect, advisories)
 
     def not_open(self, move: Move, phase: str, role: Role) -> NotOpen:
         """The refusal that names the phase it is in and what is open from there."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from domain.errors import Refused
 from domain.machine import Decision, Machine
 from domain.move import Around, Endings
 from domain.policies import following
+from domain.relationship import RelationshipPhase, Risk
 from domain.values import plain, texts
 from infra.shelves import SHELVES, Shelf
 
@@ -58,9 +60,9 @@ class Sight:
 
     client_id: UUID
     therapist_ids: list[UUID]
-    phase: str
-    risk: str
-    screened_on: Any
+    phase: RelationshipPhase
+    risk: Risk
+    screened_on: date | None
 
 
 TAKEN = {
@@ -75,7 +77,9 @@ def sight(row: Mapping[str, Any]) -> Sight | None:
     """The relationship a row was read with."""
     if "_client_id" not in row:
         return None
-    return Sight(row["_client_id"], row["_therapist_ids"], row["_phase"], row["_risk"], row["_screened_on"])
+    return Sight(
+        row["_client_id"], row["_therapist_ids"], RelationshipPhase(row["_phase"]), Risk(row["_risk"]), row["_screened_on"]
+    )  # fmt: skip
 
 
 class Store:

@@ -4,7 +4,7 @@ from tests.conftest import Case, made, ok, refused
 
 
 async def take(case: Case, repair: dict, move: str, **said):
-    return ok(await case.therapist.post(f"/v1/repairs/{repair["id"]}/{move}", json=said))
+    return ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/{move}", json=said))
 
 
 async def test_a_rupture_is_repaired_in_five_steps_and_the_client_says_so(case: Case):

@@ -1,0 +1,284 @@
+"""`bravespace demo`: the real service on a database of its own, four stories over plain HTTP, every webhook verified.
+
+Who came to which session is read from a public data set.
+"""
+
+import asyncio
+import csv
+import errno
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from api.receiver import Heard, Receiver
+from api.stories import Failed, Pair, Stage, Voice, client_leaves, dismissed_suspicion, good_goodbye, rupture_and_repair
+from domain.access import Role
+from infra.database import UNREACHABLE
+from infra.embedded import EmbeddedPostgresError
+from infra.keys import Keys
+from infra.settings import Settings
+from infra.standalone import found
+
+SOURCE = "github.com/milanwiedemann/suddengains"
+SESSIONS = 12
+THERAPISTS = ("Ana Ruiz", "Ben Okafor", "Chitra Rao", "Dana Weiss")
+AT_ONCE = 8
+"""How many courses of therapy are imported side by side."""
+TOLD = ["rupture.*", "repair.*", "termination_plan.*", "relationship.transition_entered", "relationship.ended"]
+"""What the webhook endpoint subscribes to."""
+PATIENCE = 15
+"""How long the last webhook may take, in seconds."""
+START, STOP = 120, 30
+"""How long the service may take to start and to stop, in seconds."""
+WIDTH = 100
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
+    """The whole demo. Returns the exit code: 1 when something failed, 2 when the port can not be had."""
+    show, complain = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    show.width = min(show.width, WIDTH) if show.is_terminal else WIDTH
+    try:
+        port = free(port)
+    except (OSError, OverflowError) as error:
+        why = "is taken" if getattr(error, "errno", None) == errno.EADDRINUSE else "can not be used"
+        complain.print(f"Port {port} {why}. Choose another with --port; --port 0 finds a free one.")
+        return 2
+    folder = data_dir.absolute() if data_dir else Path(tempfile.mkdtemp(prefix="bravespace-demo-"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        asyncio.run(tour(show, folder, port, once=once))
+    except (Failed, EmbeddedPostgresError, OSError) as failed:
+        complain.print(f"The demo stopped: {failed}")
+        return 1
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        complain.print("Stopped half-way.")
+        return 130
+    if once and not data_dir:
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def free(port: int) -> int:
+    """The port, or any free one for 0. Raises OSError when it is taken."""
+    with socket.socket() as probe:
+        # As the service will: a port whose last user has just gone is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
+        chosen: int = probe.getsockname()[1]
+        return chosen
+
+
+async def tour(show: Console, folder: Path, port: int, *, once: bool) -> None:
+    """From the first start to the last line."""
+    cancelled_by_signals()
+    address = f"http://127.0.0.1:{port}"
+    quick = aiohttp.ClientTimeout(total=30)
+    began = time.monotonic()
+    async with (
+        Receiver() as receiver, service(folder, port) as child, aiohttp.ClientSession(address, timeout=quick) as http
+    ):  # fmt: skip
+        await ready(http, child, folder)
+        stage = await new_practice(show, http, folder)
+        show.print(f"Bravespace runs at {address}, started in {time.monotonic() - began:.1f} s.", style="bold")
+        show.print(f"Its PostgreSQL, its keys and its log are in {folder}", soft_wrap=True)
+        pair = await told(stage, receiver)
+        await all_arrived(stage, receiver)
+        await timeline(stage, pair)
+        await where_to_look(stage, pair)
+        show.print(f"\nAll of this took {time.monotonic() - began:.1f} s.")
+        if once:
+            show.print("This was --once: the service stops now. Without it, it goes on for you to try these.")
+            return
+        receiver.tell = lambda heard: show.print(Text.assemble(("  Webhook: ", "dim"), line_of(heard), ("  verified", "green")))
+        show.print("The service goes on until you press Ctrl-C; webhooks that arrive meanwhile are shown here.\n")
+        with suppress(asyncio.CancelledError):
+            await child.wait()
+            raise Failed(f"the service stopped by itself; its log is {folder / 'service.log'}")
+    show.print("\nStopped. Everything that was recorded is kept; to go on with it:")
+    show.print(f"  bravespace serve --data-dir {folder}", soft_wrap=True)
+
+
+def cancelled_by_signals() -> None:
+    """Let Ctrl-C and its like cancel this task once: what is open is closed in order, whatever comes after."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        for name in SIGNALS:
+            loop.add_signal_handler(name, lambda: None)
+        if task:
+            task.cancel()
+
+    for name in SIGNALS:
+        loop.add_signal_handler(name, stop)
+
+
+# -- the public data -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One person's course of therapy, as the public file tells it."""
+
+    person: int
+    attended: tuple[bool, ...]
+    """For each of the sessions 1 to 12, whether there is a depression score."""
+
+    def starts_at(self, number: int, today: date) -> datetime:
+        """Weekly sessions up to this week, spread so that no therapist sees two people at once."""
+        place = self.person - 1
+        day = today - timedelta(days=1 + place % 5, weeks=SESSIONS - number)
+        return datetime.combine(day, clock(9 + place // 20), UTC)
+
+
+def courses() -> list[Course]:
+    """Every course in the public file. Baseline and follow-ups are no sessions, and are left out."""
+    with (files("api") / "data" / "session-scores-wide.csv").open(encoding="utf-8") as file:
+        return [
+            Course(int(row["id"]), tuple(bool(row[f"bdi_s{n}"]) for n in range(1, SESSIONS + 1)))
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+
+
+async def bring_in_all(stage: Stage, desk: Voice) -> dict[int, Pair]:
+    """Import every course of therapy, several side by side; by the person's number in the file."""
+    therapists = [((await desk.post("/v1/therapists", {"display_name": name}))["id"], name) for name in THERAPISTS]
+    room, everybody, today = asyncio.Semaphore(AT_ONCE), courses(), datetime.now(UTC).date()
+
+    async def one(course: Course, done: Callable[[], None]) -> tuple[int, Pair]:
+        async with room:
+            pair = await bring_in(stage, desk, course, *therapists[(course.person - 1) % len(therapists)], today)
+            done()
+            return course.person, pair
+
+    with progress(stage.show, len(everybody)) as done:
+        return dict(await asyncio.gather(*(one(course, done) for course in everybody)))
+
+
+async def bring_in(stage: Stage, desk: Voice, course: Course, therapist_id: str, name: str, today: date) -> Pair:
+    """One client, their relationship, and its twelve sessions."""
+    known_as = [{"system": f"https://{SOURCE}", "value": str(course.person)}]
+    client = await desk.post("/v1/clients", {"label": f"Person {course.person}", "external_identifiers": known_as})
+    days = [course.starts_at(number, today) for number in range(1, SESSIONS + 1)]
+    relationship = await desk.post("/v1/relationships", {
+        "client_id": client["id"], "therapist_ids": [therapist_id], "started_on": days[0].date().isoformat()})  # fmt: skip
+    sessions = [
+        await desk.post("/v1/sessions", {
+            "relationship_id": relationship["id"], "starts_at": day.isoformat(), "duration_minutes": 50,
+            "status": "held" if attended else "missed"})
+        for day, attended in zip(days, course.attended, strict=True)
+    ]  # fmt: skip
+    return Pair(
+        client=stage.voice(Role.CLIENT, client["id"]), therapist=stage.voice(Role.THERAPIST, therapist_id),
+        therapist_id=therapist_id, name=name, relationship_id=relationship["id"],
+        session_ids=tuple(session["id"] for session in sessions), last_day=days[-1].date(),
+    )  # fmt: skip
+
+
+@contextmanager
+def progress(show: Console, total: int) -> Iterator[Callable[[], None]]:
+    """A bar in a terminal, a line now and then elsewhere. Call what it gives after each."""
+    if show.is_terminal:
+        with Progress(TextColumn("  Importing"), BarColumn(), MofNCompleteColumn(), console=show) as bar:
+            task = bar.add_task("", total=total)
+            yield lambda: bar.advance(task)
+        return
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if done % 10 == 0 or done == total:
+            show.print(f"  Importing {done} of {total}")
+
+    yield count
+
+
+# -- the service ---------------------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def service(folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The service as a child process, on a database of its own; stopped when the context is left."""
+    around = {name: value for name, value in os.environ.items() if not name.startswith("BRAVESPACE_")}
+    here = str(Path(str(files("api"))).parent)
+    around["PYTHONPATH"] = os.pathsep.join(filter(None, [here, around.get("PYTHONPATH")]))
+    with (folder / "service.log").open("ab") as log:
+        child = await asyncio.create_subprocess_exec(
+            # -P: a folder called api where the demo is started must not be taken for ours.
+            sys.executable, "-P", "-m", "api.cli", "serve", "--port", str(port), "--data-dir", str(folder),
+            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=around | {"BRAVESPACE_WEBHOOK_ALLOW_LOOPBACK": "1"},
+            # Ctrl-C reaches everything in a terminal at once; the service is to be stopped after what it serves.
+            start_new_session=True,
+        )  # fmt: skip
+    try:
+        yield child
+    finally:
+        if child.returncode is None:
+            child.terminate()
+            try:
+                await asyncio.wait_for(child.wait(), STOP)
+            except TimeoutError:
+                child.kill()
+                await child.wait()
+
+
+async def ready(http: aiohttp.ClientSession, child: asyncio.subprocess.Process, folder: Path) -> None:
+    """Wait until the service answers that it is."""
+    deadline = time.monotonic() + START
+    while time.monotonic() < deadline:
+        if child.returncode is not None:
+            said = (folder / "service.log").read_text(errors="replace").split("\n")
+            raise Failed(f"the service did not start: {' '.join(said[-4:]).strip()}")
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with http.get("/readyz") as answer:
+                if answer.status == 200:
+                    return
+        await asyncio.sleep(0.02)
+    raise Failed(f"GET /readyz was not answered with 200 within {START} s; the log is {folder / 'service.log'}")
+
+
+async def new_practice(show: Console, http: aiohttp.ClientSession, folder: Path) -> Stage:
+    """A practice of its own, and the keys to sign tokens for it, as `practice add` and `token` have them."""
+    # The defaults: what the environment says is for a service of somebody's own.
+    settings, practice = Settings.model_construct(data_dir=folder), uuid4()
+    try:
+        await found(settings, practice, "A practice to look at")
+    except UNREACHABLE as error:
+        raise Failed(f"the practice could not be founded ({type(error).__name__}).") from None
+    return Stage(show, http, Keys(settings), practice)
+
+
+# -- the walk ------------------------------------------------------------------------------------------------------
+
+
+async def told(stage: Stage, receiver: Receiver) -> Story:
+    """Everything that happens, in its order; the pair of the first story."""
+    desk = stage.voice(Role.INTEGRATION, "demo")
+    stage.headline("Before anything happens")
+    endpoint = await stage.step("A webhook endpoint; its secret is shown this once, and the receiver verifies with it.",
+        desk, "POST /v1/webhook-endpoints", {"url": receiver.url, "event_types": TOLD})  # fmt: skip
+    receiver.trust(endpoint["secret"])
+    policy = await stage.step("The practice adopts a policy.", desk, "POST /v1/policies", {
+        "kind": "late_cancellation", "title": "Late cancellation", "edition": "1",
+        "wording": "A session cancelled less than 24 hours ahead is charged in full."})  # fmt: skip

@@ -1,0 +1,182 @@
+"""Examples, in words that could be anybody's. Bodies are written here; what is shown for them comes from the rules."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+
+from api.body import adapter
+from api.call import parsed
+from api.representation import after, represent
+from domain.access import Caller, Role
+from domain.catalog import BY_SUBJECT, MACHINES, scopes_of
+from domain.machine import Decision, Machine
+from domain.move import Around, Event, Move
+from domain.people import Client
+from domain.relationship import Relationship
+from infra.store import body_parts
+
+NOW = datetime(2026, 3, 12, 16, 5, tzinfo=UTC)
+PRACTICE, SEQ = UUID("019ce3a1-0000-7000-8000-000000000001"), 4711
+IDS = {
+    machine.subject: UUID(f"019ce3a1-0000-7000-8000-0000000001{place:02x}") for place, machine in enumerate(MACHINES, 1)
+}  # fmt: skip
+ID = {subject: str(id) for subject, id in IDS.items()}
+COLLEAGUE = "019ce3a1-0000-7000-8000-000000000202"
+STEP: Mapping[str, Any] = {"session_id": ID["session"], "taken_on": "2026-03-12"}
+Body = Mapping[str, Any]
+
+SAID: Mapping[str, Body] = {
+    "client.register": {
+        "external_identifiers": [{"system": "https://ehr.example/clients", "value": "C-1042"}],
+        "label": "M.", "trauma_informed": True,
+    },
+    "client.revise": {"label": "M. K."},
+    "therapist.register": {
+        "external_identifiers": [{"system": "https://ehr.example/staff", "value": "T-7"}], "display_name": "Dr. Robin Vale",
+    },
+    "therapist.revise": {"display_name": "Dr. Robin Vale-Moor"},
+    "relationship.begin": {
+        "client_id": ID["client"], "therapist_ids": [ID["therapist"]], "modality": "CBT", "started_on": "2026-01-08",
+        "goals": [{"text": "To speak up at work without losing sleep.", "agreed_by_client": True, "agreed_by_therapist": True}],
+        "tasks": [{"text": "One small experiment between sessions.", "agreed_by_client": True, "agreed_by_therapist": True}],
+    },
+    "relationship.revise": {"modality": "CBT with schema work"},
+    "relationship.screen_risk": {"risk": "low", "screened_on": "2026-03-12"},
+    "session.record": {
+        "relationship_id": ID["relationship"], "starts_at": "2026-03-12T15:00:00+01:00", "duration_minutes": 50,
+        "medium": "video", "status": "held",
+    },
+    "session.revise": {"medium": "phone"},
+    "session.correct": {"status": "late_cancelled"},
+    "policy.adopt": {
+        "kind": "no_contact", "title": "When somebody falls silent", "edition": "2", "outreach_attempts": 3,
+        "wording": "If we have not heard from you for two weeks we get in touch, three times, and you are always welcome back.",
+    },
+    "policy.revise": {"edition": "3", "outreach_attempts": 4},
+    "rupture.report": {
+        "relationship_id": ID["relationship"], "session_id": ID["session"], "happened_on": "2026-03-12",
+        "type": "withdrawal", "strains": ["bond"], "client_intensity": 3, "echoes_past": "unknown",
+        "precipitants": [{"kind": "felt_misunderstood", "named_by": "client"}],
+        "summary": "Went quiet after I moved on too soon; it seemed to matter more than I had heard.",
+    },
+    "rupture.dismiss": {"reason": "already_addressed", "note": "We talked it over before the session ended."},
+    "rupture.withdraw": {"note": "On reflection we had simply misheard each other."},
+    "rupture.leave_unrepaired": {"reason": "not_the_time", "note": "A move of house comes first; we agreed to come back to it."},
+    "rupture.revise": {"type": "mixed", "strains": ["bond", "task"]},
+    "repair.begin": {"rupture_id": ID["rupture"]},
+    "repair.recognize": {
+        **STEP, "skills": ["describe"], "strategies": ["acknowledge_contribution"],
+        "summary": "I said that I had moved on too soon, and that I was sorry.",
+    },
+    "repair.stay_present": {**STEP, "summary": "We let it be quiet for a while."},
+    "repair.invite_reflection": {**STEP, "strategies": ["invite_thoughts_and_feelings"], "summary": "I asked how it had been."},
+    "repair.validate_emotions": {**STEP, "skills": ["express"], "summary": "It made sense to feel left alone with it."},
+    "repair.offer_repair": {
+        **STEP, "skills": ["reinforce"], "responsibility_taken": True, "misunderstanding_clarified": True,
+        "path_forward": "A raised hand means: not so fast.", "co_created": True, "shared_with_client": True,
+    },
+    "repair.skip": {"step": "stay_present", "reason": "There was no pause to hold; we were already talking."},
+    "repair.record_view": {"resolution": 4, "wants_to_talk_more": False},
+    "repair.conclude": {
+        "outcome": "repaired", "client_resolution": 4, "therapist_resolution": 4, "within_session": True,
+    },
+    "repair.revise": {"path_forward": "A raised hand, or a word, means: not so fast."},
+    "termination_plan.introduce": {
+        "relationship_id": ID["relationship"],
+        "consent": {"text_version": "consent-2026-01", "given_on": "2026-01-08", "given_by": "self"},
+    },
+    "termination_plan.review_readiness": {
+        "reviewed_on": "2026-03-12", "client_ready": "unsure", "therapist_ready": "yes",
+        "facts": [{"fact": "skills_used_outside", "holds": "yes", "source": "The client's own account"}],
+        "feelings": {"loss": 2, "pride": 3, "gratitude": 3},
+        "note": "Proud of the year, and a little sad that it comes to an end.", "shared_with_client": True,
+    },
+    "termination_plan.plan_ending": {
+        "kind": "planned_mutual", "timing": "as_planned", "reasons": ["goals_met"], "target_date": "2026-05-28",
+        "agreed_by_client": True,
+    },
+    "termination_plan.complete_task": {
+        "task": "farewell_ritual", "done_on": "2026-05-28", "ritual": "Each wrote the other a postcard to open in a year.",
+    },
+    "termination_plan.end": {"ended_on": "2026-05-28", "timing": "as_planned", "reasons": ["goals_met"]},
+    "termination_plan.client_ends": {"reasons": ["sufficient_gain"]},
+    "termination_plan.client_died": {"died_on": "2026-03-02"},
+    "termination_plan.therapist_unavailable": {"therapist_id": ID["therapist"], "successor_therapist_id": COLLEAGUE},
+    "termination_plan.record_outreach": {"channel": "letter", "attempted_on": "2026-03-10", "offered_return": True},
+    "termination_plan.lapse": {},
+    "termination_plan.begin_transfer": {"receiver": {"therapist_id": COLLEAGUE}, "reasons": ["relocation"]},
+    "termination_plan.open_aftercare": {
+        "farewell": "You found your voice here, and it is yours to keep.",
+        "return_route": "A short note is enough; there is no waiting list for coming back.", "boosters": ["2026-09-10"],
+    },
+    "termination_plan.revise": {"target_date": "2026-06-11"},
+    "webhook_endpoint.register": {
+        "url": "https://ehr.example/hooks/bravespace", "event_types": ["repair.*", "termination_plan.*"],
+        "description": "Keeps the chart's alliance panel up to date.",
+    },
+    "webhook_endpoint.revise": {"payload": "id_only"},
+}  # fmt: skip
+"""One example of every body that says something, by the move that takes it; of a revision, a merge patch."""
+
+STORY = {
+    "rupture": ("report",), "repair": ("begin", "recognize", "invite_reflection", "offer_repair"),
+    "termination_plan": ("introduce", "review_readiness"),
+}  # fmt: skip
+"""What has happened to the objects that are shown; to the others only their beginning."""
+
+
+def said(machine: Machine, move: Move) -> dict[str, Any]:
+    """An example of a move's body."""
+    return dict(SAID.get(f"{machine.subject}.{move.name}", {}))
+
+
+def caller_of(role: Role) -> Caller:
+    """Somebody of a role."""
+    person = {Role.THERAPIST: ID["therapist"], Role.CLIENT: ID["client"]}.get(role, f"{role}-script")
+    return Caller(practice_id=PRACTICE, role=role, id=person, origin="chart-sync", scopes=scopes_of(role))
+
+
+def likely(move: Move) -> Role:
+    """Who would usually make a move."""
+    return next(role for role in (Role.THERAPIST, *Role) if role in move.by)
+
+
+def shown() -> dict[str, dict[str, Any]]:
+    """Every kind of object as its maker is shown it, by subject."""
+    found: dict[str, dict[str, Any]] = {}
+    states: dict[str, Any] = {}
+    for machine in MACHINES:
+        state: Any = None
+        row: Mapping[str, Any] | None = None
+        who = caller_of(likely(machine.begin))
+        place = Relationship(id=IDS["relationship"], client_id=IDS["client"], therapist_ids=(IDS["therapist"],))
+        for version, name in enumerate(STORY.get(machine.subject, (machine.begin.name,))):
+            move = machine.by_name[name]
+            body = parsed(adapter(move.takes), to_json(said(machine, move)))
+            known = Around(caller=who, now=NOW, relationship=place, parent=states.get("rupture"))
+            decision = machine.decide(move, state, body, known, id=IDS[machine.subject])
+            row, state = after(row, decision, version, NOW), decision.after
+        states[machine.subject] = state
+        found[machine.subject] = from_json(to_json(represent(machine, row or {}, who)))
+    return found
+
+
+def event(machine: Machine, move: Move) -> dict[str, Any]:
+    """A webhook of one type, written by what writes them."""
+    to = (move.to or move.source)[0]
+    told = Event(type=machine.type_of(move), source=move.source[0], to=to)
+    # Only its id is looked at, so any object will do.
+    thing = Client(id=IDS[machine.subject])
+    decision = Decision(machine=machine, move=move, before=None, after=thing, event=told, changes={}, advisories=())
+    head, tail, _ = body_parts(decision, Around(caller=caller_of(likely(move)), now=NOW), 0 if to == move.source[0] else 1)
+    found: dict[str, Any] = json.loads(f"{head}{SEQ}{tail}")
+    return found
+
+
+def main_machine() -> Machine:
+    """The one that the documents take their examples of problems from."""
+    return BY_SUBJECT["repair"]

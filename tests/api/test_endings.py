@@ -1,0 +1,179 @@
+"""Endings over HTTP: planned, sudden, transferred, and begun again."""
+
+import pytest
+
+from tests.conftest import Case, made, ok, refused
+
+AGREED = {
+    "kind": "planned_mutual", "target_date": "2026-12-18", "agreed_by_client": True, "reasons": ["goals_met"],
+}  # fmt: skip
+IMPOSED = {"kind": "therapist_initiated", "target_date": "2026-12-18"}
+OWED = {
+    "reasons": ["therapist_leaving"], "notice_given_on": "2026-11-01", "counselling_offered": True,
+    "alternative_providers": ["Dr Okafor"],
+}  # fmt: skip
+
+
+async def do(case: Case, plan: dict, move: str, by: str = "therapist", **said):
+    return ok(await getattr(case, by).post(f"/v1/termination-plans/{plan['id']}/{move}", json=said))
+
+
+async def relationship(case: Case) -> str:
+    return ok(await case.therapist.get(f"/v1/relationships/{case.relationship_id}"))["phase"]
+
+
+async def test_a_therapy_is_brought_to_a_good_end(case: Case):
+    plan = await case.plan()
+    assert plan["phase"] == "introduced"
+    await do(case, plan, "begin-review")
+    feelings = {"loss": 4, "pride": 3}
+    felt = await do(case, plan, "review-readiness", by="client", feelings=feelings, client_ready="unsure", note="Sad.")
+    assert [a["code"] for a in felt["advisories"]] == ["ending_as_rupture"]
+    assert felt["reviews"][0]["shared_with_client"] is True
+    await do(case, plan, "plan-ending", **AGREED)
+    assert await relationship(case) == "in_transition"
+    await do(case, plan, "begin-closing")
+    await do(case, plan, "complete-task", task="farewell_ritual", ritual="A letter, read aloud.")
+    ended = await do(case, plan, "end", timing="as_planned")
+    assert (ended["phase"], ended["nhs_code"], ended["advisories"]) == ("ended", 46, [])
+    assert await relationship(case) == "ended"
+    after = await do(case, plan, "open-aftercare", return_route="Call us; no referral needed.", boosters=["2027-03-01"])
+    assert after["phase"] == "aftercare"
+    assert (await do(case, plan, "archive"))["phase"] == "archived"
+
+
+async def test_a_client_can_leave_before_anybody_made_a_plan_and_needs_no_body(case: Case):
+    rupture = await case.rupture()
+    gone = made(
+        await case.client.post("/v1/termination-plans/client-ends", json={"relationship_id": case.relationship_id})
+    )
+    assert (gone["phase"], gone["kind"]) == ("ended", "client_initiated")
+    assert await relationship(case) == "ended"
+    assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["phase"] == "ended_unrepaired"
+
+
+async def test_a_client_can_leave_with_no_body_at_all_whatever_is_open(case: Case):
+    plan = await case.plan()
+    await case.rupture()
+    ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "high"}))
+    response = await case.client.post(f"/v1/termination-plans/{plan['id']}/client-ends")
+    assert ok(response)["phase"] == "ended"
+
+
+@pytest.mark.parametrize("missing", sorted(OWED))
+async def test_what_the_client_is_owed_is_named_when_it_is_missing(case: Case, missing: str):
+    plan = await case.plan()
+    given = {n: v for n, v in OWED.items() if n != missing}
+    await do(case, plan, "plan-ending", **IMPOSED, **given)
+    ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "low"}))
+    url = f"/v1/termination-plans/{plan['id']}/end"
+    problem = refused(await case.therapist.post(url, json={}), 422, "incomplete")
+    assert [e["pointer"] for e in problem["errors"]] == [f"#/{missing}"]
+    exception = {"code": "client_declined", "detail": "They did not want to hear of it."}
+    assert ok(await case.therapist.post(url, json={"exception": exception}))["phase"] == "ended"
+
+
+async def test_open_high_risk_is_handed_over_or_stays(case: Case):
+    plan = await case.plan()
+    await do(case, plan, "plan-ending", **AGREED)
+    ok(await case.supervisor.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "high"}))
+    url = f"/v1/termination-plans/{plan['id']}/end"
+    problem = refused(await case.therapist.post(url, json={}), 422)
+    assert problem["errors"][0]["pointer"] == "#/exception"
+    handover = {"code": "emergency_handover", "detail": "Admitted this morning."}
+    assert ok(await case.therapist.post(url, json={"exception": handover}))["phase"] == "ended"
+
+
+async def test_an_open_rupture_is_faced_and_never_blocks(case: Case):
+    plan = await case.plan()
+    await do(case, plan, "plan-ending", **AGREED)
+    rupture = await case.rupture()
+    url = f"/v1/termination-plans/{plan['id']}/end"
+    problem = refused(await case.therapist.post(url, json={}), 422)
+    assert [e["pointer"] for e in problem["errors"]] == ["#/acknowledge_open_ruptures"]
+    ended = ok(await case.therapist.post(url, json={"acknowledge_open_ruptures": True}))
+    assert "ends_with_open_rupture" in [a["code"] for a in ended["advisories"]]
+    assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["phase"] == "ended_unrepaired"
+
+
+async def test_a_silent_client_is_reached_for_and_never_discharged_by_a_clock(case: Case):
+    plan = await case.plan()
+    silent = await do(case, plan, "suspect-lapse", by="script")
+    assert [a["code"] for a in silent["advisories"]] == ["no_contact_policy_missing"]
+    url = f"/v1/termination-plans/{plan['id']}"
+    refused(await case.script.post(f"{url}/lapse"), 403, "role-may-not")
+    for channel in ("phone", "phone"):
+        await do(case, plan, "record-outreach", channel=channel)
+    problem = refused(await case.therapist.post(f"{url}/lapse"), 422, "incomplete")
+    assert len(problem["errors"]) == 3
+    await do(case, plan, "record-outreach", channel="letter")
+    assert (await do(case, plan, "lapse"))["kind"] == "lapsed_no_contact"
+
+
+async def test_the_practices_own_ladder_counts(case: Case):
+    ladder = {"kind": "no_contact", "title": "No contact", "outreach_attempts": 1, "outreach_channels": 1}
+    made(await case.script.post("/v1/policies", json=ladder))
+    plan = await case.plan()
+    assert (await do(case, plan, "suspect-lapse"))["advisories"] == []
+    await do(case, plan, "record-outreach", channel="email")
+    assert (await do(case, plan, "lapse"))["phase"] == "ended"
+
+
+async def test_who_comes_back_comes_back_without_shame(case: Case):
+    plan = await case.plan()
+    await do(case, plan, "suspect-lapse")
+    assert (await do(case, plan, "client-returned", by="script"))["phase"] == "reviewing"
+    assert await relationship(case) == "active"
+
+
+async def test_a_transfer_ends_only_when_it_is_accepted(case: Case):
+    plan = await case.plan()
+    url = f"/v1/termination-plans/{plan['id']}"
+    refused(await case.therapist.post(f"{url}/begin-transfer", json={"receiver": {}}), 422)
+    await do(case, plan, "begin-transfer", receiver={"name": "Riverside Clinic"})
+    assert await relationship(case) == "in_transition"
+    assert (await do(case, plan, "transfer-declined"))["phase"] == "reviewing"
+    assert await relationship(case) == "active"
+    await do(case, plan, "begin-transfer", receiver={"name": "Hillside Clinic"})
+    assert (await do(case, plan, "transfer-accepted", by="script"))["kind"] == "transfer"
+    assert await relationship(case) == "ended"
+
+
+async def test_the_professional_will_names_who_takes_over(case: Case):
+    body = {"relationship_id": case.relationship_id, "therapist_id": case.therapist_id}
+    url = "/v1/termination-plans/therapist-unavailable"
+    refused(await case.supervisor.post(url, json=body), 422, "incomplete")
+    successor = made(await case.script.post("/v1/therapists", json={}))["id"]
+    will = {"kind": "professional_will", "title": "Who takes over", "successor_therapist_id": successor}
+    made(await case.script.post("/v1/policies", json=will))
+    plan = made(await case.supervisor.post(url, json=body))
+    assert (plan["phase"], plan["receiver"]["therapist_id"]) == ("transferring", successor)
+
+
+async def test_when_a_client_dies_nothing_more_is_planned(case: Case):
+    plan = await case.plan()
+    await do(case, plan, "plan-ending", **AGREED)
+    gone = await do(case, plan, "client-died", by="script", died_on="2026-11-20")
+    assert (gone["phase"], gone["target_date"], gone["nhs_code"]) == ("ended", None, 49)
+
+
+async def test_an_ended_therapy_can_be_taken_up_again_with_what_was_left_open(case: Case):
+    rupture = await case.rupture()
+    plan = made(await case.client.post("/v1/termination-plans/client-ends", json={"relationship_id": case.relationship_id}))
+    assert (await do(case, plan, "reopen"))["phase"] == "reviewing"
+    assert await relationship(case) == "active"
+    assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["phase"] == "unrepaired"
+
+
+async def test_a_relationship_has_one_plan(case: Case):
+    await case.plan()
+    consent = {"text_version": "3", "given_on": "2026-09-01"}
+    body = {"relationship_id": case.relationship_id, "consent": consent}
+    refused(await case.therapist.post("/v1/termination-plans", json=body), 409, "taken")
+
+
+async def test_an_admin_may_record_a_death_and_sees_nothing_clinical(case: Case):
+    admin = await case.house.as_("admin")
+    body = {"relationship_id": case.relationship_id}
+    shown = made(await admin.post("/v1/termination-plans/client-died", json=body))
+    assert set(shown) == {"id", "phase", "version", "open_moves", "created_at", "updated_at", "advisories"}

@@ -1,0 +1,306 @@
+"""Every cell of every table: each move, from each phase, by each role."""
+
+import ast
+import inspect
+import re
+from collections import Counter
+from dataclasses import is_dataclass
+from enum import StrEnum
+from itertools import product
+from pkgutil import iter_modules
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+import domain
+from domain.access import Role
+from domain.catalog import EVENT_TYPES, MACHINES
+from domain.endings import EndingKind
+from domain.errors import NotOpen, NotYours, Refused
+from domain.machine import Machine
+from domain.move import NEW, Move
+from domain.people import PersonPhase
+from domain.repair import RepairPhase
+from domain.rupture import Reporter, Rupture, RupturePhase
+from domain.session import SessionPhase
+from domain.termination import Channel, Outreach, Receiver
+from domain.values import records
+from domain.webhook import EndpointPhase
+from tests.domain.given import (
+    RELATIONSHIP_ID,
+    RUPTURE_ID,
+    SOMEBODY,
+    THERAPIST_ID,
+    TODAY,
+    around,
+    body_for,
+    built,
+    caller,
+    phases,
+)
+
+ROWS = [(machine, role) for machine in MACHINES for role in Role]
+BY_SUBJECT = {machine.subject: machine for machine in MACHINES}
+each_machine = pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.subject)
+
+AGREED = {"kind": EndingKind.PLANNED_MUTUAL, "agreed_by_client": True}
+OF_ITS_KIND: dict[str, dict[str, Any]] = {"termination_plan": AGREED}
+"""What the plainest state of a kind has beside what its class asks for."""
+
+TRIES = tuple(Outreach(channel=channel) for channel in (Channel.LETTER, Channel.PHONE, Channel.PHONE))
+CLIENTS = {"state": {"reported_by": Reporter.CLIENT}}
+MINE: dict[str, Any] = {"body": {"therapist_ids": (THERAPIST_ID,)}}
+ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
+    ("relationship", "begin", Role.THERAPIST): MINE,
+    ("relationship", "revise", Role.THERAPIST): MINE,
+    ("rupture", "withdraw", Role.CLIENT): CLIENTS,
+    ("rupture", "withdraw", Role.THERAPIST): {"state": {"recorded_by": caller(Role.THERAPIST).id}},
+    ("rupture", "withdraw", Role.SUPERVISOR): {"state": {"recorded_by": caller(Role.SUPERVISOR).id}},
+    ("rupture", "withdraw", Role.INTEGRATION): {"state": {"recorded_by": caller(Role.INTEGRATION).id}},
+    ("rupture", "revise", Role.CLIENT): CLIENTS,
+    ("rupture", "mark_in_error", Role.CLIENT): CLIENTS,
+    ("repair", "conclude", None): {"body": {"client_resolution": 4}},
+    ("termination_plan", "plan_ending", None): {"body": {**AGREED, "target_date": TODAY}},
+    ("termination_plan", "therapist_unavailable", None): {"body": {"successor_therapist_id": SOMEBODY}},
+    ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
+    ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
+}
+"""The moves that the least body does not carry (None: by whatever role), and what they ask for."""
+
+
+def more_for(machine: Machine, move: Move, role: Role) -> dict[str, dict[str, Any]] | None:
+    whoever = ASKS_MORE.get((machine.subject, move.name, None))
+    return ASKS_MORE.get((machine.subject, move.name, role), whoever)
+
+
+def cells(machine: Machine) -> list[tuple[Move, str]]:
+    return list(product(machine.moves, phases(machine)))
+
+
+def attempt(machine: Machine, move: Move, phase: str, role: Role, more: dict[str, dict[str, Any]]) -> Any:
+    given = OF_ITS_KIND.get(machine.subject, {}) | more.get("state", {})
+    state = None if phase == NEW else built(machine.cls, phase=machine.phases(phase), **given)
+    parent_phase = RupturePhase.CONFIRMED if move.name == "begin" else RupturePhase.IN_REPAIR
+    rupture = Rupture(id=RUPTURE_ID, relationship_id=RELATIONSHIP_ID, phase=parent_phase)
+    body = body_for(machine, move, state, **more.get("body", {}))
+    return machine.decide(move, state, body, around(role, parent=rupture), id=UUID(int=99))
+
+
+def check(machine: Machine, move: Move, phase: str, role: Role) -> str:
+    """What became of one cell, having checked that it is what the table says."""
+    if role not in move.by:
+        with pytest.raises(NotYours) as told:
+            attempt(machine, move, phase, role, {})
+        assert told.value.status == 403
+        return "not theirs"
+    if phase not in move.source:
+        with pytest.raises(NotOpen) as told:
+            attempt(machine, move, phase, role, {})
+        assert (told.value.status, told.value.members["phase"]) == (409, phase)
+        assert told.value.members["open_moves"] == written_down(machine, phase, role)
+        return "not open"
+    more = more_for(machine, move, role)
+    if more:
+        with pytest.raises(Refused) as told:
+            attempt(machine, move, phase, role, {})
+        assert told.value.status == 422
+    decision = attempt(machine, move, phase, role, more or {})
+    assert decision.after.phase in (move.to or (phase,))
+    assert (decision.event.source, decision.event.to) == (phase, decision.after.phase)
+    assert decision.event.type == f"{machine.subject}.{move.event}"
+    return "asks for more" if more else "done"
+
+
+def written_down(machine: Machine, phase: str, role: Role) -> list[str]:
+    """The moves open from a phase, read from the table itself."""
+    begin = next(m for m in machine.moves if NEW in m.source)
+    posts = [m for m in machine.moves if m.verb == "POST" and m is not begin]
+    return [m.name for m in posts if phase in m.source and role in m.by]
+
+
+@pytest.mark.parametrize(("machine", "role"), ROWS, ids=[f"{m.subject}-{r}" for m, r in ROWS])
+def test_every_cell_does_what_the_table_says(machine, role):
+    seen, wrong = Counter(), []
+    for move, phase in cells(machine):
+        try:
+            seen[check(machine, move, phase, role)] += 1
+        except (AssertionError, pytest.fail.Exception, TypeError, Refused) as error:
+            wrong.append(f"{machine.subject}: {move.name} from {phase} by {role}: {type(error).__name__}: {error}")
+    assert not wrong, "\n".join(wrong)
+    assert sum(seen.values()) == len(machine.moves) * (len(machine.phases) + 1)
+
+
+def test_no_cell_was_left_out():
+    visited = {(m.subject, role, move.name, phase) for m, role in ROWS for move, phase in cells(m)}
+    assert len(visited) == sum(len(m.moves) * (len(m.phases) + 1) * len(Role) for m in MACHINES)
+    assert len(visited) > 3500
+
+
+def test_what_asks_for_more_than_the_least_is_in_the_tables():
+    for subject, name, role in ASKS_MORE:
+        move = BY_SUBJECT[subject].by_name[name]
+        assert role is None or role in move.by
+
+
+def leads(machine: Machine) -> dict[str, dict[str, set[Role]]]:
+    """From each phase to each other phase: who can go there."""
+    found: dict[str, dict[str, set[Role]]] = {str(p): {} for p in phases(machine)}
+    for move in machine.moves:
+        for source, to in product(move.source, move.to):
+            if source != to:
+                found[source].setdefault(str(to), set()).update(move.by)
+    return found
+
+
+@each_machine
+def test_no_phase_is_out_of_reach(machine):
+    reached, ways = {NEW}, leads(machine)
+    while more := {to for phase in reached for to in ways[phase]} - reached:
+        reached |= more
+    assert reached == {NEW, *machine.phases}
+
+
+FINAL = {
+    ("session", SessionPhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
+    ("rupture", RupturePhase.ENTERED_IN_ERROR): "kept out of count; reported anew if it was none",
+    ("repair", RepairPhase.CONCLUDED): "an attempt is over; what comes back is mended in another",
+    ("webhook_endpoint", EndpointPhase.DELETED): "its secret is gone; registered anew",
+}
+LEFT_BY_CONSEQUENCE = {
+    ("rupture", RupturePhase.ENDED_UNREPAIRED): "when the pair returns to the work, it comes with them",
+    ("relationship", "in_transition"): "what becomes of it is for the termination plan to say",
+    ("relationship", "ended"): "taken up again by reopening the termination plan",
+}
+
+
+def test_no_phase_is_a_dead_end_by_accident():
+    ends = {(m.subject, phase) for m in MACHINES for phase, ways in leads(m).items() if not ways}
+    assert ends == set(FINAL)
+
+
+def test_a_person_can_lead_out_of_every_phase_or_there_is_a_reason():
+    only = {
+        (m.subject, phase)
+        for m in MACHINES
+        for phase, ways in leads(m).items()
+        if ways and not set().union(*ways.values()) - {Role.POLICY}
+    }
+    assert only == set(LEFT_BY_CONSEQUENCE)
+
+
+def test_whatever_is_archived_can_be_brought_back():
+    for subject in ("client", "therapist"):
+        assert "restore" in BY_SUBJECT[subject].open_moves(PersonPhase.ARCHIVED, Role.SUPERVISOR)
+    assert "reopen" in BY_SUBJECT["termination_plan"].open_moves("archived", Role.THERAPIST)
+    assert "reinstate" in BY_SUBJECT["policy"].open_moves("retired", Role.ADMIN)
+
+
+@each_machine
+def test_open_moves_are_those_of_the_table_and_no_others(machine):
+    for phase, role in product(phases(machine), Role):
+        assert list(machine.open_moves(phase, role)) == written_down(machine, phase, role)
+
+
+@each_machine
+def test_a_move_leads_from_phases_to_phases(machine):
+    for move in machine.moves:
+        assert move.source and set(move.source) <= set(phases(machine)), move.name
+        assert set(move.to) <= set(machine.phases), move.name
+        assert len(set(move.source)) == len(move.source), move.name
+        assert move.to or NEW not in move.source, f"{move.name} makes something in no phase"
+        assert move.by, f"{move.name} is made by nobody"
+
+
+PAST = re.compile(r"(^|_)(\w+ed|became|begun|held|put|set|taken|withdrawn)(_|$)")
+
+
+@each_machine
+def test_a_move_is_told_as_something_that_happened(machine):
+    told = [move.event for move in machine.moves]
+    assert len(set(told)) == len(told)
+    assert [event for event in told if not PAST.search(event)] == []
+    assert len({move.name for move in machine.moves}) == len(machine.moves)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", m.name) for m in machine.moves)
+
+
+def test_no_two_things_tell_of_the_same_event():
+    assert len(set(EVENT_TYPES)) == len(EVENT_TYPES) == sum(len(m.moves) for m in MACHINES)
+
+
+@each_machine
+def test_every_move_says_what_it_means(machine):
+    for move in machine.moves:
+        assert re.fullmatch(r"[A-Z].{8,150}\.", move.says), f"{move.name}: {move.says!r}"
+
+
+@each_machine
+def test_there_is_one_way_to_begin_and_at_most_one_to_revise_and_to_remove(machine):
+    verbs = Counter(move.verb for move in machine.moves)
+    assert verbs["PATCH"] <= 1 and verbs["DELETE"] <= 1 and set(verbs) <= {"POST", "PATCH", "DELETE"}
+    assert NEW in machine.begin.source and machine.begin.source == (NEW,)
+    assert machine.revise is None or machine.revise.event == "revised"
+
+
+@each_machine
+def test_the_diagram_shows_every_phase_and_every_move(machine):
+    drawn = machine.mermaid()
+    for phase in machine.phases:
+        assert re.search(rf"\b{phase}\b", drawn), phase
+    for move in machine.moves:
+        assert re.search(rf": {move.name}$", drawn, re.MULTILINE), move.name
+
+
+# -- what is written beside each field and value -----------------------------------------------------------------------
+
+
+def documented(cls: type) -> dict[str, bool]:
+    """The fields or values a class declares itself, and whether a docstring follows each."""
+    (tree,) = ast.parse(inspect.getsource(cls)).body
+    body = tree.body
+    found = {}
+    for node, after in zip(body, [*body[1:], None], strict=True):
+        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
+        said = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant) and bool(after.value.value.strip())
+        found |= {t.id: said for t in targets if isinstance(t, ast.Name) and not t.id.startswith("__")}
+    return found
+
+
+def told_over_the_api() -> set[type]:
+    """Every aggregate, every body, and every record within them, with the classes they are made from."""
+    ways = [machine.cls for machine in MACHINES] + [move.takes for machine in MACHINES for move in machine.moves]
+    found: set[type] = set()
+    while ways:
+        cls = ways.pop()
+        if cls not in found:
+            found.add(cls)
+            ways += [*records(cls).values(), *(c for c in cls.__mro__ if is_dataclass(c))]
+    return found
+
+
+def enums() -> list[type]:
+    modules = [__import__(f"domain.{m.name}", fromlist=["_"]) for m in iter_modules(domain.__path__)]
+    return sorted(
+        {v for m in modules for v in vars(m).values() if isinstance(v, type) and issubclass(v, StrEnum)} - {StrEnum},
+        key=lambda cls: cls.__name__,
+    )
+
+
+ENVELOPE = {"id"}
+"""Said once, for everything, where representations are described."""
+
+
+@pytest.mark.parametrize("cls", sorted(told_over_the_api(), key=lambda c: (c.__module__, c.__name__)),
+                         ids=lambda c: f"{c.__module__.removeprefix('domain.')}.{c.__name__}")  # fmt: skip
+def test_every_field_says_what_it_is(cls):
+    assert cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}(")
+    assert [name for name, said in documented(cls).items() if not said and name not in ENVELOPE] == []
+
+
+@pytest.mark.parametrize("cls", enums(), ids=lambda c: c.__name__)
+def test_every_value_says_what_it_means(cls):
+    assert cls.__doc__
+    told = documented(cls)
+    assert set(told) == {value.name for value in cls}
+    assert [name for name, said in told.items() if not said] == []
+    assert all(value.value == value.name.lower() for value in cls)
