@@ -1,4 +1,4 @@
-"""The schemas of answers that are not an object of the domain: the log, deliveries, problems, and what webhooks carry."""
+"""The schemas of what is no object of the domain: the log, deliveries, problems, and what webhooks carry."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -30,7 +30,7 @@ def log_schemas() -> dict[str, Schema]:
     told = {
         "changed": open_object | {"description": "The new values of what it changed, but for texts."},
         "added": open_object | {"description": "The entries it added to lists."},
-        "texts": open_object | {"description": "What each text it changed said in this version; null where it is not shown."},
+        "texts": open_object | {"description": "What each text it changed said then; null where it is not shown."},
     }  # fmt: skip
     pages = {"Feed": "Event", "Timeline": "TimelineEntry", "History": "Version"}
     says = text("What happened, in plain words.")
@@ -53,7 +53,8 @@ def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
     delivery = record(
         "One event on its way to one endpoint.",
         ["seq", "webhook_id", "type", "resource", "id", "version", "at", "state", "attempts", "next_at"],
-        seq=whole("The event's number.", minimum=1), webhook_id=text("The `webhook-id` header, the same on every attempt."),
+        seq=whole("The event's number.", minimum=1),
+        webhook_id=text("The `webhook-id` header, the same on every attempt."),
         type=ref("EventType"), resource=text("What kind of thing it happened to."), id=text("Its id.", format="uuid"),
         version=whole("The version it was left at.", minimum=1), at=text("When it happened.", format="date-time"),
         state=text("What became of it.", enum=list(states)), attempts=whole("How many attempts there were.", minimum=0),
@@ -62,10 +63,14 @@ def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
     attempt = record(
         "One attempt.", ["number", "at", "outcome", "status", "took_ms"],
         number=whole("Which one.", minimum=1), at=text("When.", format="date-time"),
-        outcome=text("`delivered`, or what went wrong."), took_ms=whole("How long it took, in milliseconds.", minimum=0),
-        status={"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "The HTTP status of the answer, if one came."},
+        outcome=text("`delivered`, or what went wrong."),
+        took_ms=whole("How long it took, in milliseconds.", minimum=0),
+        status={"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "The HTTP status, if an answer came."},
     )  # fmt: skip
-    more = {"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "Go on before this number; null at the end."}
+    more = {
+        "anyOf": [{"type": "integer"}, {"type": "null"}],
+        "description": "Go on before this number; null at the end.",
+    }
     log = {"type": "array", "items": ref("Attempt"), "description": "Every attempt."}
     secret = text("`whsec_` and the key: shown this once. Left out when an Idempotency-Key replays the answer.")
     return {
@@ -102,7 +107,11 @@ def plain_schemas() -> dict[str, Schema]:
         open_moves=words | {"description": "For a move that is not open: those that are."},
         scope=text("For a token without the scope: the scope it needs."),
     )  # fmt: skip
-    keys = {"type": "array", "items": {"type": "object", "additionalProperties": True}, "description": "The public keys."}
+    keys = {
+        "type": "array",
+        "items": {"type": "object", "additionalProperties": True},
+        "description": "The public keys.",
+    }
     return {
         "Problem": problem,
         "Guidance": record("Prompts, in the order of the steps.", ["items"],
@@ -119,7 +128,8 @@ def webhook_event() -> Schema:
     data = record(
         "What changed, and where to read it.",
         ["practice_id", "seq", "resource", "id", "version", "href", "actor", "origin"],
-        practice_id=text("The practice.", format="uuid"), seq=whole("The event's number in the change feed.", minimum=1),
+        practice_id=text("The practice.", format="uuid"),
+        seq=whole("The event's number in the change feed.", minimum=1),
         resource=text("What kind of thing it is."), id=text("The id of the thing.", format="uuid"),
         version=whole("The version it was left at.", minimum=1),
         to=text("The phase it led to."), href=text("Where to read it.", format="uri-reference"), actor=ref("Actor"),

@@ -20,9 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from urllib.parse import urlencode
+from uuid import UUID, uuid4
 
 import aiohttp
 from rich.console import Console
@@ -51,12 +53,13 @@ PATIENCE = 15
 START, STOP = 120, 30
 """How long the service may take to start and to stop, in seconds."""
 WIDTH = 100
+STRETCH = 100
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
     """The whole demo. Returns the exit code: 1 when something failed, 2 when the port can not be had."""
-    show, complain = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    show, complain = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
     show.width = min(show.width, WIDTH) if show.is_terminal else WIDTH
     try:
         port = free(port)
@@ -69,7 +72,7 @@ def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         asyncio.run(tour(show, folder, port, once=once))
     except (Failed, EmbeddedPostgresError, OSError) as failed:
-        complain.print(f"The demo stopped: {failed}")
+        complain.print(f"The demo stopped: {failed}", soft_wrap=True)
         return 1
     except (asyncio.CancelledError, KeyboardInterrupt):
         complain.print("Stopped half-way.")
@@ -98,19 +101,20 @@ async def tour(show: Console, folder: Path, port: int, *, once: bool) -> None:
     async with (
         Receiver() as receiver, service(folder, port) as child, aiohttp.ClientSession(address, timeout=quick) as http
     ):  # fmt: skip
-        await ready(http, child, folder)
-        stage = await new_practice(show, http, folder)
-        show.print(f"Bravespace runs at {address}, started in {time.monotonic() - began:.1f} s.", style="bold")
-        show.print(f"Its PostgreSQL, its keys and its log are in {folder}", soft_wrap=True)
-        pair = await told(stage, receiver)
+        show.print("Starting Bravespace with a PostgreSQL of its own.", style="bold")
+        show.print(f"  Data, keys and log go to {folder}", soft_wrap=True)
+        keys_and_practice, _ = await asyncio.gather(new_practice(folder), ready(http, child, folder))
+        stage = Stage(show, http, address, *keys_and_practice)
+        show.print(f"  It answers at {address} after {time.monotonic() - began:.1f} s.")
+        story = await told(stage, receiver)
         await all_arrived(stage, receiver)
-        await timeline(stage, pair)
-        await where_to_look(stage, pair)
+        await timeline(stage, story.pair)
+        await where_to_look(stage, story, min(receiver.heard) - 1)
         show.print(f"\nAll of this took {time.monotonic() - began:.1f} s.")
         if once:
             show.print("This was --once: the service stops now. Without it, it goes on for you to try these.")
             return
-        receiver.tell = lambda heard: show.print(Text.assemble(("  Webhook: ", "dim"), line_of(heard), ("  verified", "green")))
+        receiver.tell = lambda heard: show.print(Text("  ").join(row_of(heard)))
         show.print("The service goes on until you press Ctrl-C; webhooks that arrive meanwhile are shown here.\n")
         with suppress(asyncio.CancelledError):
             await child.wait()
@@ -160,10 +164,10 @@ def courses() -> list[Course]:
         ]  # fmt: skip
 
 
-async def bring_in_all(stage: Stage, desk: Voice) -> dict[int, Pair]:
+async def bring_in_all(stage: Stage, desk: Voice, everybody: list[Course]) -> dict[int, Pair]:
     """Import every course of therapy, several side by side; by the person's number in the file."""
     therapists = [((await desk.post("/v1/therapists", {"display_name": name}))["id"], name) for name in THERAPISTS]
-    room, everybody, today = asyncio.Semaphore(AT_ONCE), courses(), datetime.now(UTC).date()
+    room, today = asyncio.Semaphore(AT_ONCE), datetime.now(UTC).date()
 
     async def one(course: Course, done: Callable[[], None]) -> tuple[int, Pair]:
         async with room:
@@ -181,7 +185,8 @@ async def bring_in(stage: Stage, desk: Voice, course: Course, therapist_id: str,
     client = await desk.post("/v1/clients", {"label": f"Person {course.person}", "external_identifiers": known_as})
     days = [course.starts_at(number, today) for number in range(1, SESSIONS + 1)]
     relationship = await desk.post("/v1/relationships", {
-        "client_id": client["id"], "therapist_ids": [therapist_id], "started_on": days[0].date().isoformat()})  # fmt: skip
+        "client_id": client["id"], "therapist_ids": [therapist_id], "started_on": days[0].date().isoformat(),
+    })  # fmt: skip
     sessions = [
         await desk.post("/v1/sessions", {
             "relationship_id": relationship["id"], "starts_at": day.isoformat(), "duration_minutes": 50,
@@ -258,27 +263,138 @@ async def ready(http: aiohttp.ClientSession, child: asyncio.subprocess.Process, 
     raise Failed(f"GET /readyz was not answered with 200 within {START} s; the log is {folder / 'service.log'}")
 
 
-async def new_practice(show: Console, http: aiohttp.ClientSession, folder: Path) -> Stage:
-    """A practice of its own, and the keys to sign tokens for it, as `practice add` and `token` have them."""
+async def new_practice(folder: Path) -> tuple[Keys, UUID]:
+    """The keys of the installation and a new practice, as `practice add` and `token` go about it."""
     # The defaults: what the environment says is for a service of somebody's own.
     settings, practice = Settings.model_construct(data_dir=folder), uuid4()
     try:
         await found(settings, practice, "A practice to look at")
     except UNREACHABLE as error:
         raise Failed(f"the practice could not be founded ({type(error).__name__}).") from None
-    return Stage(show, http, Keys(settings), practice)
+    return Keys(settings), practice
 
 
 # -- the walk ------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The first story, to look at afterwards."""
+
+    pair: Pair
+    rupture_id: str
+    repair_id: str
+
+
 async def told(stage: Stage, receiver: Receiver) -> Story:
-    """Everything that happens, in its order; the pair of the first story."""
+    """Everything that happens, in its order."""
     desk = stage.voice(Role.INTEGRATION, "demo")
     stage.headline("Before anything happens")
-    endpoint = await stage.step("A webhook endpoint; its secret is shown this once, and the receiver verifies with it.",
+    endpoint = await stage.step("A webhook endpoint. Its secret is shown this once; the receiver verifies with it.",
         desk, "POST /v1/webhook-endpoints", {"url": receiver.url, "event_types": TOLD})  # fmt: skip
     receiver.trust(endpoint["secret"])
-    policy = await stage.step("The practice adopts a policy.", desk, "POST /v1/policies", {
+    policy = await stage.step("The practice adopts a policy on late cancellations.", desk, "POST /v1/policies", {
         "kind": "late_cancellation", "title": "Late cancellation", "edition": "1",
-        "wording": "A session cancelled less than 24 hours ahead is charged in full."})  # fmt: skip
+        "wording": "A session missed, or cancelled less than 24 hours ahead, is charged in full."})  # fmt: skip
+    pairs = await imported(stage, desk)
+    rupture_id, repair_id = await rupture_and_repair(stage, pairs[12], policy["id"])
+    await dismissed_suspicion(stage, pairs[28])
+    await good_goodbye(stage, pairs[31])
+    await client_leaves(stage, pairs[17])
+    return Story(pairs[12], rupture_id, repair_id)
+
+
+async def imported(stage: Stage, desk: Voice) -> dict[int, Pair]:
+    """The public data, in the service, with what was made of it."""
+    everybody, began = courses(), time.monotonic()
+    sessions, missed = SESSIONS * len(everybody), sum(course.attended.count(False) for course in everybody)
+    stage.headline(
+        f"{len(everybody)} courses of therapy from public example data ({SOURCE}, MIT)",
+        "A session with a depression score was held, one without is recorded as missed; nothing is filled in. "
+        "Baseline and follow-ups are no sessions. The last session lies in the past week. What happens in the "
+        "stories below is made up.",
+    )
+    pairs = await bring_in_all(stage, desk, everybody)
+    stage.show.print(
+        f"  {len(pairs)} courses of therapy imported: {sessions - missed} sessions held, {missed} missed, "
+        f"{len(THERAPISTS)} therapists, in {time.monotonic() - began:.1f} s."
+    )
+    return pairs
+
+
+async def all_arrived(stage: Stage, receiver: Receiver) -> None:
+    """Hold what the receiver verified against the change feed. Raises Failed when they differ."""
+    expected = await everything(stage.voice(Role.INTEGRATION, "demo"), "/v1/events", {"types": ",".join(TOLD)})
+    missing = await receiver.wait_for((event["seq"] for event in expected), PATIENCE)
+    if receiver.refused:
+        raise Failed(f"a webhook's signature does not hold: {receiver.refused[0]}.")
+    if missing:
+        names = ", ".join(f"{event['seq']} {event['type']}" for event in expected if event["seq"] in missing)
+        raise Failed(f"webhooks that did not arrive within {PATIENCE} s: {names}.")
+    for event in expected:
+        if receiver.heard[event["seq"]] != Heard(event["seq"], event["type"], event["from"], event["to"]):
+            raise Failed(f"the webhook and the feed tell event {event['seq']} differently.")
+    if len(receiver.heard) > len(expected):
+        raise Failed("a webhook arrived of which the change feed knows nothing.")
+    stage.headline("What the webhook receiver was told", "Each signature verified with the standardwebhooks library.")
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    for _, heard in sorted(receiver.heard.items()):
+        table.add_row(*row_of(heard))
+    stage.show.print(table)
+    stage.show.print(f"  All {len(expected)} events arrived, as the change feed has them, and all signatures hold.")
+
+
+def row_of(heard: Heard) -> tuple[Text, Text, Text, Text]:
+    """A verified webhook as it is shown."""
+    moved = f"{heard.source} → {heard.to}" if heard.source != heard.to else f"stays {heard.to}"
+    return Text(f"{heard.seq:>4}", "dim"), Text(heard.type), Text(moved, "cyan"), Text("✓ verified", "green")
+
+
+async def everything(who: Voice, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
+    """Every entry of the feed or a timeline, stretch by stretch."""
+    entries: list[dict[str, Any]] = []
+    after, more = 0, True
+    while more:
+        stretch = await who.get(f"{path}?{urlencode({**query, 'after': after, 'limit': STRETCH})}")
+        entries += stretch["items"]
+        after, more = stretch["next_after"], len(stretch["items"]) == STRETCH
+    return entries
+
+
+async def timeline(stage: Stage, pair: Pair) -> None:
+    """What the therapist reads in the relationship of the first story."""
+    stage.headline("The timeline of the first story", "GET /v1/relationships/{id}/timeline, as the therapist sees it.")
+    who = {"client": "the client", "therapist": pair.name, "integration": "the system", "policy": "by itself"}
+    table = Table(box=None, padding=(0, 2), show_header=False)
+    entries = await everything(pair.therapist, f"/v1/relationships/{pair.relationship_id}/timeline", {})
+    for (kind, says), same in groupby(entries, lambda entry: (entry["actor"]["kind"], entry["says"])):
+        times = len(list(same))
+        table.add_row(Text(who[kind], "dim"), f"{says} ({times} times)" if times > 1 else says)
+    stage.show.print(table)
+
+
+async def where_to_look(stage: Stage, story: Story, after: int) -> None:
+    """Pages to open, and requests to copy."""
+    stage.headline("Where to look")
+    pages = {"/docs": "every call, to try out", "/openapi.json": "the same for machines", "/metrics": "for Prometheus"}
+    for page, what in pages.items():
+        async with stage.http.get(page) as answer:
+            if answer.status != 200:
+                raise Failed(f"GET {page} answered {answer.status}.")
+        stage.show.print(Text.assemble(f"  {stage.address}{page}", (f"  {what}", "dim")))
+    scope = "repairs.read ruptures.read ruptures.write events.read"
+    token = stage.voice(Role.THERAPIST, story.pair.therapist_id, scope).token
+    stage.headline("Copy into another terminal", f"With a token of {story.pair.name}'s, good for a day.")
+    lines = {
+        "": f"AUTH='Authorization: Bearer {token}'",
+        "The repair, step by step:": f'curl -sH "$AUTH" {stage.address}/v1/repairs/{story.repair_id}',
+        "It came back (a move; its webhook arrives here):":
+            f'curl -sXPOST -H "$AUTH" {stage.address}/v1/ruptures/{story.rupture_id}/recur',
+        "What has changed since; from the next_after it gives you, it waits for more:":
+            f'curl -sH "$AUTH" "{stage.address}/v1/events?after={after}&wait=20"',
+    }  # fmt: skip
+    for what, line in lines.items():
+        if what:
+            stage.show.print(f"  {what}", style="dim")
+        # Not wrapped: a line that was broken for the eye can not be copied.
+        stage.show.print(line, soft_wrap=True)

@@ -27,6 +27,7 @@ IDS = {
 ID = {subject: str(id) for subject, id in IDS.items()}
 COLLEAGUE = "019ce3a1-0000-7000-8000-000000000202"
 STEP: Mapping[str, Any] = {"session_id": ID["session"], "taken_on": "2026-03-12"}
+AGREED: Mapping[str, Any] = {"agreed_by_client": True, "agreed_by_therapist": True}
 Body = Mapping[str, Any]
 
 SAID: Mapping[str, Body] = {
@@ -36,13 +37,14 @@ SAID: Mapping[str, Body] = {
     },
     "client.revise": {"label": "M. K."},
     "therapist.register": {
-        "external_identifiers": [{"system": "https://ehr.example/staff", "value": "T-7"}], "display_name": "Dr. Robin Vale",
+        "external_identifiers": [{"system": "https://ehr.example/staff", "value": "T-7"}],
+        "display_name": "Dr. Robin Vale",
     },
     "therapist.revise": {"display_name": "Dr. Robin Vale-Moor"},
     "relationship.begin": {
         "client_id": ID["client"], "therapist_ids": [ID["therapist"]], "modality": "CBT", "started_on": "2026-01-08",
-        "goals": [{"text": "To speak up at work without losing sleep.", "agreed_by_client": True, "agreed_by_therapist": True}],
-        "tasks": [{"text": "One small experiment between sessions.", "agreed_by_client": True, "agreed_by_therapist": True}],
+        "goals": [{"text": "To speak up at work without losing sleep.", **AGREED}],
+        "tasks": [{"text": "One small experiment between sessions.", **AGREED}],
     },
     "relationship.revise": {"modality": "CBT with schema work"},
     "relationship.screen_risk": {"risk": "low", "screened_on": "2026-03-12"},
@@ -54,7 +56,7 @@ SAID: Mapping[str, Body] = {
     "session.correct": {"status": "late_cancelled"},
     "policy.adopt": {
         "kind": "no_contact", "title": "When somebody falls silent", "edition": "2", "outreach_attempts": 3,
-        "wording": "If we have not heard from you for two weeks we get in touch, three times, and you are always welcome back.",
+        "wording": "After two weeks of silence we get in touch, three times; you are always welcome back.",
     },
     "policy.revise": {"edition": "3", "outreach_attempts": 4},
     "rupture.report": {
@@ -65,7 +67,7 @@ SAID: Mapping[str, Body] = {
     },
     "rupture.dismiss": {"reason": "already_addressed", "note": "We talked it over before the session ended."},
     "rupture.withdraw": {"note": "On reflection we had simply misheard each other."},
-    "rupture.leave_unrepaired": {"reason": "not_the_time", "note": "A move of house comes first; we agreed to come back to it."},
+    "rupture.leave_unrepaired": {"reason": "not_the_time", "note": "A move of house comes first; we agreed to wait."},
     "rupture.revise": {"type": "mixed", "strains": ["bond", "task"]},
     "repair.begin": {"rupture_id": ID["rupture"]},
     "repair.recognize": {
@@ -73,7 +75,9 @@ SAID: Mapping[str, Body] = {
         "summary": "I said that I had moved on too soon, and that I was sorry.",
     },
     "repair.stay_present": {**STEP, "summary": "We let it be quiet for a while."},
-    "repair.invite_reflection": {**STEP, "strategies": ["invite_thoughts_and_feelings"], "summary": "I asked how it had been."},
+    "repair.invite_reflection": {
+        **STEP, "strategies": ["invite_thoughts_and_feelings"], "summary": "I asked how it had been to be hurried along.",
+    },
     "repair.validate_emotions": {**STEP, "skills": ["express"], "summary": "It made sense to feel left alone with it."},
     "repair.offer_repair": {
         **STEP, "skills": ["reinforce"], "responsibility_taken": True, "misunderstanding_clarified": True,
@@ -100,7 +104,8 @@ SAID: Mapping[str, Body] = {
         "agreed_by_client": True,
     },
     "termination_plan.complete_task": {
-        "task": "farewell_ritual", "done_on": "2026-05-28", "ritual": "Each wrote the other a postcard to open in a year.",
+        "task": "farewell_ritual", "done_on": "2026-05-28",
+        "ritual": "Each wrote the other a postcard to open in a year.",
     },
     "termination_plan.end": {"ended_on": "2026-05-28", "timing": "as_planned", "reasons": ["goals_met"]},
     "termination_plan.client_ends": {"reasons": ["sufficient_gain"]},
@@ -142,7 +147,7 @@ def caller_of(role: Role) -> Caller:
 
 def likely(move: Move) -> Role:
     """Who would usually make a move."""
-    return next(role for role in (Role.THERAPIST, *Role) if role in move.by)
+    return Role.THERAPIST if Role.THERAPIST in move.by else next(role for role in Role if role in move.by)
 
 
 def shown() -> dict[str, dict[str, Any]]:
@@ -172,7 +177,9 @@ def event(machine: Machine, move: Move) -> dict[str, Any]:
     # Only its id is looked at, so any object will do.
     thing = Client(id=IDS[machine.subject])
     decision = Decision(machine=machine, move=move, before=None, after=thing, event=told, changes={}, advisories=())
-    head, tail, _ = body_parts(decision, Around(caller=caller_of(likely(move)), now=NOW), 0 if to == move.source[0] else 1)
+    head, tail, _ = body_parts(
+        decision, Around(caller=caller_of(likely(move)), now=NOW), 0 if to == move.source[0] else 1
+    )
     found: dict[str, Any] = json.loads(f"{head}{SEQ}{tail}")
     return found
 

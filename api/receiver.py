@@ -71,7 +71,7 @@ class Receiver:
         return web.Response(status=HEARD)
 
     async def wait_for(self, numbers: Iterable[int], patience: float) -> set[int]:
-        """Wait until all these events were heard, or one was refused. What is still missing after `patience` seconds."""
+        """Wait for these events, or until one is refused. What is still missing after `patience` seconds."""
         wanted = set(numbers)
         try:
             async with asyncio.timeout(patience):

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from api.body import adapter
 from domain.access import Role
-from domain.catalog import EVENT_TYPES, MACHINES
+from domain.catalog import MACHINES
 from domain.guidance import Prompt
 from domain.machine import Machine
 from domain.move import Advisory
@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 REF = "#/components/schemas/{model}"
 ENVELOPE: Mapping[str, Schema] = {
     "id": {"type": "string", "format": "uuid", "description": "Its id."},
-    "version": {"type": "integer", "minimum": 1, "description": "Counts its changes; the ETag is this number in quotes."},
+    "version": {"type": "integer", "minimum": 1, "description": "Counts its changes; the ETag is this in quotes."},
     "open_moves": {
         "type": "array", "items": {"type": "string"}, "description": "The moves that are open to the caller now."
     },
@@ -40,7 +40,8 @@ DERIVED: Mapping[str, Mapping[str, Schema]] = {
             "description": "The NHS Talking Therapies end code that fits kind and timing.",
         },
         "bha_codes": {
-            "type": "array", "items": {"type": "integer"}, "description": "The Colorado BHA end-of-treatment reasons that fit.",
+            "type": "array", "items": {"type": "integer"},
+            "description": "The Colorado BHA end-of-treatment reasons that fit.",
         },
     },
     "session": {
@@ -55,7 +56,8 @@ DERIVED: Mapping[str, Mapping[str, Schema]] = {
     },
     "repair": {
         "guidance": {
-            "type": "array", "items": {"$ref": REF.format(model="Prompt")}, "description": "With `include=guidance` only.",
+            "type": "array", "items": {"$ref": REF.format(model="Prompt")},
+            "description": "With `include=guidance` only.",
         },
     },
 }  # fmt: skip
@@ -91,14 +93,18 @@ class Schemas:
         own = {n: p for n, p in schema["properties"].items() if n != "id"}
         head = {"id": ENVELOPE["id"], "phase": own.pop("phase")}
         tail = {n: p for n, p in ENVELOPE.items() if n not in head}
-        schema["properties"] = head | own | DERIVED.get(machine.subject, {}) | tail
+        schema["properties"] = {**head, **own, **DERIVED.get(machine.subject, {}), **tail}
         # A client's token leaves out what is private, and a role that may write but not read is shown this much only.
         schema["required"] = [*head, *tail]
         advisories = {
-            "type": "array", "items": ref("Advisory"), "description": "Advice that came with the move; empty if there is none.",
+            "type": "array", "items": ref("Advisory"),
+            "description": "Advice that came with the move; empty if there is none.",
         }  # fmt: skip
         self.all[f"{name}Moved"] = extended(name, f"{indefinite(machine)} as a move left it.", advisories=advisories)
-        cursor = {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "Goes on after this page; null at the end."}
+        cursor = {
+            "anyOf": [{"type": "string"}, {"type": "null"}],
+            "description": "Goes on after this page; null at the end.",
+        }
         upto = {"type": "integer", "description": "With `changed_after` only: go on from this number."}
         self.all[f"{name}Page"] = record(
             f"A page of {machine.collection}.", ["items", "next_cursor"],
@@ -153,13 +159,19 @@ def said_of(cls: type) -> dict[str, str]:
 
 @cache
 def docstrings(cls: type) -> dict[str, str]:
-    """The texts under the fields of one class. A validator reads only those of the class itself, not of its ancestors."""
+    """The texts under the fields of one class. Pydantic reads no ancestor's, so this is done here."""
     body = ast.parse(dedent(inspect.getsource(cls))).body[0]
     assert isinstance(body, ast.ClassDef)
     found = {}
     for field, text in zip(body.body, body.body[1:], strict=False):
         told = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and str(text.value.value)
-        name = field.target if isinstance(field, ast.AnnAssign) else field.targets[0] if isinstance(field, ast.Assign) else None
+        name = (
+            field.target
+            if isinstance(field, ast.AnnAssign)
+            else field.targets[0]
+            if isinstance(field, ast.Assign)
+            else None
+        )
         if isinstance(name, ast.Name) and told:
             found[name.id] = " ".join(told.split())
     return found
@@ -245,12 +257,12 @@ def ref(name: str) -> Schema:
     return {"$ref": REF.format(model=name)}
 
 
-def record(says: str, required: list[str], **properties: Schema) -> Schema:
+def record(says: str, required: list[str], /, **properties: Schema) -> Schema:
     """An object that may carry more than these."""
     return {"type": "object", "description": says, "properties": properties, "required": required}
 
 
-def extended(name: str, says: str, **properties: Schema) -> Schema:
+def extended(name: str, says: str, /, **properties: Schema) -> Schema:
     """A schema with more required properties."""
     return {"description": says, "allOf": [ref(name), {"type": "object", "properties": properties,
                                                        "required": list(properties)}]}  # fmt: skip

@@ -1,4 +1,4 @@
-"""The four stories of the demo, told by those who live them: every step is one HTTP request with the token of whoever takes it.
+"""The four stories of the demo. Every step is one HTTP request, with the token of whoever takes it.
 
 The people and what they say are made up.
 """
@@ -29,6 +29,7 @@ class Failed(Exception):
 class Voice:
     """Somebody who calls the service, with a token of their own."""
 
+    role: Role
     http: aiohttp.ClientSession
     token: str
 
@@ -80,38 +81,39 @@ class Stage:
 
     show: Console
     http: aiohttp.ClientSession
+    address: str
     keys: Keys
     practice: UUID
 
     def voice(self, role: Role, subject: str, scope: str | None = None) -> Voice:
         """Somebody with a fresh token."""
-        return Voice(self.http, self.keys.issue(self.practice, role, subject, scope, DAY))
+        return Voice(role, self.http, self.keys.issue(self.practice, role, subject, scope, DAY))
 
     def headline(self, words: str, more: str = "") -> None:
         """What comes next."""
         self.show.print(f"\n{words}", style="bold")
         if more:
-            self.show.print(Padding(more, (0, 0, 0, 2)), style="dim")
+            self.show.print(Padding(more, (0, 0, 0, 2), expand=False), style="dim")
 
     async def step(self, words: str, who: Voice, call: str, body: Any = None, *, expect: int = 0) -> Any:
         """Say what happens, let it happen, and show the call with what came of it."""
         method, path = call.split()
         status, said = await who.ask(method, path, body, expect)
-        found = f"{len(said.get('items', ()))} found"
-        outcome = f"{status} {'' if status >= 400 else said.get('phase', found)}"
+        outcome = "refused" if status >= 400 else said.get("phase") or f"{len(said['items'])} found"
         shown = ID.sub(r"..\1", path)
-        self.show.print(Padding(words, (0, 0, 0, 2)))
-        self.show.print(Text.assemble((f"      {method} {shown}  ", "dim"), (outcome, "cyan")))
+        self.show.print(Padding(words, (0, 0, 0, 2), expand=False))
+        self.show.print(Text.assemble((f"    {who.role:<11}  {method} {shown}  ", "dim"), (f"{status} {outcome}", "cyan")))
         asides = [f"Advice: {advice['detail']}" for advice in said.get("advisories", ())]
-        for aside in [f"Refused: {detail_of(said)}"] if status >= 400 else asides:
-            self.show.print(Padding(Text(aside, "yellow"), (0, 0, 0, 6)))
+        asides += [f"Refused: {error['detail']}" for error in said.get("errors", ())]
+        for aside in asides:
+            self.show.print(Padding(Text(aside, "yellow"), (0, 0, 0, 17), expand=False))
         return said
 
 
 async def rupture_and_repair(stage: Stage, pair: Pair, policy_id: str) -> tuple[str, str]:
     """A fee that felt unfair, and what the two made of it. The ids of the rupture and its repair."""
     client, therapist, name = pair.client, pair.therapist, pair.name
-    stage.headline("A. A rupture and its repair", f"Person 12 cancelled session 11 on the day and was charged. With {name}.")
+    stage.headline("A. A rupture and its repair", f"Person 12 missed session 11 and was charged for it. With {name}.")
     rupture = await stage.step("The client reports it in their own app; that is enough, no score is asked for.",
         client, "POST /v1/ruptures", {
             "relationship_id": pair.relationship_id, "session_id": pair.session_ids[-1],
@@ -128,7 +130,7 @@ async def rupture_and_repair(stage: Stage, pair: Pair, policy_id: str) -> tuple[
     await conclusion(stage, pair, f"/v1/repairs/{repair['id']}")
     mended = await stage.step("The rupture follows its repair.", therapist, f"GET /v1/ruptures/{rupture['id']}")
     if mended["phase"] != "repaired":
-        raise Failed(f"GET /v1/ruptures/{rupture['id']} says {mended['phase']}, and the repair was concluded as repaired.")
+        raise Failed(f"GET /v1/ruptures/{rupture['id']} says {mended['phase']}; its repair was concluded as repaired.")
     return rupture["id"], repair["id"]
 
 
@@ -142,7 +144,8 @@ async def five_steps(stage: Stage, therapist: Voice, repair: str) -> None:
         therapist, f"POST {repair}/validate-emotions", {"skills": ["express"]})  # fmt: skip
     await stage.step("Invite reflection: how was that moment for you?", therapist, f"POST {repair}/invite-reflection", {
         "strategies": ["invite_thoughts_and_feelings"]})  # fmt: skip
-    await stage.step("Offer repair: responsibility, and a path forward made by both.", therapist, f"POST {repair}/offer-repair", {
+    await stage.step("Offer repair: responsibility, and a path that both make.", therapist,
+        f"POST {repair}/offer-repair", {
         "skills": ["assert", "reinforce"], "strategies": ["clarify_misunderstanding"], "responsibility_taken": True,
         "misunderstanding_clarified": True, "co_created": True, "shared_with_client": True,
         "path_forward": "The fee is waived this once. When a child is ill we talk first, and charge after.",
@@ -152,12 +155,12 @@ async def five_steps(stage: Stage, therapist: Voice, repair: str) -> None:
 async def conclusion(stage: Stage, pair: Pair, repair: str) -> None:
     """Repaired is what the client says it is."""
     claim = {"outcome": "repaired", "therapist_resolution": 5}
-    await stage.step(f"{pair.name} would call it repaired. A therapist's word alone does not make it so.", pair.therapist,
-        f"POST {repair}/conclude", claim, expect=422)  # fmt: skip
-    await stage.step("The client says how it feels, in their own app: 4 of 5.", pair.client, f"POST {repair}/record-view", {
-        "resolution": 4, "wants_to_talk_more": False})  # fmt: skip
-    await stage.step("Now both views stand side by side, and it is concluded.", pair.therapist,
-        f"POST {repair}/conclude", claim)  # fmt: skip
+    await stage.step(f"{pair.name} would call it repaired. A therapist's word alone does not make it so.",
+        pair.therapist, f"POST {repair}/conclude", claim, expect=422)  # fmt: skip
+    await stage.step("The client says how it feels, in their own app: 4 of 5.",
+        pair.client, f"POST {repair}/record-view", {"resolution": 4, "wants_to_talk_more": False})  # fmt: skip
+    await stage.step("Now both views stand side by side, and it is concluded.",
+        pair.therapist, f"POST {repair}/conclude", claim)  # fmt: skip
 
 
 async def dismissed_suspicion(stage: Stage, pair: Pair) -> None:
@@ -188,7 +191,7 @@ async def good_goodbye(stage: Stage, pair: Pair) -> None:
         f"POST {path}/review-readiness", {
             "client_ready": "yes", "feelings": {"loss": 3, "uncertainty": 1, "pride": 3, "gratitude": 4},
             "note": "I can do this on my own now. I will miss our talks."})  # fmt: skip
-    await stage.step("The therapist's own view; the two are never blended.", therapist, f"POST {path}/review-readiness", {
+    await stage.step("The therapist's view; the two are never blended.", therapist, f"POST {path}/review-readiness", {
         "therapist_ready": "yes", "facts": [
             {"fact": "stable", "holds": "yes", "source": "BDI, sessions 9 to 12"},
             {"fact": "skills_used_outside", "holds": "yes", "source": "the client"}]})  # fmt: skip
@@ -214,9 +217,9 @@ async def last_sessions(stage: Stage, client: Voice, therapist: Voice, path: str
 
 async def client_leaves(stage: Stage, pair: Pair) -> None:
     """Nobody made a plan, and nobody has to."""
-    stage.headline("D. A client leaves", f"Person 17 has no score after session 2, and no plan was ever made. With {pair.name}.")
-    await stage.step("They leave, from their own app. No reason, no plan, no permission is needed.", pair.client,
-        "POST /v1/termination-plans/client-ends", {"relationship_id": pair.relationship_id})  # fmt: skip
+    stage.headline("D. A client leaves", f"Person 17 has no score after session 2, and no plan. With {pair.name}.")
+    await stage.step("They leave, from their own app. No reason, no plan and no permission is needed.",
+        pair.client, "POST /v1/termination-plans/client-ends", {"relationship_id": pair.relationship_id})  # fmt: skip
     relationship = f"/v1/relationships/{pair.relationship_id}"
     left = await stage.step(f"{pair.name} sees that it is over.", pair.therapist, f"GET {relationship}")
     if left["phase"] != "ended":

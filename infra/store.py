@@ -78,8 +78,12 @@ def sight(row: Mapping[str, Any]) -> Sight | None:
     if "_client_id" not in row:
         return None
     return Sight(
-        row["_client_id"], row["_therapist_ids"], RelationshipPhase(row["_phase"]), Risk(row["_risk"]), row["_screened_on"]
-    )  # fmt: skip
+        client_id=row["_client_id"],
+        therapist_ids=row["_therapist_ids"],
+        phase=RelationshipPhase(row["_phase"]),
+        risk=Risk(row["_risk"]),
+        screened_on=row["_screened_on"],
+    )
 
 
 class Store:

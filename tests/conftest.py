@@ -38,7 +38,7 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 async def running(data_dir: Path) -> AsyncIterator[Running]:
     config = Settings(
-        data_dir=data_dir, durable=False, webhook_allow_loopback=True, webhook_base_delay=0.05, webhook_timeout=2,
+        data_dir=data_dir, durable=False, webhook_allow_loopback=True, webhook_base_delay=0.002, webhook_timeout=2,
         cors_origins=["https://app.example"], pool_size=20,
     )  # fmt: skip
     app = create_app(config)

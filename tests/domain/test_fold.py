@@ -9,7 +9,7 @@ from typing import Annotated, Any, get_args, get_origin
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from domain.access import Role
@@ -71,6 +71,11 @@ def bodies(machine: Machine, move: Move, state: Any) -> st.SearchStrategy[Any]:
     return record(of_relationship(move.takes) if before_a_plan else move.takes)
 
 
+ALIKE = settings(
+    deadline=None, database=None, derandomize=True, phases=[Phase.generate], suppress_health_check=list(HealthCheck)
+)
+"""The same lives in every run; without shrinking, so that a failure is quick as well."""
+
 arounds = st.builds(
     lambda role, who, phase, risk, screened, rupture, endings: Around(
         caller=caller(role, who), now=NOW, endings=endings,
@@ -100,7 +105,7 @@ def open_to(machine: Machine, state: Any, role: Role) -> list[Move]:
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.subject)
-@settings(max_examples=60, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(ALIKE, max_examples=60)
 @given(data=st.data())
 def test_the_log_tells_every_fact_and_not_a_word(machine, data):
     state, log = None, []
@@ -126,7 +131,7 @@ def test_the_log_tells_every_fact_and_not_a_word(machine, data):
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.subject)
-@settings(max_examples=15, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(ALIKE, max_examples=15)
 @given(data=st.data())
 def test_the_log_names_the_texts_that_changed_and_no_others(machine, data):
     for move in (machine.begin, machine.revise or machine.begin):

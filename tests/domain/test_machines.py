@@ -125,7 +125,7 @@ def test_every_cell_does_what_the_table_says(machine, role):
     for move, phase in cells(machine):
         try:
             seen[check(machine, move, phase, role)] += 1
-        except (AssertionError, pytest.fail.Exception, TypeError, Refused) as error:
+        except (AssertionError, pytest.fail.Exception, AttributeError, TypeError, Refused) as error:
             wrong.append(f"{machine.subject}: {move.name} from {phase} by {role}: {type(error).__name__}: {error}")
     assert not wrong, "\n".join(wrong)
     assert sum(seen.values()) == len(machine.moves) * (len(machine.phases) + 1)

@@ -1,0 +1,280 @@
+"""One operation of the document from one route: who may call it, what it takes, everything it can answer."""
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_type_hints
+
+from api import changes, examples, listing
+from api.front import Route
+from api.house import ASSETS
+from api.problems import problems
+from api.routes import About
+from api.schemas import Schema, Schemas, ref
+from domain.access import Role
+from domain.attachment import AttachmentPattern
+from domain.machine import Machine
+from domain.move import NEW, Move, no_rule
+from domain.policies import following
+from domain.practice import Practice
+from domain.repair import Step
+from domain.rupture import RuptureType
+from infra.deliveries import STATES
+
+JSON, PATCHES = "application/json", ("application/merge-patch+json", "application/json")
+READ = {"object": "read", "page": "list"}
+STATUSES: Mapping[str, tuple[int, ...]] = {
+    "read": (401, 403, 404, 500, 503), "list": (401, 403, 422, 500, 503),
+    "create": (400, 401, 403, 409, 412, 413, 415, 422, 500, 503),
+    "put": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 500, 503),
+    "move": (400, 401, 403, 404, 409, 412, 413, 415, 422, 500, 503),
+    "matched": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 500, 503),
+    "redeliver": (401, 403, 404, 409, 413, 415, 500, 503),
+    "history": (401, 403, 404, 422, 500, 503), "timeline": (401, 403, 404, 422, 500, 503),
+    "deliveries": (401, 403, 404, 422, 500, 503), "delivery": (401, 403, 404, 500, 503),
+    "feed": (401, 403, 422, 500, 503), "guidance": (401, 422, 500, 503), "practice": (401, 403, 404, 500, 503),
+    "readyz": (500, 503), "asset": (404, 500), "problem": (404, 500),
+}  # fmt: skip
+"""What can come instead of what was asked for, by the kind of route. A wrong method is 405 everywhere."""
+PAGES = {
+    "healthz": (JSON, "Health"), "readyz": (JSON, "Health"), "jwks": (JSON, "KeySet"),
+    "openapi": (JSON, "OpenApiDocument"),
+    "metrics": ("text/plain", ""), "docs": ("text/html", ""), "problems": ("text/html", ""),
+    "problem": ("text/html", ""),
+    "asset": ("text/css", ""),
+}  # fmt: skip
+ANSWERS = {
+    "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
+}  # fmt: skip
+
+
+def operation(route: Route, schemas: Schemas) -> Schema:
+    """What the document says of a route."""
+    about: About = route.about
+    found: Schema = {"operationId": about.name, "tags": [about.tag], "summary": about.says}
+    if says := description(about):
+        found["description"] = says
+    found["security"] = [] if route.open else [{"bearerAuth": [about.scope] if about.scope else []}]
+    if parameters := [*in_path(route), *in_query(about), *in_headers(route)]:
+        found["parameters"] = parameters
+    if about.takes is not None:
+        found["requestBody"] = request_body(about, route.method, schemas)
+    found["responses"] = responses(route, schemas)
+    return found
+
+
+def kind_of(route: Route) -> str:
+    """Which kind of route it is, as far as its refusals go."""
+    answer = route.about.answer
+    if route.method in ("PATCH", "DELETE"):
+        return "matched"
+    if route.method == "POST":
+        return "redeliver" if answer == "delivery" else "create" if answer == "object" else "move"
+    return "put" if route.method == "PUT" else READ.get(answer, answer)
+
+
+# -- in words --------------------------------------------------------------------------------------------------------
+
+
+def description(about: About) -> str:
+    """Who may call it, from where to where, and what else is to know."""
+    lines = []
+    if about.move and about.machine:
+        lines += rules_of(about.machine, about.move)
+    elif about.machine:
+        lines.append(f"Read by: {roles(about.machine.read_by)}.")
+    if about.scope:
+        lines.append(f"Scope: `{about.scope}`.")
+    return "\n\n".join(lines)
+
+
+def rules_of(machine: Machine, move: Move) -> list[str]:
+    """A row of the transition table, in words."""
+    found = [
+        f"By: {roles(move.by)}."
+        if move.by - {Role.POLICY}
+        else "By: nobody; it follows by itself, and a caller is refused."
+    ]
+    sources = [phase for phase in move.source if phase != NEW]
+    came = f"From: {codes(sources)}. " if sources else ""
+    found.append(f"{came}{f'To: {codes(move.to)}.' if move.to else 'It stays in its phase.'}")
+    found.append(f"Event: `{machine.type_of(move)}`.")
+    if rule := rule_of(move):
+        found.append(f"Rule: {rule}")
+    if advises(move):
+        found.append("It may succeed with `advisories`: advice, never a gate.")
+    found += [f"Then: {consequence}." for consequence in consequences(machine.type_of(move))]
+    return found
+
+
+def rule_of(move: Move) -> str:
+    """What a move's guard looks at."""
+    return "" if move.guard is no_rule else " ".join(inspect.cleandoc(move.guard.__doc__ or "").split())
+
+
+def advises(move: Move) -> bool:
+    """Whether a move can come with advice."""
+    guard: Callable[..., Any] = move.guard
+    return "Advisory" in str(get_type_hints(guard).get("return")) and guard is not no_rule
+
+
+def consequences(event_type: str) -> list[str]:
+    """What the domain does of itself when an event happens."""
+    named = [(p.machine.subject.replace("_", " "), p.move) for p in following(event_type)]
+    return [
+        f"`{move}` on its {noun}" if isinstance(move, str) else f"its {noun} follows the outcome"
+        for noun, move in named
+    ]
+
+
+def roles(by: Iterable[Role]) -> str:
+    """Callers' roles, in the order of the vocabulary."""
+    known = set(by)
+    return ", ".join(role for role in Role if role in known and role is not Role.POLICY)
+
+
+def codes(words: Iterable[str]) -> str:
+    """Words as code."""
+    return ", ".join(f"`{word}`" for word in words)
+
+
+# -- what it takes ---------------------------------------------------------------------------------------------------
+
+
+def in_path(route: Route) -> list[Schema]:
+    """The variable parts of the address."""
+    known = {
+        "seq": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
+        "name": {"type": "string", "enum": sorted(ASSETS)},
+        "code": {"type": "string", "enum": [p.code for p in problems()]},
+    }  # fmt: skip
+    says = {"seq": "The event's number.", "name": "The file.", "code": "The kind of problem."}
+    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    return [
+        {"$ref": "#/components/parameters/Id"} if n == "id"
+        else {"name": n, "in": "path", "required": True, "description": says[n], "schema": known[n]}
+        for n in names
+    ]  # fmt: skip
+
+
+def in_query(about: About) -> list[Schema]:
+    """The query parameters, with the limits the code holds them to."""
+    return [
+        {"name": name, "in": "query", "required": False, "description": says, "schema": query_schema(about, name)}
+        for name, says in about.query.items()
+    ]
+
+
+def query_schema(about: About, name: str) -> Schema:
+    """The type of one query parameter."""
+    words: Mapping[str, Iterable[str]] = {
+        "state": STATES, "include": ("guidance",), "step": Step, "pattern": AttachmentPattern,
+        "rupture_type": RuptureType,
+        "phase": about.machine.phases if about.machine else (),
+    }  # fmt: skip
+    most, usual = (
+        (changes.MOST, 100) if about.answer in ("feed", "timeline", "history") else (listing.MOST, listing.USUAL)
+    )
+    numbers = {
+        "limit": {"minimum": 1, "maximum": most, "default": usual},
+        "wait": {"minimum": 0, "maximum": changes.LONGEST_WAIT},
+        "after": {"minimum": 0, "maximum": 2**31 - 2 if about.answer == "history" else 2**62},
+        "before": {"minimum": 1, "maximum": 2**62}, "changed_after": {"minimum": 0, "maximum": 2**62},
+    }  # fmt: skip
+    if name in words:
+        return {"type": "string", "enum": [str(word) for word in words[name]]}
+    if name in numbers:
+        return {"type": "integer", **numbers[name]}
+    return {"type": "string", "format": "uuid"} if name.endswith("_id") else {"type": "string"}
+
+
+def in_headers(route: Route) -> list[Schema]:
+    """The headers that mean something here."""
+    about: About = route.about
+    names = {
+        "create": ["IdempotencyKey"], "move": ["IdempotencyKey", "IfMatch"],
+        "put": ["IdempotencyKey", "IfNoneMatchAny"],
+        "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"],
+    }.get(kind_of(route), [])  # fmt: skip
+    if about.machine and about.machine.subject == "session" and "IfNoneMatch" in names:
+        # Its ordinal changes with other sessions, so there is no 304 for it.
+        names = []
+    return [{"$ref": f"#/components/parameters/{name}"} for name in names]
+
+
+def request_body(about: About, method: str, schemas: Schemas) -> Schema:
+    """What is sent."""
+    machine, move, takes = about.machine, about.move, about.takes
+    assert machine and move and takes
+    name = schemas.said_as[takes]
+    said = examples.said(machine, move)
+    if takes is not move.takes:
+        said = {"relationship_id": examples.ID["relationship"], **said}
+    example = {"example": {"summary": about.says, "value": said}}
+    if method == "PATCH":
+        content = {media: {"schema": ref(f"{name}Patch"), "examples": example} for media in PATCHES}
+        return {"required": True, "content": content}
+    needed = bool(schemas.all[name].get("required"))
+    return {"required": needed, "content": {JSON: {"schema": ref(name), "examples": example}}}
+
+
+# -- what it answers -------------------------------------------------------------------------------------------------
+
+
+def responses(route: Route, schemas: Schemas) -> Schema:
+    """Everything it can answer."""
+    about: About = route.about
+    kind = kind_of(route)
+    found = {str(about.status): success(route, schemas)}
+    if about.move and NEW in about.move.source and about.answer == "moved" and "{id}" not in route.path:
+        found["201"] = {**found["200"], "description": "There was no plan; now there is.",
+                        "headers": found["200"]["headers"] | header("Location")}  # fmt: skip
+    if {"$ref": "#/components/parameters/IfNoneMatch"} in in_headers(route):
+        found["304"] = {"description": "It is as you know it.", "headers": header("ETag", "X-Request-Id")}
+    for status in STATUSES.get(kind, (500,)):
+        found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
+    return dict(sorted(found.items()))
+
+
+def success(route: Route, schemas: Schemas) -> Schema:
+    """What comes back when it goes well."""
+    about: About = route.about
+    if about.answer in PAGES:
+        media, name = PAGES[about.answer]
+        contents = {media: {"schema": ref(name) if name else {"type": "string"}}}
+        if about.answer == "asset":
+            contents["text/javascript"] = contents[media]
+        return {"description": about.says, "headers": header("X-Request-Id"), "content": contents}
+    names = ["X-Request-Id"]
+    if about.answer in ("object", "moved"):
+        names += ["ETag", "Cache-Control"]
+        names += ["Location"] if about.status == 201 else []
+        names += ["Idempotent-Replayed"] if route.method in ("POST", "PUT") else []
+    elif about.answer in ("page", "history", "timeline", "deliveries"):
+        names.append("Link")
+    content = {JSON: {"schema": ref(answer_of(route, schemas))}}
+    return {"description": SAYS.get(about.answer, about.says), "headers": header(*sorted(names)), "content": content}
+
+
+SAYS = {"object": "As it is now.", "moved": "As it is now, with `advisories`.", "page": "A page."}
+
+
+def answer_of(route: Route, schemas: Schemas) -> str:
+    """The name of the schema that comes back."""
+    about: About = route.about
+    if about.answer == "practice":
+        return schemas.shown_as[Practice]
+    if about.answer == "delivery":
+        return "DeliveryWithAttempts" if route.method == "GET" else "Delivery"
+    if about.answer in ANSWERS:
+        return ANSWERS[about.answer]
+    assert about.machine
+    name = schemas.shown_as[about.machine.cls] + {"page": "Page", "moved": "Moved"}.get(about.answer, "")
+    secret = (
+        about.machine.subject == "webhook_endpoint" and about.move and about.move.name in ("register", "rotate_secret")
+    )
+    return f"{name}WithSecret" if secret else name
+
+
+def header(*names: str) -> Schema:
+    """Links to headers."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}

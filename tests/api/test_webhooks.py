@@ -1,0 +1,237 @@
+"""Webhooks: verified by a library that is not ours, at a receiver that speaks real HTTP."""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from aiohttp import web
+from standardwebhooks import Webhook, WebhookVerificationError
+
+from tests.conftest import Case, House, made, ok, refused
+
+
+@dataclass
+class Receiver:
+    """A receiver that keeps what it was sent, and answers as it was told."""
+
+    url: str = ""
+    answers: list[int] = field(default_factory=list)
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+
+    async def receive(self, request: web.Request) -> web.Response:
+        status = self.answers.pop(0) if self.answers else 200
+        self.got.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
+        return web.Response(status=status, headers={"Location": self.url} if status // 100 == 3 else {})
+
+    def types(self) -> list[str]:
+        return [json.loads(body)["type"] for _, body in self.got]
+
+    async def until(self, count: int) -> list[tuple[dict[str, str], bytes]]:
+        async with asyncio.timeout(10):
+            while len(self.got) < count:
+                await asyncio.sleep(0.01)
+        return self.got
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    found = Receiver()
+    app = web.Application()
+    app.router.add_post("/hook", found.receive)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield found
+    await runner.cleanup()
+
+
+async def endpoint(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
+    script = await house.as_("integration")
+    body = {"url": receiver.url, "event_types": list(types or ("*",)), **said}
+    return made(await script.post("/v1/webhook-endpoints", json=body))
+
+
+async def test_a_phase_change_arrives_as_a_signed_event_that_names_nobody(case: Case, receiver: Receiver):
+    made_endpoint = await endpoint(case.house, receiver, "repair.*")
+    repair = await case.repair(await case.rupture(summary="Something private."))
+    ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/recognize", json={"summary": "Said so."}))
+    got = await receiver.until(2)
+    for headers, body in got:
+        Webhook(made_endpoint["secret"]).verify(body, headers)
+    told = json.loads(got[1][1])
+    assert told["type"] == "repair.recognized"
+    assert told["data"] == {
+        "practice_id": str(case.house.id), "seq": told["data"]["seq"], "resource": "repair", "id": repair["id"],
+        "version": 2, "from": "opened", "to": "recognizing", "href": f"/v1/repairs/{repair['id']}",
+        "actor": {"kind": "therapist", "id": case.therapist_id}, "origin": "bravespace-cli",
+    }  # fmt: skip
+    assert ok(await case.therapist.get(told["data"]["href"]))["version"] == 2
+    assert got[1][0]["webhook-id"] == f"evt_{case.house.id.hex}_{told['data']['seq']}"
+    assert b"private" not in b"".join(body for _, body in got)
+
+
+async def test_the_signature_is_over_the_bytes_that_were_sent(case: Case, receiver: Receiver):
+    made_endpoint = await endpoint(case.house, receiver, "rupture.*")
+    await case.rupture()
+    [(headers, body)] = await receiver.until(1)
+    key = base64.b64decode(made_endpoint["secret"].removeprefix("whsec_"))
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    with pytest.raises(WebhookVerificationError):
+        Webhook(made_endpoint["secret"]).verify(body.replace(b"rupture", b"repture"), headers)
+
+
+async def test_an_endpoint_hears_only_what_it_asked_for(case: Case, receiver: Receiver):
+    await endpoint(case.house, receiver, "repair.begun", "relationship.*")
+    await case.repair()
+    ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/put-on-hold"))
+    await receiver.until(2)
+    await asyncio.sleep(0.1)
+    assert sorted(receiver.types()) == ["relationship.put_on_hold", "repair.begun"]
+
+
+async def test_an_endpoint_may_be_told_less(case: Case, receiver: Receiver):
+    await endpoint(case.house, receiver, "rupture.*", payload="id_only")
+    rupture = await case.rupture()
+    repair = await case.repair(rupture)
+    ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/conclude", json={"outcome": "not_repaired"}))
+    got = await receiver.until(3)
+    for _, body in got:
+        assert not {"from", "to"} & set(json.loads(body)["data"])
+
+
+async def test_a_failure_is_tried_again_with_the_same_id_and_the_same_bytes(case: Case, receiver: Receiver):
+    made_endpoint = await endpoint(case.house, receiver, "rupture.*")
+    receiver.answers = [500, 302, 429]
+    await case.rupture()
+    got = await receiver.until(4)
+    assert len({(headers["webhook-id"], body) for headers, body in got}) == 1
+    for headers, body in got:
+        Webhook(made_endpoint["secret"]).verify(body, headers)
+    url = f"/v1/webhook-endpoints/{made_endpoint['id']}/deliveries"
+    seq = json.loads(got[0][1])["data"]["seq"]
+    async with asyncio.timeout(5):
+        while (shown := ok(await case.script.get(f"{url}/{seq}")))["state"] != "delivered":
+            await asyncio.sleep(0.02)
+    assert [a["outcome"] for a in shown["attempt_log"]] == ["http_5xx", "http_3xx", "http_4xx", "delivered"]
+
+
+async def test_a_resource_is_told_of_in_order_though_an_attempt_fails(case: Case, receiver: Receiver):
+    await endpoint(case.house, receiver, "repair.*")
+    receiver.answers = [500, 500]
+    repair = await case.repair()
+    for step in ("recognize", "stay-present", "invite-reflection"):
+        ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/{step}"))
+    await receiver.until(6)
+    assert [json.loads(body)["data"]["version"] for _, body in receiver.got] == [1, 1, 1, 2, 3, 4]
+
+
+async def test_one_event_can_be_sent_once_more(case: Case, receiver: Receiver):
+    made_endpoint = await endpoint(case.house, receiver, "rupture.*")
+    await case.rupture()
+    [(first, body)] = list(await receiver.until(1))
+    seq = json.loads(body)["data"]["seq"]
+    url = f"/v1/webhook-endpoints/{made_endpoint['id']}/deliveries/{seq}/redeliver"
+    response = await case.script.post(url)
+    assert response.status_code == 202, response.text
+    again, same = (await receiver.until(2))[1]
+    assert (again["webhook-id"], same) == (first["webhook-id"], body)
+    refused(await case.script.post(url.replace(f"/{seq}/", "/999999/")), 404)
+
+
+async def test_a_ping_goes_to_its_own_endpoint_alone(house: House, receiver: Receiver):
+    script = await house.as_("integration")
+    pinged = await endpoint(house, receiver, "repair.*")
+    other = await endpoint(house, receiver, "*")
+    ok(await script.post(f"/v1/webhook-endpoints/{pinged['id']}/ping"))
+    got = await receiver.until(1)
+    await asyncio.sleep(0.1)
+    assert receiver.types() == ["webhook_endpoint.pinged"]
+    Webhook(pinged["secret"]).verify(got[0][1], got[0][0])
+    assert ok(await script.get(f"/v1/webhook-endpoints/{other['id']}/deliveries"))["items"] == []
+
+
+async def test_a_rotated_secret_overlaps_with_the_one_before(house: House, receiver: Receiver):
+    script = await house.as_("integration")
+    before = await endpoint(house, receiver, "client.*")
+    url = f"/v1/webhook-endpoints/{before['id']}"
+    after = ok(await script.post(f"{url}/rotate-secret"))
+    assert after["secret"] != before["secret"]
+    assert "secret" not in ok(await script.get(url))
+    made(await script.post("/v1/clients", json={}))
+    [(headers, body)] = await receiver.until(1)
+    assert len(headers["webhook-signature"].split(" ")) == 2
+    for secret in (before["secret"], after["secret"]):
+        Webhook(secret).verify(body, headers)
+
+
+async def test_a_disabled_endpoint_is_sent_nothing_new_and_a_deleted_one_nothing_at_all(house: House, receiver: Receiver):
+    script = await house.as_("integration")
+    url = f"/v1/webhook-endpoints/{(await endpoint(house, receiver, 'client.*'))['id']}"
+    ok(await script.post(f"{url}/disable"))
+    made(await script.post("/v1/clients", json={}))
+    refused(await script.post(f"{url}/ping"), 409)
+    ok(await script.post(f"{url}/enable"))
+    kept = made(await script.post("/v1/clients", json={}))
+    await receiver.until(1)
+    assert json.loads(receiver.got[0][1])["data"]["id"] == kept["id"]
+    version = (await script.get(url)).headers["etag"]
+    assert ok(await script.delete(url, headers={"If-Match": version}))["phase"] == "deleted"
+    made(await script.post("/v1/clients", json={}))
+    await asyncio.sleep(0.1)
+    assert len(receiver.got) == 1
+
+
+async def test_an_endpoint_is_revised_under_its_version(house: House, receiver: Receiver):
+    script = await house.as_("integration")
+    url = f"/v1/webhook-endpoints/{(await endpoint(house, receiver, 'repair.*'))['id']}"
+    changed = ok(await script.patch(url, json={"event_types": ["client.*"]}, headers={"If-Match": '"1"'}))
+    assert changed["event_types"] == ["client.*"]
+    made(await script.post("/v1/clients", json={}))
+    await receiver.until(1)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://example.com/x", "ftp://example.com", "https://user:pw@example.com", "https://", "nonsense", "https://10.0.0.1/",
+     "https://[::ffff:10.0.0.1]/", "https://169.254.169.254/latest", "https://2130706433/", "https://exa mple.com/",
+     "https://example.com/#x", "https://example.com:99999/", "javascript:alert(1)"],
+)  # fmt: skip
+async def test_an_address_that_must_not_be_sent_to_is_refused_by_name(house: House, url: str):
+    script = await house.as_("integration")
+    problem = refused(await script.post("/v1/webhook-endpoints", json={"url": url}), 422)
+    assert problem["errors"][0]["pointer"] == "#/url"
+
+
+async def test_a_filter_that_names_no_event_is_refused_by_name(house: House):
+    script = await house.as_("integration")
+    body = {"url": "https://example.com/x", "event_types": ["repair.*", "repairs.begun"]}
+    problem = refused(await script.post("/v1/webhook-endpoints", json=body), 422)
+    assert problem["errors"][0]["pointer"] == "#/event_types/1"
+
+
+async def test_secrets_are_shown_once_and_kept_sealed(house: House, receiver: Receiver, running):
+    script, key = await house.as_("integration"), {"Idempotency-Key": "k"}
+    body = {"url": receiver.url, "event_types": ["repair.*"]}
+    first = made(await script.post("/v1/webhook-endpoints", json=body, headers=key))
+    again = await script.post("/v1/webhook-endpoints", json=body, headers=key)
+    assert "secret" not in again.json()
+    sealed = await running.service.pool.fetchval("SELECT secrets FROM webhook_endpoint WHERE id = $1", first["id"])
+    assert first["secret"].encode() not in sealed
+    kept = await running.service.pool.fetchval("SELECT string_agg(body, '') FROM idempotency WHERE key = 'k'")
+    assert first["secret"] not in kept
+
+
+async def test_a_clinician_does_not_run_webhooks(case: Case):
+    for caller in (case.therapist, case.client, case.supervisor):
+        refused(await caller.get("/v1/webhook-endpoints"), 403)
+        refused(await caller.post("/v1/webhook-endpoints", json={"url": "https://example.com/x"}), 403)
