@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from fastapi import FastAPI
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -32,7 +31,6 @@ from infra.shelves import SHELVES
 from infra.store import Store
 
 KINDS: dict[str, type[Resource]] = {"webhook_endpoint": Endpoints, "repair": Repairs}
-log = structlog.get_logger()
 
 
 class Pool:

@@ -43,33 +43,36 @@ def serve(
     data_dir: DataDir = HERE,
 ) -> None:
     """The service: the API, and webhook delivery unless told otherwise."""
-    config = configured(data_dir, dispatch=dispatch)
-    # The embedded server starts while the web framework is still being imported.
-    from infra.database import Database
-
-    database = Database(config)
+    # The embedded server starts while everything else is still being imported.
+    cluster = None if os.environ.get("BRAVESPACE_DATABASE_URL") else begin(data_dir)
+    configured(data_dir, dispatch=dispatch)
     import uvicorn
 
-    from infra.log import quiet
-
-    quiet()
     try:
         uvicorn.run(
             "api.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False,
             log_level="warning", loop="uvloop", http="httptools", timeout_graceful_shutdown=10, server_header=False,
         )  # fmt: skip
     finally:
-        database.release()
+        if cluster:
+            cluster().release()
+
+
+def begin(data_dir: Path) -> Callable[[], Any]:
+    """Begin to start the embedded server; what comes back waits for it."""
+    from infra import embedded
+
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    durable = os.environ.get("BRAVESPACE_DURABLE", "1").lower() not in ("0", "false", "no", "off")
+    return embedded.start_in_background(data_dir.resolve(), durable=durable)
 
 
 @app.command()
 def dispatch(data_dir: DataDir = HERE) -> None:
     """Webhook delivery only. Any number of these may run beside any number of services."""
     config = configured(data_dir)
-    from infra.log import quiet
     from infra.standalone import deliver
 
-    quiet()
     run(lambda: deliver(config))
 
 

@@ -4,7 +4,6 @@ Who came to which session is read from a public data set.
 """
 
 import asyncio
-import csv
 import errno
 import os
 import shutil
@@ -14,11 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock
 from importlib.resources import files
 from itertools import groupby
 from pathlib import Path
@@ -28,10 +25,10 @@ from uuid import UUID, uuid4
 
 import aiohttp
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 from rich.text import Text
 
+from api.courses import SESSIONS, SOURCE, THERAPISTS, bring_in_all, courses
 from api.receiver import Heard, Receiver
 from api.stories import Failed, Pair, Stage, Voice, client_leaves, dismissed_suspicion, good_goodbye, rupture_and_repair
 from domain.access import Role
@@ -41,11 +38,6 @@ from infra.keys import Keys
 from infra.settings import Settings
 from infra.standalone import found
 
-SOURCE = "github.com/milanwiedemann/suddengains"
-SESSIONS = 12
-THERAPISTS = ("Ana Ruiz", "Ben Okafor", "Chitra Rao", "Dana Weiss")
-AT_ONCE = 8
-"""How many courses of therapy are imported side by side."""
 TOLD = ["rupture.*", "repair.*", "termination_plan.*", "relationship.transition_entered", "relationship.ended"]
 """What the webhook endpoint subscribes to."""
 PATIENCE = 15
@@ -65,21 +57,31 @@ def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
         port = free(port)
     except (OSError, OverflowError) as error:
         why = "is taken" if getattr(error, "errno", None) == errno.EADDRINUSE else "can not be used"
-        complain.print(f"Port {port} {why}. Choose another with --port; --port 0 finds a free one.")
+        complain.print(f"Port {port} {why}. Choose another with --port; --port 0 finds a free one.", soft_wrap=True)
         return 2
-    folder = data_dir.absolute() if data_dir else Path(tempfile.mkdtemp(prefix="bravespace-demo-"))
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = home(data_dir)
         asyncio.run(tour(show, folder, port, once=once))
     except (Failed, EmbeddedPostgresError, OSError) as failed:
-        complain.print(f"The demo stopped: {failed}", soft_wrap=True)
+        complain.print(f"The demo failed: {failed}", soft_wrap=True)
         return 1
     except (asyncio.CancelledError, KeyboardInterrupt):
-        complain.print("Stopped half-way.")
+        complain.print(f"Stopped half-way; what there is so far is in {folder}", soft_wrap=True)
         return 130
     if once and not data_dir:
         shutil.rmtree(folder, ignore_errors=True)
     return 0
+
+
+def home(data_dir: Path | None) -> Path:
+    """Where the data is kept: as told, or in a fresh folder."""
+    if data_dir is None:
+        return Path(tempfile.mkdtemp(prefix="bravespace-demo-"))
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise Failed(f"{data_dir} can not be the data directory ({error.strerror}).") from None
+    return data_dir.absolute()
 
 
 def free(port: int) -> int:
@@ -94,7 +96,7 @@ def free(port: int) -> int:
 
 async def tour(show: Console, folder: Path, port: int, *, once: bool) -> None:
     """From the first start to the last line."""
-    cancelled_by_signals()
+    cancelled_by_signals(show)
     address = f"http://127.0.0.1:{port}"
     quick = aiohttp.ClientTimeout(total=30)
     began = time.monotonic()
@@ -119,104 +121,22 @@ async def tour(show: Console, folder: Path, port: int, *, once: bool) -> None:
         with suppress(asyncio.CancelledError):
             await child.wait()
             raise Failed(f"the service stopped by itself; its log is {folder / 'service.log'}")
-    show.print("\nStopped. Everything that was recorded is kept; to go on with it:")
+    show.print("Stopped. Everything that was recorded is kept; to go on with it:")
     show.print(f"  bravespace serve --data-dir {folder}", soft_wrap=True)
 
 
-def cancelled_by_signals() -> None:
+def cancelled_by_signals(show: Console) -> None:
     """Let Ctrl-C and its like cancel this task once: what is open is closed in order, whatever comes after."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
         for name in SIGNALS:
             loop.add_signal_handler(name, lambda: None)
-        if task:
-            task.cancel()
+        if task and task.cancel():
+            show.print("\nStopping.")
 
     for name in SIGNALS:
         loop.add_signal_handler(name, stop)
-
-
-# -- the public data -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Course:
-    """One person's course of therapy, as the public file tells it."""
-
-    person: int
-    attended: tuple[bool, ...]
-    """For each of the sessions 1 to 12, whether there is a depression score."""
-
-    def starts_at(self, number: int, today: date) -> datetime:
-        """Weekly sessions up to this week, spread so that no therapist sees two people at once."""
-        place = self.person - 1
-        day = today - timedelta(days=1 + place % 5, weeks=SESSIONS - number)
-        return datetime.combine(day, clock(9 + place // 20), UTC)
-
-
-def courses() -> list[Course]:
-    """Every course in the public file. Baseline and follow-ups are no sessions, and are left out."""
-    with (files("api") / "data" / "session-scores-wide.csv").open(encoding="utf-8") as file:
-        return [
-            Course(int(row["id"]), tuple(bool(row[f"bdi_s{n}"]) for n in range(1, SESSIONS + 1)))
-            for row in csv.DictReader(file)
-        ]  # fmt: skip
-
-
-async def bring_in_all(stage: Stage, desk: Voice, everybody: list[Course]) -> dict[int, Pair]:
-    """Import every course of therapy, several side by side; by the person's number in the file."""
-    therapists = [((await desk.post("/v1/therapists", {"display_name": name}))["id"], name) for name in THERAPISTS]
-    room, today = asyncio.Semaphore(AT_ONCE), datetime.now(UTC).date()
-
-    async def one(course: Course, done: Callable[[], None]) -> tuple[int, Pair]:
-        async with room:
-            pair = await bring_in(stage, desk, course, *therapists[(course.person - 1) % len(therapists)], today)
-            done()
-            return course.person, pair
-
-    with progress(stage.show, len(everybody)) as done:
-        return dict(await asyncio.gather(*(one(course, done) for course in everybody)))
-
-
-async def bring_in(stage: Stage, desk: Voice, course: Course, therapist_id: str, name: str, today: date) -> Pair:
-    """One client, their relationship, and its twelve sessions."""
-    known_as = [{"system": f"https://{SOURCE}", "value": str(course.person)}]
-    client = await desk.post("/v1/clients", {"label": f"Person {course.person}", "external_identifiers": known_as})
-    days = [course.starts_at(number, today) for number in range(1, SESSIONS + 1)]
-    relationship = await desk.post("/v1/relationships", {
-        "client_id": client["id"], "therapist_ids": [therapist_id], "started_on": days[0].date().isoformat(),
-    })  # fmt: skip
-    sessions = [
-        await desk.post("/v1/sessions", {
-            "relationship_id": relationship["id"], "starts_at": day.isoformat(), "duration_minutes": 50,
-            "status": "held" if attended else "missed"})
-        for day, attended in zip(days, course.attended, strict=True)
-    ]  # fmt: skip
-    return Pair(
-        client=stage.voice(Role.CLIENT, client["id"]), therapist=stage.voice(Role.THERAPIST, therapist_id),
-        therapist_id=therapist_id, name=name, relationship_id=relationship["id"],
-        session_ids=tuple(session["id"] for session in sessions), last_day=days[-1].date(),
-    )  # fmt: skip
-
-
-@contextmanager
-def progress(show: Console, total: int) -> Iterator[Callable[[], None]]:
-    """A bar in a terminal, a line now and then elsewhere. Call what it gives after each."""
-    if show.is_terminal:
-        with Progress(TextColumn("  Importing"), BarColumn(), MofNCompleteColumn(), console=show) as bar:
-            task = bar.add_task("", total=total)
-            yield lambda: bar.advance(task)
-        return
-    done = 0
-
-    def count() -> None:
-        nonlocal done
-        done += 1
-        if done % 10 == 0 or done == total:
-            show.print(f"  Importing {done} of {total}")
-
-    yield count
 
 
 # -- the service ---------------------------------------------------------------------------------------------------

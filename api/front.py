@@ -13,20 +13,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from api.auth import Door
 from api.call import Call, Receive, Reply, Scope, Send
 from api.metrics import Metrics
 from api.problems import Broken, NotFound, Unavailable, WrongMethod, rendered
 from domain.errors import Refused
 from infra.database import UNREACHABLE
+from infra.log import log
 
 Handler = Callable[[Call], Awaitable[Reply]]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 PROBLEM = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), (b"vary", b"Authorization")]
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +109,7 @@ class Front:
         except Refused as refused:
             reply = refusal(refused, request_id)
         except UNREACHABLE as error:
-            log.warning("database_unreachable", request_id=request_id, route=template, error=type(error).__name__)
+            log().warning("database_unreachable", request_id=request_id, route=template, error=type(error).__name__)
             reply = refusal(Unavailable(), request_id)
         except Exception as error:  # noqa: BLE001 - the last wall: whatever it is, the caller gets problem details
             tell(error, request_id, template)
@@ -142,4 +140,4 @@ def refusal(refused: Refused, request_id: str) -> Reply:
 def tell(error: Exception, request_id: str, template: str) -> None:
     """Where it broke, and never what it said: a message can carry what a client wrote."""
     frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-8:]]
-    log.error("broken", request_id=request_id, route=template, error=type(error).__name__, at=frames)
+    log().error("broken", request_id=request_id, route=template, error=type(error).__name__, at=frames)

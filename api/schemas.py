@@ -83,6 +83,11 @@ class Schemas:
             if machine.revise:
                 body = machine.revise.takes
                 self.all[f"{self.said_as[body]}Patch"] = patch(self.all[self.said_as[body]])
+        made = {move.takes for machine in MACHINES for move in machine.moves if move is not machine.revise}
+        for machine in MACHINES:
+            if machine.revise and machine.revise.takes not in made:
+                # It is only ever sent as a patch.
+                self.all.pop(self.said_as[machine.revise.takes], None)
         practice = self.all[self.shown_as[Practice]]
         practice["properties"] |= {"id": ENVELOPE["id"], "created_at": ENVELOPE["created_at"]}
         practice["required"].append("created_at")

@@ -102,7 +102,8 @@ class Stage:
         outcome = "refused" if status >= 400 else said.get("phase") or f"{len(said['items'])} found"
         shown = ID.sub(r"..\1", path)
         self.show.print(Padding(words, (0, 0, 0, 2), expand=False))
-        self.show.print(Text.assemble((f"    {who.role:<11}  {method} {shown}  ", "dim"), (f"{status} {outcome}", "cyan")))
+        request = f"    {who.role:<11}  {method} {shown}  "
+        self.show.print(Text.assemble((request, "dim"), (f"{status} {outcome}", "cyan")))
         asides = [f"Advice: {advice['detail']}" for advice in said.get("advisories", ())]
         asides += [f"Refused: {error['detail']}" for error in said.get("errors", ())]
         for aside in asides:

@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid4
 
-import structlog
 from cryptography.fernet import Fernet
 
 from infra.database import UNREACHABLE
@@ -29,7 +28,6 @@ GRACE = 15
 """How much longer than an attempt its lease lasts, in seconds."""
 READ = 64 * 1024
 STATES = ("pending", "delivered", "dead")
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

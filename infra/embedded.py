@@ -136,7 +136,7 @@ class _Place:
     def answers(self) -> bool:
         """Whether the server lets `bravespace` into its database, by PostgreSQL's own protocol."""
         try:
-            # Asking earlier would fill the log with refusals; asking the file only would trust one left by a dead server.
+            # Asking earlier would fill the log with refusals; the file alone may be left by a dead server.
             if self.pid_file.read_text().splitlines()[7].strip() != "ready":
                 return False
             with socket.socket(socket.AF_UNIX) as client:
@@ -225,7 +225,8 @@ class _Joining:
         if self.spawned == 3:
             raise self.place.failure("its supervisor was killed three times while it was starting")
         self.spawned += 1
-        command = [sys.executable, "-I", "-S", os.path.abspath(__file__), str(self.place.data_dir), str(_binaries())]
+        script = str(Path(__file__).absolute())
+        command = [sys.executable, "-I", "-S", script, str(self.place.data_dir), str(_binaries())]
         reader, writer = os.pipe()
         try:
             self.supervisor = subprocess.Popen(
@@ -343,7 +344,7 @@ class _Account:
                     "put it where that user may go, or run the service as an ordinary user"
                 )
             os.chown(folder, -1, self.gid)
-            os.chmod(folder, stat.S_IMODE(about.st_mode) | stat.S_IXGRP)
+            folder.chmod(stat.S_IMODE(about.st_mode) | stat.S_IXGRP)
 
     def _search_bit(self, about: os.stat_result) -> int:
         if about.st_uid == self.uid:
@@ -362,7 +363,7 @@ class _Account:
             return
         for path, _, files in os.walk(folder, topdown=False):  # the folder itself last, so that a broken walk is redone
             for name in [*files, "."]:
-                os.chown(os.path.join(path, name), self.uid, self.gid, follow_symlinks=False)
+                os.chown(Path(path) / name, self.uid, self.gid, follow_symlinks=False)
 
 
 def _libc() -> ctypes.CDLL:
@@ -443,7 +444,8 @@ class _Supervisor:
     def _create(self) -> None:
         """Make the cluster beside its place and move it there whole, so that no half of one is ever found."""
         if (self.place.cluster / "PG_VERSION").exists():
-            return self.account.own(self.place.cluster)
+            self.account.own(self.place.cluster)
+            return
         import shutil  # here and not above: it is the slowest import of all, and is needed once
 
         for rest in self.place.data_dir.glob("postgres.new-*"):
@@ -518,7 +520,8 @@ class _Supervisor:
         with contextlib.suppress(FileNotFoundError):
             lines = self.place.pid_file.read_text().splitlines()
             if not lines:
-                return self.place.pid_file.unlink()  # cut off before a word was written: PostgreSQL would refuse it
+                self.place.pid_file.unlink()  # cut off before a word was written: PostgreSQL would refuse it
+                return
             # A zombie or a stranger with that number would stop PostgreSQL; its parent's number it takes for stale.
             # Deleting the file would also lose its guard against a process that is still in the old shared memory.
             self.place.pid_file.write_text("\n".join([str(self.pid), *lines[1:], ""]))
@@ -535,7 +538,7 @@ class _Supervisor:
         """Live server processes of this cluster: all of them work in its folder, and a zombie works in none."""
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
-                in_cluster = os.readlink(entry / "cwd") == str(self.place.cluster)
+                in_cluster = (entry / "cwd").readlink() == self.place.cluster
                 if in_cluster and (entry / "comm").read_text().startswith("postgres"):
                     yield int(entry.name)
 

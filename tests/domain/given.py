@@ -109,4 +109,9 @@ def phases(machine: Machine) -> tuple[str, ...]:
     return (NEW, *machine.phases)
 
 
+def but(all_of: type[StrEnum], *these: StrEnum) -> list[Any]:
+    """Every value but these, in order."""
+    return [value for value in all_of if value not in these]
+
+
 OVER = relationship(phase=RelationshipPhase.ENDED)

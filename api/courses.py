@@ -1,0 +1,100 @@
+"""Courses of therapy from a public data set, as clients, relationships and sessions of a practice."""
+
+import asyncio
+import csv
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from importlib.resources import files
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from api.stories import Pair, Stage, Voice
+from domain.access import Role
+
+SOURCE = "github.com/milanwiedemann/suddengains"
+SESSIONS = 12
+THERAPISTS = ("Ana Ruiz", "Ben Okafor", "Chitra Rao", "Dana Weiss")
+AT_ONCE = 8
+"""How many courses are imported side by side."""
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One person's course of therapy, as the public file tells it."""
+
+    person: int
+    attended: tuple[bool, ...]
+    """For each of the sessions 1 to 12, whether there is a depression score."""
+
+    def starts_at(self, number: int, today: date) -> datetime:
+        """Weekly sessions up to this week, spread so that no therapist sees two people at once."""
+        place = self.person - 1
+        day = today - timedelta(days=1 + place % 5, weeks=SESSIONS - number)
+        return datetime.combine(day, time(9 + place // 20), UTC)
+
+
+def courses() -> list[Course]:
+    """Every course in the public file. Baseline and follow-ups are no sessions, and are left out."""
+    with (files("api") / "data" / "session-scores-wide.csv").open(encoding="utf-8") as file:
+        return [
+            Course(int(row["id"]), tuple(bool(row[f"bdi_s{n}"]) for n in range(1, SESSIONS + 1)))
+            for row in csv.DictReader(file)
+        ]  # fmt: skip
+
+
+async def bring_in_all(stage: Stage, desk: Voice, everybody: list[Course]) -> dict[int, Pair]:
+    """Import every course of therapy, several side by side; by the person's number in the file."""
+    therapists = [((await desk.post("/v1/therapists", {"display_name": name}))["id"], name) for name in THERAPISTS]
+    room, today = asyncio.Semaphore(AT_ONCE), datetime.now(UTC).date()
+
+    async def one(course: Course, done: Callable[[], None]) -> tuple[int, Pair]:
+        async with room:
+            pair = await bring_in(stage, desk, course, *therapists[(course.person - 1) % len(therapists)], today)
+            done()
+            return course.person, pair
+
+    with progress(stage.show, len(everybody)) as done:
+        return dict(await asyncio.gather(*(one(course, done) for course in everybody)))
+
+
+async def bring_in(stage: Stage, desk: Voice, course: Course, therapist_id: str, name: str, today: date) -> Pair:
+    """One client, their relationship, and its twelve sessions."""
+    known_as = [{"system": f"https://{SOURCE}", "value": str(course.person)}]
+    client = await desk.post("/v1/clients", {"label": f"Person {course.person}", "external_identifiers": known_as})
+    days = [course.starts_at(number, today) for number in range(1, SESSIONS + 1)]
+    relationship = await desk.post("/v1/relationships", {
+        "client_id": client["id"], "therapist_ids": [therapist_id], "started_on": days[0].date().isoformat(),
+    })  # fmt: skip
+    sessions = [
+        await desk.post("/v1/sessions", {
+            "relationship_id": relationship["id"], "starts_at": day.isoformat(), "duration_minutes": 50,
+            "status": "held" if attended else "missed"})
+        for day, attended in zip(days, course.attended, strict=True)
+    ]  # fmt: skip
+    return Pair(
+        client=stage.voice(Role.CLIENT, client["id"]), therapist=stage.voice(Role.THERAPIST, therapist_id),
+        therapist_id=therapist_id, name=name, relationship_id=relationship["id"],
+        session_ids=tuple(session["id"] for session in sessions), last_day=days[-1].date(),
+    )  # fmt: skip
+
+
+@contextmanager
+def progress(show: Console, total: int) -> Iterator[Callable[[], None]]:
+    """A bar in a terminal, a line now and then elsewhere. Call what it gives after each."""
+    if show.is_terminal:
+        with Progress(TextColumn("  Importing"), BarColumn(), MofNCompleteColumn(), console=show) as bar:
+            task = bar.add_task("", total=total)
+            yield lambda: bar.advance(task)
+        return
+    done = 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+        if done % 10 == 0 or done == total:
+            show.print(f"  Importing {done} of {total}")
+
+    yield count
