@@ -62,11 +62,11 @@ def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
     try:
         folder = home(data_dir)
         asyncio.run(tour(show, folder, port, once=once))
-    except (Failed, EmbeddedPostgresError, OSError) as failed:
-        complain.print(f"The demo failed: {failed}", soft_wrap=True)
+    except (Failed, EmbeddedPostgresError, aiohttp.ClientError, OSError) as failed:
+        complain.print(f"The demo failed: {str(failed) or type(failed).__name__}", soft_wrap=True)
         return 1
     except (asyncio.CancelledError, KeyboardInterrupt):
-        complain.print(f"Stopped half-way; what there is so far is in {folder}", soft_wrap=True)
+        complain.print("Stopped half-way.")
         return 130
     if once and not data_dir:
         shutil.rmtree(folder, ignore_errors=True)

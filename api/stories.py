@@ -145,12 +145,13 @@ async def five_steps(stage: Stage, therapist: Voice, repair: str) -> None:
         therapist, f"POST {repair}/validate-emotions", {"skills": ["express"]})  # fmt: skip
     await stage.step("Invite reflection: how was that moment for you?", therapist, f"POST {repair}/invite-reflection", {
         "strategies": ["invite_thoughts_and_feelings"]})  # fmt: skip
-    await stage.step("Offer repair: responsibility, and a path that both make.", therapist,
-        f"POST {repair}/offer-repair", {
-        "skills": ["assert", "reinforce"], "strategies": ["clarify_misunderstanding"], "responsibility_taken": True,
-        "misunderstanding_clarified": True, "co_created": True, "shared_with_client": True,
-        "path_forward": "The fee is waived this once. When a child is ill we talk first, and charge after.",
-    })  # fmt: skip
+    await stage.step("Offer repair: responsibility, and a path that both make.",
+        therapist, f"POST {repair}/offer-repair", {
+            "skills": ["assert", "reinforce"], "strategies": ["clarify_misunderstanding"],
+            "responsibility_taken": True, "misunderstanding_clarified": True, "co_created": True,
+            "path_forward": "The fee is waived this once. When a child is ill we talk before anything is charged.",
+            "shared_with_client": True,
+        })  # fmt: skip
 
 
 async def conclusion(stage: Stage, pair: Pair, repair: str) -> None:

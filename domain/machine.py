@@ -14,6 +14,9 @@ from domain.errors import NotOpen, NotYours
 from domain.move import NEW, Added, Advisory, Around, Event, Move
 from domain.values import plain, texts
 
+OPEN = "open"
+"""What the phases that stand together are called in a diagram."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -34,13 +37,14 @@ class Machine:
 
     def __init__(
         self, subject: str, collection: str, cls: type, phases: type[StrEnum], *moves: Move,
-        read_by: frozenset[Role] = EVERYONE, scope: str = "",
+        together: tuple[str, ...] = (), read_by: frozenset[Role] = EVERYONE, scope: str = "",
     ) -> None:  # fmt: skip
         """`subject` names it in events, `collection` in URLs (kebab-case).
 
-        `scope` is for what one scope both reads and writes; else `{collection}.read` and `{collection}.write`.
+        `together` are the phases that most moves treat alike, drawn as one. `scope` is for what one scope both reads
+        and writes; else `{collection}.read` and `{collection}.write`.
         """
-        self.read_by = read_by
+        self.together, self.read_by = together, read_by
         self.read_scope, self.write_scope = scope or f"{collection}.read", scope or f"{collection}.write"
         self.subject, self.collection, self.cls, self.phases, self.moves = subject, collection, cls, phases, moves
         self.by_name = {move.name: move for move in moves}
@@ -134,11 +138,21 @@ class Machine:
         return facts
 
     def mermaid(self) -> str:
-        """The table as a state diagram."""
+        """The table as a state diagram. What stays where it is is left to the table, so that the ways can be seen."""
+        group = (
+            [f"    state {OPEN} {{", *(f"        {phase}" for phase in self.together), "    }"] if self.together else []
+        )
         rows = [
             f"    {'[*]' if source == NEW else source} --> {to}: {move.name}"
             for move in self.moves
-            for source in move.source
-            for to in (move.to or (source,))
+            for source in self._drawn(move.source)
+            for to in self._drawn(move.to)
         ]
-        return "\n".join(["stateDiagram-v2", *dict.fromkeys(rows)])
+        return "\n".join(["stateDiagram-v2", *group, *rows])
+
+    def _drawn(self, phases: tuple[str, ...]) -> list[str]:
+        """Phases as they are drawn: those that stand together as one, where a move treats them alike."""
+        together = set(self.together)
+        if not together or not together <= set(phases):
+            return list(phases)
+        return [*(p for p in phases if p not in together), OPEN]

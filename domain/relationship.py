@@ -163,4 +163,5 @@ RELATIONSHIP = Machine(
     Move("reactivate", (P.ON_HOLD, P.IN_TRANSITION, P.ENDED), (P.ACTIVE,), "reactivated", POLICY, effect=reactivated,
          says="The pair returned to the work."),
     Move("end", OPEN, (P.ENDED,), "ended", POLICY, effect=ended, says="The relationship ended."),
+    together=OPEN,
 )  # fmt: skip

@@ -393,4 +393,5 @@ REPAIR = Machine(
          concluded, "The attempt is over, with an outcome.", knows="parent"),
     Move("revise", (*ACTIVE, P.SET_ASIDE, P.CONCLUDED), (), "revised", RECORDERS, Terms,
          says="The terms of the offer changed.", verb="PATCH"),
+    together=ACTIVE,
 )  # fmt: skip

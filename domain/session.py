@@ -120,4 +120,5 @@ SESSION = Machine(
          "The attendance was recorded wrongly."),
     Move("mark_in_error", RECORDED, (P.ENTERED_IN_ERROR,), "entered_in_error", STAFF,
          says="Recorded by mistake; kept and out of count.", verb="DELETE"),
+    together=RECORDED,
 )  # fmt: skip

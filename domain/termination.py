@@ -742,4 +742,5 @@ TERMINATION_PLAN = Machine(
     Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),
     Move("revise", (*ACTIVE, *OVER), (), "revised", by(T, API), Terms, by_definition,
          says="What is said of the ending changed; its history is kept.", verb="PATCH"),
+    together=ACTIVE,
 )  # fmt: skip

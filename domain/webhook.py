@@ -73,5 +73,5 @@ WEBHOOK_ENDPOINT = Machine(
     Move("enable", (P.DISABLED,), (P.ENABLED,), "enabled", KEEPERS, says="Events are sent again."),
     Move("disable", (P.ENABLED,), (P.DISABLED,), "disabled", KEEPERS, says="Nothing is sent until it is enabled."),
     Move("remove", LIVE, (P.DELETED,), "deleted", KEEPERS, says="The endpoint is gone.", verb="DELETE"),
-    read_by=KEEPERS, scope="webhooks.manage",
+    together=LIVE, read_by=KEEPERS, scope="webhooks.manage",
 )  # fmt: skip
