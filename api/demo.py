@@ -17,6 +17,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
+from io import TextIOWrapper
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,9 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
     """The whole demo. Returns the exit code: 1 when something failed, 2 when the port can not be had."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal that has no arrows and ticks shows question marks instead.
+        sys.stdout.reconfigure(errors="replace")
     show, complain = Console(highlight=False, markup=False), Console(stderr=True, highlight=False, markup=False)
     show.width = min(show.width, WIDTH) if show.is_terminal else WIDTH
     try:
@@ -119,7 +123,7 @@ async def tour(show: Console, folder: Path, port: int, *, once: bool) -> None:
         receiver.tell = lambda heard: show.print(Text("  ").join(row_of(heard)))
         show.print("The service goes on until you press Ctrl-C; webhooks that arrive meanwhile are shown here.\n")
         with suppress(asyncio.CancelledError):
-            await child.wait()
+            await asyncio.to_thread(child.wait)
             raise Failed(f"the service stopped by itself; its log is {folder / 'service.log'}")
     show.print("Stopped. Everything that was recorded is kept; to go on with it:")
     show.print(f"  bravespace serve --data-dir {folder}", soft_wrap=True)
@@ -142,37 +146,40 @@ def cancelled_by_signals(show: Console) -> None:
 # -- the service ---------------------------------------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def service(folder: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """The service as a child process, on a database of its own; stopped when the context is left."""
+def started(folder: Path, port: int) -> subprocess.Popen[bytes]:
+    """The service, as a child process with nothing but the demo's own settings."""
     around = {name: value for name, value in os.environ.items() if not name.startswith("BRAVESPACE_")}
     here = str(Path(str(files("api"))).parent)
     around["PYTHONPATH"] = os.pathsep.join(filter(None, [here, around.get("PYTHONPATH")]))
     with (folder / "service.log").open("ab") as log:
-        child = await asyncio.create_subprocess_exec(
+        return subprocess.Popen(
             # -P: a folder called api where the demo is started must not be taken for ours.
-            sys.executable, "-P", "-m", "api.cli", "serve", "--port", str(port), "--data-dir", str(folder),
+            [sys.executable, "-P", "-m", "api.cli", "serve", "--port", str(port), "--data-dir", str(folder)],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=around | {"BRAVESPACE_WEBHOOK_ALLOW_LOOPBACK": "1"},
             # Ctrl-C reaches everything in a terminal at once; the service is to be stopped after what it serves.
             start_new_session=True,
         )  # fmt: skip
+
+
+@asynccontextmanager
+async def service(folder: Path, port: int) -> AsyncIterator[subprocess.Popen[bytes]]:
+    """The service, stopped when the context is left."""
+    child = started(folder, port)
     try:
         yield child
     finally:
-        if child.returncode is None:
-            child.terminate()
-            try:
-                await asyncio.wait_for(child.wait(), STOP)
-            except TimeoutError:
-                child.kill()
-                await child.wait()
+        child.terminate()
+        try:
+            await asyncio.to_thread(child.wait, STOP)
+        except subprocess.TimeoutExpired:
+            child.kill()
 
 
-async def ready(http: aiohttp.ClientSession, child: asyncio.subprocess.Process, folder: Path) -> None:
+async def ready(http: aiohttp.ClientSession, child: subprocess.Popen[bytes], folder: Path) -> None:
     """Wait until the service answers that it is."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline:
-        if child.returncode is not None:
+        if child.poll() is not None:
             said = (folder / "service.log").read_text(errors="replace").split("\n")
             raise Failed(f"the service did not start: {' '.join(said[-4:]).strip()}")
         with suppress(aiohttp.ClientError, TimeoutError):

@@ -23,15 +23,11 @@ ABOUT = """The alliance layer of a mental-health record: ruptures in the therape
 good ending of therapy, with a signed webhook for every change.
 
 Every object carries its `phase`, its `version` (also the `ETag`) and its `open_moves`. A move that is not open \
-answers 409 with the phase and what is open instead. Refusals are problem details (RFC 9457), also for an unknown address \
-(404) and a wrong method (405). GET answers HEAD as well."""
+answers 409 with the phase and what is open instead. Refusals are problem details (RFC 9457), also for an unknown \
+address (404) and a wrong method (405). GET answers HEAD as well."""
 REQUEST = "5f0c1a2b3c4d5e6f70819203"
 KEY = "Names the request: the same one again gets the same answer again, for a day."
 PARAMETERS: Mapping[str, Schema] = {
-    "Id": {
-        "name": "id", "in": "path", "required": True, "description": "Its id.",
-        "schema": {"type": "string", "format": "uuid"}
-    },
     "IdempotencyKey": {
         "name": "Idempotency-Key", "in": "header", "required": False, "description": KEY,
         "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!#-~]+$"},
@@ -123,7 +119,7 @@ def openapi() -> dict[str, Any]:
         "webhooks": webhooks(),
         "components": {
             "schemas": components(schemas),
-            "parameters": {**PARAMETERS, **sent},
+            "parameters": {**ids(), **PARAMETERS, **sent},
             "headers": {name: {"description": s["description"], "schema": bare(s)} for name, s in HEADERS.items()},
             "responses": problem_responses(),
             "securitySchemes": {"bearerAuth": {
@@ -131,6 +127,18 @@ def openapi() -> dict[str, Any]:
                 "description": "An access token (RFC 9068) with `practice`, `role`, `sub` and `scope`.",
             }},
         },
+    }  # fmt: skip
+
+
+def ids() -> dict[str, Schema]:
+    """The id in the path of each collection."""
+    return {
+        f"{machine.cls.__name__}Id": {
+            "name": "id", "in": "path", "required": True, "schema": {"type": "string", "format": "uuid"},
+            "description": f"The id of the {machine.subject.replace('_', ' ')}.",
+            "example": examples.ID[machine.subject],
+        }
+        for machine in MACHINES
     }  # fmt: skip
 
 

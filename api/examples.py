@@ -76,7 +76,7 @@ SAID: Mapping[str, Body] = {
     },
     "repair.stay_present": {**STEP, "summary": "We let it be quiet for a while."},
     "repair.invite_reflection": {
-        **STEP, "strategies": ["invite_thoughts_and_feelings"], "summary": "I asked how it had been to be hurried along.",
+        **STEP, "strategies": ["invite_thoughts_and_feelings"], "summary": "I asked how it was to be hurried along.",
     },
     "repair.validate_emotions": {**STEP, "skills": ["express"], "summary": "It made sense to feel left alone with it."},
     "repair.offer_repair": {

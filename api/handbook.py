@@ -19,7 +19,7 @@ def machines() -> str:
     """Every aggregate: its diagram and its table of moves."""
     intro = (
         "Each kind of object moves between phases by named moves, and by nothing else. A move that is not open from "
-        "the phase an object is in answers 409 with what is open instead. `new` is the phase of what does not yet exist."
+        "the phase an object is in answers 409 with what is open instead. `new` is the phase of what is yet to be."
     )
     return "\n".join(["# Phases and moves", "", intro, *(line for m in MACHINES for line in machine_part(m))])
 

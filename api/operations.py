@@ -12,6 +12,7 @@ from api.routes import About
 from api.schemas import Schema, Schemas, ref
 from domain.access import Role
 from domain.attachment import AttachmentPattern
+from domain.catalog import MACHINES
 from domain.machine import Machine
 from domain.move import NEW, Move, no_rule
 from domain.policies import following
@@ -21,6 +22,8 @@ from domain.rupture import RuptureType
 from infra.deliveries import STATES
 
 JSON, PATCHES = "application/json", ("application/merge-patch+json", "application/json")
+OF = {machine.collection: machine.cls.__name__ for machine in MACHINES}
+"""The class a collection holds, by name."""
 READ = {"object": "read", "page": "list"}
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (401, 403, 404, 500, 503), "list": (401, 403, 422, 500, 503),
@@ -150,7 +153,7 @@ def in_path(route: Route) -> list[Schema]:
     says = {"seq": "The event's number.", "name": "The file.", "code": "The kind of problem."}
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
     return [
-        {"$ref": "#/components/parameters/Id"} if n == "id"
+        {"$ref": f"#/components/parameters/{OF[route.path.split('/')[2]]}Id"} if n == "id"
         else {"name": n, "in": "path", "required": True, "description": says[n], "schema": known[n]}
         for n in names
     ]  # fmt: skip
@@ -230,7 +233,9 @@ def responses(route: Route, schemas: Schemas) -> Schema:
                         "headers": found["200"]["headers"] | header("Location")}  # fmt: skip
     if {"$ref": "#/components/parameters/IfNoneMatch"} in in_headers(route):
         found["304"] = {"description": "It is as you know it.", "headers": header("ETag", "X-Request-Id")}
-    for status in STATUSES.get(kind, (500,)):
+    # A query that is not known is refused by name wherever there is one.
+    refused = {*STATUSES.get(kind, (500,)), *([422] if about.query else [])}
+    for status in refused:
         found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     return dict(sorted(found.items()))
 

@@ -118,7 +118,11 @@ BHA_REASON = {
     Reason.COST_OR_COVERAGE: 4, Reason.NO_PROGRESS: 5, Reason.MEDICAL: 6, Reason.MILITARY_DEPLOYMENT: 7,
     Reason.RELOCATION: 8, Reason.INCARCERATED: 9, Reason.AGENCY_CLOSED: 11,
 }  # fmt: skip
-"""Colorado BHA end-of-treatment reasons; the client's death (10) is a kind here, not a reason."""
+"""Colorado BHA end-of-treatment reasons."""
+BHA_KIND: dict[EndingKind | None, frozenset[int]] = {
+    EndingKind.CLIENT_DECEASED: frozenset({10}), EndingKind.LAPSED_NO_CONTACT: frozenset({3}),
+}  # fmt: skip
+"""The same, where the kind of ending says it and not the reason."""
 
 
 def nhs_code(kind: EndingKind | None, timing: Timing | None) -> int | None:
@@ -136,5 +140,4 @@ def nhs_code(kind: EndingKind | None, timing: Timing | None) -> int | None:
 
 def bha_codes(kind: EndingKind | None, reasons: tuple[Reason, ...]) -> tuple[int, ...]:
     """The Colorado BHA end-of-treatment reasons that fit, in order; empty where none does."""
-    died = {10} if kind is EndingKind.CLIENT_DECEASED else set()
-    return tuple(sorted(died | {BHA_REASON[r] for r in reasons if r in BHA_REASON}))
+    return tuple(sorted(BHA_KIND.get(kind, frozenset()) | {BHA_REASON[r] for r in reasons if r in BHA_REASON}))

@@ -124,7 +124,7 @@ class Machine:
         return Event(
             type=self.type_of(move), source=phase, to=to, set=facts,
             add={n: plain(v, words=False) for n, v in added.items()},
-            texts=tuple(sorted(n for n in changes if n in words and (state is not None or changes[n] is not None))),
+            texts=tuple(sorted(n for n in words & changes.keys() if state is not None or changes[n] not in (None, ()))),
         )  # fmt: skip
 
     def fold(self, id: UUID, events: Iterable[Event]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from domain.machine import Machine
 from domain.relationship import RELATIONSHIP, RelationshipPhase
 from domain.repair import REPAIR, Outcome
 from domain.rupture import RUPTURE, RupturePhase
-from domain.termination import TERMINATION_PLAN, PlanPhase
+from domain.termination import TERMINATION_PLAN, PlanPhase, back_to_work
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ POLICIES = (
            REPAIR, "set_aside", "rupture_id", "id"),
     Policy(reaching(TERMINATION_PLAN, P.PLANNED, P.CLOSING, P.TRANSFERRING),
            RELATIONSHIP, "enter_transition", "id", "relationship_id"),
-    Policy(reaching(TERMINATION_PLAN, P.REVIEWING), RELATIONSHIP, "reactivate", "id", "relationship_id"),
+    Policy(tuple(TERMINATION_PLAN.type_of(m) for m in TERMINATION_PLAN.moves if m.effect is back_to_work),
+           RELATIONSHIP, "reactivate", "id", "relationship_id"),
     Policy(reaching(TERMINATION_PLAN, P.ENDED), RELATIONSHIP, "end", "id", "relationship_id"),
     Policy(reaching(RELATIONSHIP, RelationshipPhase.ENDED), RUPTURE, "end_unrepaired", "relationship_id", "id"),
     Policy(("relationship.reactivated",), RUPTURE, "carry_over", "relationship_id", "id"),

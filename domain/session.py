@@ -90,7 +90,8 @@ class Correction(Said):
 def recorded(state: Any, body: SessionRecord | Correction, around: Around) -> dict[str, Any]:
     """A sync script may record what already took place, and correct it: the status is the phase."""
     said = dict(as_said(state, body, around))
-    return {**said, "phase": said.pop("status")}
+    status = said.pop("status")
+    return {**said, "phase": status}
 
 
 def plausible(state: Any, body: SessionRecord | Correction, around: Around) -> None:

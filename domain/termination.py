@@ -523,7 +523,7 @@ def only_rituals_have_rituals(state: Any, body: Closing, around: Around) -> None
 
 def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Advisory]:
     """What is owed was given or excepted; high risk is handed over; open ruptures are faced."""
-    missing = [] if body.exception else duties(state, body, around)
+    missing = its_own_kind(state) + duties(state, body, around)
     if around.relationship.risk is Risk.HIGH and not emergency(body.exception):
         missing.append(("exception", "Open high risk: only an accepted transfer or an emergency_handover ends this."))
     open_ruptures = around.endings.open_ruptures if around.endings else 0
@@ -539,18 +539,29 @@ def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Ad
 
 def duties(state: TerminationPlan, body: Ending, around: Around) -> list[tuple[str, str]]:
     """What is still owed to the client, by the name of what is missing."""
-    if state.kind is EndingKind.PLANNED_MUTUAL and not state.agreed_by_client:
-        return [("agreed_by_client", "A mutual ending needs the client's agreement; revise the plan.")]
-    if state.kind not in OWED:
+    if state.kind not in OWED or body.exception:
         return []
+    risk = around.relationship
     owed = {
         "reasons": (body.reasons or state.reasons, "Say why."),
         "notice_given_on": (state.notice_given_on, "Give notice and revise the plan with its day."),
         "counselling_offered": (state.counselling_offered, "Offer pre-termination counselling and revise the plan."),
         "alternative_providers": (state.alternative_providers, "Suggest at least one and revise the plan."),
-        "risk_screen": (around.relationship.screened_on, "Screen risk: POST …/relationships/{id}/screen-risk."),
-    }
+        "risk_screen": (
+            risk.screened_on and risk.risk is not Risk.UNKNOWN, "Screen risk: POST …/relationships/{id}/screen-risk.",
+        ),
+    }  # fmt: skip
     return [(name, f"{way} Or record an exception. ({APA})") for name, (given, way) in owed.items() if not given]
+
+
+def its_own_kind(state: TerminationPlan) -> list[tuple[str, str]]:
+    """An ending by agreement has the client's, and one that has its own move takes it. No exception changes that."""
+    if state.kind is EndingKind.PLANNED_MUTUAL and not state.agreed_by_client:
+        return [("agreed_by_client", "A mutual ending needs the client's agreement; revise the plan.")]
+    if state.kind is None:
+        return [("kind", "Say what kind of ending it is; revise the plan.")]
+    move = OWN_MOVE.get(state.kind)
+    return [("kind", f"An ending of this kind has its own move: {move}.")] if move else []
 
 
 def emergency(exception: Exempt | None) -> bool:
@@ -640,7 +651,7 @@ def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> None:
         missing.append(("outreach", f"{len(state.outreach)} of {attempts} attempts; record_outreach first."))
     if len(used) < channels:
         missing.append(("outreach", f"{len(used)} of {channels} channels."))
-    if not used & WRITTEN:
+    if not any(o.channel in WRITTEN and o.offered_return for o in state.outreach):
         missing.append(("outreach", "One attempt in writing, that offers a way back."))
     if around.relationship.risk is Risk.HIGH and not emergency(body.exception):
         missing.append(("exception", "Open high risk: only through a recorded emergency_handover."))
@@ -720,7 +731,7 @@ TERMINATION_PLAN = Machine(
          says="The client leaves. This can never be refused."),
     Move("client_died", ALWAYS, (P.ENDED,), "client_died", by(T, API, A), Death, effect=client_died,
          says="The client has died. Every reminder and message stops."),
-    Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_unavailable", by(T, S, A), Unavailable,
+    Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_became_unavailable", by(T, S, A), Unavailable,
          names_a_successor, handed_on, "The therapist died or can not work; somebody takes over.", knows="endings"),
     Move("suspect_lapse", ALWAYS[:-1], (P.OUTREACH,), "lapse_suspected", by(T, API), guard=by_policy,
          effect=fell_silent, says="The client is silent; an outreach begins.", knows="endings"),

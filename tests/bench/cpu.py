@@ -1,11 +1,14 @@
 """CPU-seconds and cores of processes, read from /proc, so that no cgroup is needed. Linux only."""
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 TICK = os.sysconf("SC_CLK_TCK")
 PROC = Path("/proc")
+QUIET = 0.15
+"""So many cores kept busy by others are quiet."""
 PARENT, TIMES = 1, slice(11, 15)
 """Where a process's `stat` line, after its name, has its parent, and utime, stime, cutime and cstime."""
 
@@ -37,6 +40,22 @@ def spent(roots: dict[str, int]) -> dict[str, float]:
         name: sum(int(ticks) for pid in family(root, table) if pid in table for ticks in table[pid][TIMES]) / TICK
         for name, root in roots.items()
     }  # fmt: skip
+
+
+def busy() -> float:
+    """CPU-seconds that the whole machine has spent, what a hypervisor took from it included."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, (PROC / "stat").read_text().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / TICK
+
+
+def wait_for_quiet(patience: float) -> None:
+    """Wait until nobody else keeps the machine busy, for so many seconds at most."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        before, since = busy(), time.monotonic()
+        time.sleep(0.25)
+        if busy() - before < QUIET * (time.monotonic() - since):
+            return
 
 
 def pin(root: int, core: int | None) -> None:

@@ -17,7 +17,7 @@ from typing import cast
 
 import uvloop
 
-from tests.bench.cpu import spent
+from tests.bench.cpu import busy, spent
 
 HEAD_END, LENGTH = b"\r\n\r\n", b"content-length: "
 PATIENCE = 20.0
@@ -59,16 +59,20 @@ class Run:
     cpu: dict[str, float] = field(default_factory=dict)
     keys: Iterator[int] = field(default_factory=itertools.count)
 
+    def sample(self) -> dict[str, float]:
+        """CPU-seconds of those watched, of this process, and of the whole machine."""
+        return {**spent(self.load.watch), "generator": time.process_time(), "machine": busy()}
+
     def begin(self) -> None:
         """The window opens."""
-        self.before = {**spent(self.load.watch), "generator": time.process_time()}
+        self.before = self.sample()
         self.started, self.measuring = time.perf_counter(), True
 
     def end(self) -> None:
         """The window closes; what is on its way is waited for and not counted."""
         self.measuring, self.stopping = False, True
         self.took = time.perf_counter() - self.started
-        after = {**spent(self.load.watch), "generator": time.process_time()}
+        after = self.sample()
         self.cpu = {name: after[name] - self.before[name] for name in after}
 
     def written(self, request: Request) -> bytes:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
+from tests.bench.cpu import wait_for_quiet
 from tests.bench.load import Load, Request
 from tests.bench.servers import ROOT, BenchError, Server
 
@@ -30,6 +31,8 @@ class Measured:
     """How much of its core the server used. Much below 1, something else was the limit."""
     generator: float
     """How much of its core the load generator used."""
+    others: float
+    """How many cores other work on the machine kept busy meanwhile."""
 
     @property
     def total(self) -> float:
@@ -47,11 +50,14 @@ class Rig:
     seconds: float
     warm_up: float
     rounds: int
+    patience: float = 0.0
+    """How long to wait for other work on the machine to pause, before each window."""
 
     def measure(self, server: Server, connections: list[list[Request]], key: str = "") -> Measured:
         """One window against one server. Raises BenchError if anything but success came back."""
         load = Load(port=server.port, connections=connections, seconds=self.seconds, warm_up=self.warm_up, key=key,
                     watch={"service": server.pid, "postgres": self.postmaster})  # fmt: skip
+        wait_for_quiet(self.patience)
         prepare = None if self.core is None else partial(os.sched_setaffinity, 0, {self.core})
         process = subprocess.run(
             [sys.executable, "-m", "tests.bench.load"], input=pickle.dumps(load), capture_output=True, cwd=ROOT,
@@ -73,6 +79,7 @@ def measured(server: Server, result: dict[str, object]) -> Measured:
         rate=requests / took, p50=1000 * float(str(result["p50"])), p99=1000 * float(str(result["p99"])),
         service=cpu["service"] * each, postgres=cpu["postgres"] * each, busy=cpu["service"] / took,
         generator=cpu["generator"] / took,
+        others=max(0.0, cpu["machine"] - cpu["service"] - cpu["postgres"] - cpu["generator"]) / took,
     )  # fmt: skip
 
 

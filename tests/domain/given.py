@@ -22,6 +22,7 @@ from domain.values import type_hints
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 TODAY = NOW.date()
 PRACTICE, ID, RELATIONSHIP_ID, RUPTURE_ID, CLIENT_ID, THERAPIST_ID, SOMEBODY = (UUID(int=n) for n in range(1, 8))
+LEAST = {UUID: SOMEBODY, str: "words", int: 1, date: TODAY, datetime: NOW}
 PERSON = {Role.CLIENT: CLIENT_ID, Role.THERAPIST: THERAPIST_ID}
 
 
@@ -51,7 +52,7 @@ def least(hint: Any) -> Any:
         return (least(inner[0]),)
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return next(iter(hint))
-    return built(hint) if is_dataclass(hint) else {UUID: SOMEBODY, str: "words", int: 1, date: TODAY, datetime: NOW}[hint]
+    return built(hint) if is_dataclass(hint) else LEAST[hint]
 
 
 def built(cls: type, **said: Any) -> Any:

@@ -105,11 +105,11 @@ def open_to(machine: Machine, state: Any, role: Role) -> list[Move]:
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.subject)
-@settings(ALIKE, max_examples=60)
+@settings(ALIKE, max_examples=25)
 @given(data=st.data())
 def test_the_log_tells_every_fact_and_not_a_word(machine, data):
     state, log = None, []
-    for _ in range(data.draw(st.integers(4, 14))):
+    for _ in range(data.draw(st.integers(4, 12))):
         known = data.draw(arounds)
         moves = open_to(machine, state, known.caller.role)
         if not moves:
@@ -131,7 +131,7 @@ def test_the_log_tells_every_fact_and_not_a_word(machine, data):
 
 
 @pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.subject)
-@settings(ALIKE, max_examples=15)
+@settings(ALIKE, max_examples=8)
 @given(data=st.data())
 def test_the_log_names_the_texts_that_changed_and_no_others(machine, data):
     for move in (machine.begin, machine.revise or machine.begin):

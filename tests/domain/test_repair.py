@@ -147,7 +147,12 @@ def test_explaining_it_by_old_patterns_before_feelings_were_affirmed_is_advised_
 
 
 def test_the_offer_takes_responsibility_clears_up_and_makes_a_path_together():
-    said = {"responsibility_taken": True, "misunderstanding_clarified": True, "path_forward": "Ask first.", "co_created": True}
+    said = {
+        "responsibility_taken": True,
+        "misunderstanding_clarified": True,
+        "path_forward": "Ask first.",
+        "co_created": True,
+    }
     offered = do(REPAIR, "offer_repair", taken(*list(Step)[:4]), shared_with_client=True, **said).after
     assert {name: getattr(offered, name) for name in said} == said
     assert offered.shared_with_client

@@ -105,7 +105,9 @@ def test_every_source_the_founding_text_names_can_be_named_by_either(kind):
 
 
 def test_a_supervisor_who_was_not_in_the_room_names_it_for_nobody():
-    assert report(S, precipitants=(Precipitant(kind=PrecipitantKind.MISSED_CUE),)).after.precipitants[0].named_by is None
+    assert (
+        report(S, precipitants=(Precipitant(kind=PrecipitantKind.MISSED_CUE),)).after.precipitants[0].named_by is None
+    )
 
 
 def test_a_therapist_may_be_seen_to_withdraw_or_confront_as_well():
@@ -149,7 +151,9 @@ def test_after_the_end_a_rupture_can_still_be_told_and_is_kept_as_unrepaired():
     assert do(RUPTURE, "report", by=API, pair=OVER).after.phase is RupturePhase.SUSPECTED
     suspected = rupture(RupturePhase.SUSPECTED)
     assert do(RUPTURE, "confirm", suspected, T, pair=OVER).after.phase is RupturePhase.ENDED_UNREPAIRED
-    assert do(RUPTURE, "recur", rupture(RupturePhase.REPAIRED), C, pair=OVER).after.phase is RupturePhase.ENDED_UNREPAIRED
+    assert (
+        do(RUPTURE, "recur", rupture(RupturePhase.REPAIRED), C, pair=OVER).after.phase is RupturePhase.ENDED_UNREPAIRED
+    )
 
 
 @pytest.mark.parametrize("phase", but(RelationshipPhase, RelationshipPhase.ENDED))
@@ -242,7 +246,9 @@ def test_a_clinician_marks_a_slip_of_the_keyboard_as_an_error():
 # -- and then ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("phase", "by"), list(product((RupturePhase.REPAIRED, RupturePhase.PARTIALLY_REPAIRED), (C, T))))
+@pytest.mark.parametrize(
+    ("phase", "by"), list(product((RupturePhase.REPAIRED, RupturePhase.PARTIALLY_REPAIRED), (C, T)))
+)
 def test_what_comes_back_is_counted(phase, by):
     again = do(RUPTURE, "recur", rupture(phase, recurrences=1), by).after
     assert (again.phase, again.recurrences) == (RupturePhase.CONFIRMED, 2)
@@ -326,6 +332,6 @@ def test_no_consequence_for_a_rupture_comes_from_anything_but_what_people_did():
 
 
 def test_no_record_has_a_place_for_who_is_to_blame():
-    named = {name for name in type_hints(Rupture)} | {n for r in records(Rupture).values() for n in type_hints(r)}
+    named = set(type_hints(Rupture)) | {n for r in records(Rupture).values() for n in type_hints(r)}
     assert not named & {"cause", "caused_by", "fault", "blame", "initiator"}
     assert texts(Rupture) == {"summary", "note"}

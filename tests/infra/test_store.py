@@ -3,22 +3,35 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.shelves import SHELVES
 from infra.verify import DENSE, compare
 from tests.conftest import Case, House, Running, made, ok, refused
 
-PROVIDERS = ["alternative_providers", "farewell", "return_route"]
 ENDING = {"kind": "planned_mutual", "agreed_by_client": True, "target_date": "2026-12-18"}
+
+
+Found = Callable[[], Awaitable[House]]
+
+
+@pytest.fixture(scope="session")
+def found(running: Running) -> Found:
+    """A fresh practice for each example of a test that has many."""
+
+    async def found() -> House:
+        house = House(running)
+        await running.service.store.found_practice(house.id, "A practice")
+        return house
+
+    return found
 
 
 async def at_once(*calls: Awaitable[httpx.Response]) -> list[httpx.Response]:
@@ -53,25 +66,20 @@ async def whole_log(house: House) -> list[dict[str, Any]]:
     return found
 
 
-@asynccontextmanager
-async def all_deciding(house: House, callers: int) -> AsyncIterator[None]:
-    """Holds the practice's counter until so many callers wait: every one has decided, and none has written."""
-    pool = house.running.service.pool
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SELECT FROM practice WHERE id = $1 FOR UPDATE", house.id)
-        yield
-        for _ in range(200):
-            if await connection.fetchval(waiting) >= callers:
-                break
-            await asyncio.sleep(0.005)
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 async def raced(house: House, calls: Iterable[Awaitable[httpx.Response]]) -> list[httpx.Response]:
-    """Has every call decide on the same state before any of them writes."""
-    tasks = [asyncio.ensure_future(call) for call in calls]
-    async with all_deciding(house, len(tasks)):
-        await asyncio.sleep(0)
+    """Has every call decide on the same state before any writes: the practice's counter is held until all wait."""
+    tasks: list[asyncio.Future[httpx.Response]] = []
+    async with house.running.service.pool.acquire() as connection, connection.transaction():
+        await connection.execute("SELECT FROM practice WHERE id = $1 FOR UPDATE", house.id)
+        for call in calls:
+            tasks.append(asyncio.ensure_future(call))
+            for _ in range(100):
+                if await connection.fetchval(WAITING) >= sum(not task.done() for task in tasks):
+                    break
+                await asyncio.sleep(0.005)
     return await asyncio.gather(*tasks)
 
 
@@ -727,13 +735,10 @@ NUMBERS = st.integers(0, 10_000)
 STEPS = st.lists(st.tuples(st.integers(0, 1), NUMBERS, NUMBERS, NUMBERS), min_size=12, max_size=40)
 
 
-@settings(max_examples=8, deadline=None, derandomize=True, database=None)
+@settings(max_examples=8, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(steps=STEPS)
-async def test_whatever_is_done_in_whatever_order_the_log_tells_it_truly(
-    running: Running, steps: list[tuple[int, int, int, int]]
-):
-    house = House(running)
-    await running.service.store.found_practice(house.id, "A practice")
+async def test_whatever_is_done_in_whatever_order_the_log_tells_it_truly(found: Found, steps: list[tuple[int, int, int, int]]):
+    house = await found()
     walks = [Walk(await house.case()) for _ in range(2)]
     for place in range(0, len(steps), 4):
         await asyncio.gather(*(walks[which].step(*how) for which, *how in steps[place : place + 4]))
@@ -902,11 +907,10 @@ async def test_who_pages_through_what_changed_while_others_write_ends_with_every
     assert max(f.pages for f in followers) > 20
 
 
-@settings(max_examples=6, deadline=None, derandomize=True, database=None)
+@settings(max_examples=6, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
 @given(seed=st.integers(0, 2**32), limit=st.integers(1, 6))
-async def test_pages_of_changes_add_up_to_the_whole_list_whatever_their_size(running: Running, seed: int, limit: int):
-    house = House(running)
-    await running.service.store.found_practice(house.id, "A practice")
+async def test_pages_of_changes_add_up_to_the_whole_list_whatever_their_size(found: Found, seed: int, limit: int):
+    house = await found()
     case, chance = await house.case(), random.Random(seed)
     sessions = [await case.session(status="planned") for _ in range(5)]
     follower = Follower(case.script, "sessions", limit)
