@@ -9,8 +9,9 @@ from api.body import Named, named
 from api.problems import Invalid
 from domain.access import Caller
 from domain.move import Around, Move
+from infra.rows import Sight, sight
 from infra.shelves import SHELVES, Shelf
-from infra.store import Sight, Store, sight
+from infra.store import Store
 
 Row = Mapping[str, Any]
 

@@ -1,19 +1,20 @@
 """The log over HTTP: the change feed with long poll, histories and timelines."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from api.call import Call, Reply, number, wrong
 from api.listing import page_headers
 from api.problems import OutOfScope
+from api.representation import within
 from api.resource import Resource
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, SAYS
-from domain.values import Private, marked, records
-from infra.feed import Feed, known_types
+from domain.machine import Machine
+from domain.values import Private, marked, records, spoken, texts, type_hints
+from infra.feed import Feed, History, known_types
 
 LONGEST_WAIT = 30
 """The longest poll, in seconds."""
@@ -59,10 +60,11 @@ class Changes:
         row = await self.resources[subject].find(call, call.id())
         query = call.query("after", "limit")
         after, limit = number(query, "after", 0, 0, 2**31 - 2), number(query, "limit", 100, 1, MOST)
-        events, wordings = await self.feed.history(call.caller.practice_id, row["id"], after, limit)
-        cls = BY_SUBJECT[subject].cls
+        told = await self.feed.history(call.caller.practice_id, row["id"], after, limit)
+        events, cls = told.events, BY_SUBJECT[subject].cls
+        said = Said(BY_SUBJECT[subject], row, told, call.caller)
         items = [
-            entry(event) | version_of(cls, event, said_at(cls, row, wordings, call.caller), call.caller)
+            entry(event) | version_of(cls, event, said, call.caller)
             for event in events if not hidden(event, call.caller)
         ]  # fmt: skip
         following = {**query, "after": events[-1]["version"]} if len(events) == limit else None
@@ -85,14 +87,15 @@ def hidden(event: Mapping[str, Any], caller: Caller) -> bool:
     return caller.role is Role.CLIENT and event["type"] in BY_SUBJECT[event["subject"]].private_types
 
 
-def version_of(cls: type, event: Mapping[str, Any], said: Any, caller: Caller) -> dict[str, Any]:
+def version_of(cls: type, event: Mapping[str, Any], said: "Said", caller: Caller) -> dict[str, Any]:
     """What one version changed."""
     data = event["data"]
     changed, added = data.get("set", {}), data.get("add", {})
+    spoke = {*data.get("texts", ()), *(spoken(cls) & changed.keys())}
     if caller.role is Role.CLIENT:
         changed = {n: v for n, v in changed.items() if n not in marked(cls, Private)}
         added = {n: without_private(records(cls)[n], v) for n, v in added.items() if n not in marked(cls, Private)}
-    return {"changed": changed, "added": added, "texts": {n: said(n, event["version"]) for n in data.get("texts", ())}}
+    return {"changed": changed, "added": added, "texts": {n: said.at(n, event["version"]) for n in sorted(spoke)}}
 
 
 def without_private(cls: type, record: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,16 +103,38 @@ def without_private(cls: type, record: Mapping[str, Any]) -> dict[str, Any]:
     return {n: v for n, v in record.items() if n not in marked(cls, Private)}
 
 
-def said_at(cls: type, row: Mapping[str, Any], wordings: Any, caller: Caller) -> Any:
-    """What a text said in a version: the first wording kept at or after it, else what it says now."""
-    silent = caller.role is Role.CLIENT and "shared_with_client" in row and not row["shared_with_client"]
+class Said:
+    """What an object's texts said in each version, as far as the caller may know."""
 
-    def said(field: str, version: int) -> Any:
-        if silent or (caller.role is Role.CLIENT and field in marked(cls, Private)):
+    def __init__(self, machine: Machine, row: Mapping[str, Any], told: History, caller: Caller) -> None:
+        """`row` is the object as it is now."""
+        self._cls, self._row, self._told, self._client = machine.cls, row, told, caller.role is Role.CLIENT
+
+    def at(self, field: str, version: int) -> Any:
+        """The first wording kept at or after a version; what it says now, when none is."""
+        if self._client and (field in marked(self._cls, Private) or not self._shared(version)):
             return None
-        old = next((w["text"] for w in wordings if w["field"] == field and w["version"] >= version), None)
-        if old is None:
-            return row[field]
-        return old if isinstance(row[field], str | None) else json.loads(old)
+        row = self._row[field]
+        old = next((w for w in self._told.wordings if w["field"] == field and w["version"] >= version), None)
+        value = (
+            row if old is None else old["text"] if field in plain_texts(self._cls) else from_json(old["text"] or "null")
+        )
+        return within(records(self._cls)[field], value) if self._client and field in records(self._cls) else value
 
-    return said
+    def _shared(self, version: int) -> bool:
+        """Whether it was shared when it was said, not whether it is now."""
+        if "shared_with_client" not in self._row:
+            return True
+        flags = [f["shared"] for f in self._told.sharing if f["version"] <= version]
+        default = type_default(self._cls, "shared_with_client")
+        return bool(flags[-1] if flags else default)
+
+
+def plain_texts(cls: type) -> frozenset[str]:
+    """The free-text fields that are one text; lists and records are kept as JSON."""
+    return frozenset(n for n in texts(cls) if "tuple" not in str(type_hints(cls)[n]))
+
+
+def type_default(cls: Any, field: str) -> Any:
+    """What a field is when nobody says."""
+    return cls.__dataclass_fields__[field].default

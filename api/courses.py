@@ -27,7 +27,7 @@ class Course:
 
     person: int
     attended: tuple[bool, ...]
-    """For each of the sessions 1 to 12, whether there is a depression score."""
+    """For each of the sessions 1 to 12, whether a form was filled in: depression, rumination, or both."""
 
     def starts_at(self, number: int, today: date) -> datetime:
         """Weekly sessions up to this week, spread so that no therapist sees two people at once."""
@@ -40,7 +40,7 @@ def courses() -> list[Course]:
     """Every course in the public file. Baseline and follow-ups are no sessions, and are left out."""
     with (files("api") / "data" / "session-scores-wide.csv").open(encoding="utf-8") as file:
         return [
-            Course(int(row["id"]), tuple(bool(row[f"bdi_s{n}"]) for n in range(1, SESSIONS + 1)))
+            Course(int(row["id"]), tuple(bool(row[f"bdi_s{n}"] or row[f"rq_s{n}"]) for n in range(1, SESSIONS + 1)))
             for row in csv.DictReader(file)
         ]  # fmt: skip
 

@@ -227,7 +227,7 @@ async def told(stage: Stage, receiver: Receiver) -> Story:
     rupture_id, repair_id = await rupture_and_repair(stage, pairs[12], policy["id"])
     await dismissed_suspicion(stage, pairs[28])
     await good_goodbye(stage, pairs[31])
-    await client_leaves(stage, pairs[17])
+    await client_leaves(stage, pairs[8])
     return Story(pairs[12], rupture_id, repair_id)
 
 
@@ -237,9 +237,9 @@ async def imported(stage: Stage, desk: Voice) -> dict[int, Pair]:
     sessions, missed = SESSIONS * len(everybody), sum(course.attended.count(False) for course in everybody)
     stage.headline(
         f"{len(everybody)} courses of therapy from public example data ({SOURCE}, MIT)",
-        "A session with a depression score was held, one without is recorded as missed; nothing is filled in. "
-        "Baseline and follow-ups are no sessions. The last session lies in the past week. What happens in the "
-        "stories below is made up.",
+        "A session with a depression or rumination score was held; one with neither is recorded as missed. Nothing "
+        "is filled in. Baseline and follow-ups are no sessions. The last session lies in the past week. What "
+        "happens in the stories below is made up.",
     )
     pairs = await bring_in_all(stage, desk, everybody)
     stage.show.print(
@@ -263,7 +263,10 @@ async def all_arrived(stage: Stage, receiver: Receiver) -> None:
             raise Failed(f"the webhook and the feed tell event {event['seq']} differently.")
     if len(receiver.heard) > len(expected):
         raise Failed("a webhook arrived of which the change feed knows nothing.")
-    stage.headline("What the webhook receiver was told", "Each signature verified with the standardwebhooks library.")
+    stage.headline(
+        "What the webhook receiver was told",
+        "Each signature verified with the standardwebhooks library. The number is the event's place in the log.",
+    )
     table = Table(box=None, padding=(0, 2), show_header=False)
     for _, heard in sorted(receiver.heard.items()):
         table.add_row(*row_of(heard))

@@ -17,7 +17,7 @@ from domain.machine import Decision, Machine
 from domain.move import Around, Event, Move
 from domain.people import Client
 from domain.relationship import Relationship
-from infra.store import body_parts
+from infra.rows import body_parts
 
 NOW = datetime(2026, 3, 12, 16, 5, tzinfo=UTC)
 PRACTICE, SEQ = UUID("019ce3a1-0000-7000-8000-000000000001"), 4711

@@ -9,7 +9,7 @@ from typing import Any
 from api.call import Call, Reply
 from api.problems import KeyReused, rendered
 from domain.errors import Refused
-from infra.store import Kept
+from infra.rows import Kept
 
 PROBLEM = (b"content-type", b"application/problem+json")
 

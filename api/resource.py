@@ -19,11 +19,13 @@ from domain.access import Caller
 from domain.errors import NotYours, Refused
 from domain.machine import Decision
 from domain.move import NEW, Move
+from infra.conflicts import Moved, Taken
 from infra.feed import Feed
+from infra.rows import Kept
 from infra.shelves import Shelf
-from infra.store import Kept, Moved, Store, Taken
+from infra.store import Store
 
-ATTEMPTS = 5
+ATTEMPTS = 20
 """How often a move that does not give way is decided anew when somebody else moved first."""
 
 
@@ -155,6 +157,7 @@ class Resource:
         except Refused as refused:
             if ask.kept and refused.status in (409, 422):
                 await self.store.keep(call.caller, refusal_kept(ask.kept, refused, call.request_id))
+                return await self._first_answer(call.caller, ask.kept, refused)
             raise
         shown = represent(self.machine, after(row, decision, version, known.now), call.caller)
         if move is not self.machine.begin:
@@ -165,10 +168,21 @@ class Resource:
             return self.reply(200, represent(self.machine, row or {}, call.caller) | {"advisories": []})
         sealed, once = await self.seal(decision, call.caller)
         kept = ask.kept and reply_kept(ask.kept, reply)
-        if await self.store.write(decision, known, version, kept, sealed):
+        try:
+            sent = await self.store.write(decision, known, version, kept, sealed)
+        except (Moved, Taken) as lost:
+            return await self._first_answer(call.caller, ask.kept, lost)
+        if sent:
             self._wake()
         self.feed.wake(call.caller.practice_id)
         return self.reply(reply.status, shown | once) if once else reply
+
+    async def _first_answer(self, caller: Caller, asked: Kept | None, refused: Refused) -> Reply:
+        """What stands under the key: of several at once each gets the same. Raises `refused` when nothing does."""
+        prior = await self.store.kept(caller, asked.key) if asked else None
+        if asked is None or prior is None:
+            raise refused
+        return replay(asked, prior)
 
     # -- what a collection may do differently ----------------------------------------------------------------------
 

@@ -104,7 +104,7 @@ class Stage:
         self.show.print(Padding(words, (0, 0, 0, 2), expand=False))
         request = f"    {who.role:<11}  {method} {shown}  "
         self.show.print(Text.assemble((request, "dim"), (f"{status} {outcome}", "cyan")))
-        asides = [f"Advice: {advice['detail']}" for advice in said.get("advisories", ())]
+        asides = [f"Advisory: {advice['detail']}" for advice in said.get("advisories", ())]
         asides += [f"Refused: {error['detail']}" for error in said.get("errors", ())]
         for aside in asides:
             self.show.print(Padding(Text(aside, "yellow"), (0, 0, 0, 17), expand=False))
@@ -219,7 +219,9 @@ async def last_sessions(stage: Stage, client: Voice, therapist: Voice, path: str
 
 async def client_leaves(stage: Stage, pair: Pair) -> None:
     """Nobody made a plan, and nobody has to."""
-    stage.headline("D. A client leaves", f"Person 17 has no score after session 2, and no plan. With {pair.name}.")
+    stage.headline(
+        "D. A client leaves", f"Person 8 came to four of twelve sessions; nobody had made a plan. With {pair.name}."
+    )
     await stage.step("They leave, from their own app. No reason, no plan and no permission is needed.",
         pair.client, "POST /v1/termination-plans/client-ends", {"relationship_id": pair.relationship_id})  # fmt: skip
     relationship = f"/v1/relationships/{pair.relationship_id}"

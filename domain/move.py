@@ -102,7 +102,8 @@ class Move:
     private: bool = False
     """Left out of what a client's own feed and timeline show."""
     knows: str = ""
-    """What must be loaded for the guard: `parent`, or `endings` (open ruptures and the policies about endings)."""
+    """What the decision rests on beyond the object: its `parent`, its `endings` (open ruptures, and the policies about
+    endings), or `where` its relationship stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

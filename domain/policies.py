@@ -20,6 +20,8 @@ class Policy:
     move: str | Callable[[Any], str]
     where: str
     its: str
+    certain: bool = False
+    """The subject's own decision rested on it: when it is not open any more, somebody else moved first."""
 
     def move_for(self, state: Any) -> str:
         """The name of the move that follows, given the subject as it is now."""
@@ -40,8 +42,9 @@ def reaching(machine: Machine, *phases: str) -> tuple[str, ...]:
 
 P = PlanPhase
 POLICIES = (
-    Policy(("repair.begun", "repair.taken_up"), RUPTURE, "begin_repair", "id", "rupture_id"),
-    Policy(("repair.concluded",), RUPTURE, lambda repair: OUTCOME[repair.outcome], "id", "rupture_id"),
+    Policy(("repair.begun",), RUPTURE, "begin_repair", "id", "rupture_id", certain=True),
+    Policy(("repair.taken_up",), RUPTURE, "begin_repair", "id", "rupture_id"),
+    Policy(("repair.concluded",), RUPTURE, lambda repair: OUTCOME[repair.outcome], "id", "rupture_id", certain=True),
     Policy(("rupture.left_unrepaired", *reaching(RUPTURE, RupturePhase.ENTERED_IN_ERROR), "rupture.ended_unrepaired"),
            REPAIR, "set_aside", "rupture_id", "id"),
     Policy(reaching(TERMINATION_PLAN, P.PLANNED, P.CLOSING, P.TRANSFERRING),

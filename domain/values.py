@@ -130,6 +130,12 @@ def texts(cls: type) -> frozenset[str]:
     return marked(cls, Words)
 
 
+@cache
+def spoken(cls: type) -> frozenset[str]:
+    """The fields of `cls` that hold free text, themselves or in their records."""
+    return texts(cls) | {name for name, record in records(cls).items() if spoken(record)}
+
+
 def plain(value: Any, *, words: bool = True) -> Any:
     """`value` as JSON can hold it; without the free text when `words` is false."""
     if is_dataclass(value) and not isinstance(value, type):

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.catalog import EVENT_TYPES, MACHINES
-from infra.store import subject_of
+from infra.rows import subject_of
 
 ELSEWHERE = 0.5
 """How long a waiting reader may take to see what another process wrote, in seconds."""
@@ -65,6 +66,18 @@ def known_types(filters: Sequence[str]) -> list[str]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the log has of one object."""
+
+    events: Sequence[Mapping[str, Any]]
+    """Versions, in order."""
+    wordings: Sequence[Mapping[str, Any]]
+    """Every earlier wording of its texts, with the last version it stood in."""
+    sharing: Sequence[Mapping[str, Any]]
+    """Every version in which it was decided whether its texts are shared with the client."""
+
+
 class Feed:
     """The log, read."""
 
@@ -109,14 +122,15 @@ class Feed:
         rows = await self.pool.fetch(sql, caller.practice_id, after, sub, readable(caller), limit, relationship_id)
         return [row for row in rows if row["seq"] is not None]
 
-    async def history(
-        self, practice_id: UUID, id: UUID, after: int, limit: int
-    ) -> tuple[list[Mapping[str, Any]], list[Mapping[str, Any]]]:
-        """The versions of an object after one, and every earlier wording of its texts."""
+    async def history(self, practice_id: UUID, id: UUID, after: int, limit: int) -> History:
+        """The versions of an object after one."""
         events = await self.pool.fetch(HISTORY, practice_id, id, after, limit)
-        return events, await self.pool.fetch(WORDINGS, practice_id, id)
+        wordings = await self.pool.fetch(WORDINGS, practice_id, id)
+        return History(events, wordings, await self.pool.fetch(SHARING, practice_id, id))
 
 
 HISTORY = f"""SELECT {FIELDS} FROM event e
 WHERE e.practice_id = $1 AND e.subject_id = $2 AND e.version > $3 ORDER BY e.version LIMIT $4"""
 WORDINGS = "SELECT version, field, text FROM wording WHERE practice_id = $1 AND subject_id = $2 ORDER BY field, version"
+SHARING = """SELECT version, (data -> 'set' ->> 'shared_with_client')::boolean AS shared FROM event
+WHERE practice_id = $1 AND subject_id = $2 AND data -> 'set' ? 'shared_with_client' ORDER BY version"""

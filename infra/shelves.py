@@ -2,20 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
-from datetime import date, datetime
-from enum import StrEnum
-from functools import cache
-from types import UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
-from uuid import UUID
+from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
-    DateTime,
     Integer,
-    LargeBinary,
     Text,
     Uuid,
     and_,
@@ -23,11 +16,9 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
-    column,
     exists,
     func,
     insert,
-    literal_column,
     null,
     or_,
     select,
@@ -40,70 +31,35 @@ from sqlmodel import SQLModel
 from domain.access import Role
 from domain.catalog import MACHINES
 from domain.machine import Machine
-from domain.values import plain, type_hints
+from domain.values import plain
 from infra import tables
+from infra.clauses import (
+    CALLER,
+    ENDPOINT,
+    EVENT,
+    EXTERNAL_ID,
+    HELD,
+    ID,
+    IDEMPOTENCY,
+    KEY,
+    NOW,
+    ONE,
+    PRACTICE,
+    PRACTICE_ID,
+    RELATIONSHIP,
+    SEEN,
+    SUB,
+    VERSION,
+    bool_of,
+    fan_clause,
+    keep_clause,
+    log_clause,
+    relationship_seen,
+    table_of,
+    wording_clause,
+)  # fmt: skip
+from infra.reviving import reader
 from infra.statements import Statement
-
-Columns = Any  # SQLAlchemy's column collections are typed too loosely to say more.
-
-
-def table_of(model: type[SQLModel]) -> Any:
-    """The Core table behind a SQLModel class."""
-    return model.__table__  # type: ignore[attr-defined]
-
-
-RELATIONSHIP, PRACTICE, EVENT = table_of(tables.Relationship), table_of(tables.Practice), table_of(tables.Event)
-DELIVERY, ENDPOINT, WORDING = table_of(tables.Delivery), table_of(tables.WebhookEndpoint), table_of(tables.Wording)
-IDEMPOTENCY = table_of(tables.Idempotency)
-
-PRACTICE_ID, ID, SUB = (
-    bindparam("practice_id", type_=Uuid()),
-    bindparam("id", type_=Uuid()),
-    bindparam("sub", type_=Uuid()),
-)
-CALLER, KEY = bindparam("caller", type_=Text()), bindparam("key", type_=Text())
-VERSION, NOW = bindparam("version", type_=Integer()), bindparam("now", type_=DateTime(timezone=True))
-HELD: Any = literal_column("'held'")
-ENABLED: Any = literal_column("'enabled'")
-ID_ONLY: Any = literal_column("'id_only'")
-ONE: Any = literal_column("1")
-
-
-def reviver(hint: Any) -> Callable[[Any], Any] | None:
-    """What turns a stored value of this type into the domain's; None where they are the same."""
-    origin, inner = get_origin(hint), get_args(hint)
-    if origin is Annotated:
-        return reviver(inner[0])
-    if origin in (Union, UnionType):
-        revive = next((r for i in inner if i is not type(None) and (r := reviver(i))), None)
-        return revive and (lambda value: None if value is None else revive(value))
-    if origin is tuple:
-        each = reviver(inner[0])
-        return (lambda value: tuple(each(v) for v in value)) if each else tuple
-    if isinstance(hint, type) and issubclass(hint, StrEnum):
-        return hint
-    if hint is UUID:
-        return lambda value: value if isinstance(value, UUID) else UUID(value)
-    if hint in (date, datetime):
-        return lambda value: hint.fromisoformat(value) if isinstance(value, str) else value
-    return reader(hint) if isinstance(hint, type) and hasattr(hint, "__dataclass_fields__") else None
-
-
-@cache
-def reader(cls: type) -> Callable[[Mapping[str, Any]], Any]:
-    """What turns a mapping into a `cls`. A field that was added since is left to its default."""
-    hints = type_hints(cls)
-    names = [f.name for f in fields(cls)]
-    revivers = [(n, revive) for n in names if (revive := reviver(hints[n]))]
-
-    def read(row: Mapping[str, Any]) -> Any:
-        known = {n: row[n] for n in names if n in row}
-        for name, revive in revivers:
-            if name in known:
-                known[name] = revive(known[name])
-        return cls(**known)
-
-    return read
 
 
 class Shelf:
@@ -143,8 +99,7 @@ class Shelf:
         r = RELATIONSHIP.c
         found = [self.table.c[n] for n in (*self.names, "version", "created_at", "updated_at")]
         if self.related or self.is_relationship:
-            found += [r.client_id.label("_client_id"), r.therapist_ids.label("_therapist_ids"), r.phase.label("_phase"),
-                      r.risk.label("_risk"), r.screened_on.label("_screened_on")]  # fmt: skip
+            found += [r[name].label(f"_{name}") for name in SEEN]
         if self.machine.subject == "session":
             found.append(self._ordinal().label("ordinal"))
         if self.machine.subject == "webhook_endpoint":
@@ -258,45 +213,50 @@ class Shelf:
         return tuple(own)
 
     def write(
-        self, changed: frozenset[str], added: frozenset[str], *, keyed: bool, worded: bool, ping: bool
+        self, changed: frozenset[str], added: frozenset[str], *, keyed: bool, worded: bool, ping: bool, seen: bool
     ) -> Statement:
         """The one statement of a decision: row, log and deliveries, or nothing."""
 
         def build() -> Any:
-            touched = self.change_clause(changed, added).cte("touched")
+            touched = self.change_clause(changed, added, seen=seen).cte("touched")
             return self._decision(touched, keyed=keyed, worded=worded, ping=ping)
 
-        return self._once(("write", changed, added, keyed, worded, ping), build)
+        return self._once(("write", changed, added, keyed, worded, ping, seen), build)
 
     def make(self, *, keyed: bool) -> Statement:
         """The one statement of a creation."""
 
         def build() -> Any:
-            return self._decision(self.insert_clause().cte("touched"), keyed=keyed, worded=False, ping=False)
+            touched = self.insert_clause(seen=self.related).cte("touched")
+            return self._decision(touched, keyed=keyed, worded=False, ping=False)
 
         return self._once(("make", keyed), build)
 
-    def change_clause(self, changed: frozenset[str], added: frozenset[str]) -> Any:
-        """The row moves if its version still matches."""
+    def change_clause(self, changed: frozenset[str], added: frozenset[str], *, seen: bool = False) -> Any:
+        """The row moves if its version still matches; and, where `seen`, its relationship is where it was seen."""
         t = self.table
         values: dict[str, Any] = {n: bindparam(f"new_{n}", type_=t.c[n].type) for n in changed - added}
         values |= {n: t.c[n].op("||")(bindparam(f"new_{n}", type_=JSONB())) for n in added}
-        return (
-            update(t).where(t.c.practice_id == PRACTICE_ID, t.c.id == ID, t.c.version == VERSION)
-            .values(values | {"version": VERSION + ONE, "updated_at": NOW}).returning(t.c.id)
-        )  # fmt: skip
+        row = [t.c.practice_id == PRACTICE_ID, t.c.id == ID, t.c.version == VERSION]
+        if seen:
+            row.append(select(relationship_seen().c.id).exists())
+        return update(t).where(*row).values(values | {"version": VERSION + ONE, "updated_at": NOW}).returning(t.c.id)
 
     def change(self, changed: frozenset[str], added: frozenset[str]) -> Statement:
         """The row alone, inside a transaction that appends to the log at its end."""
         return self._once(("change", changed, added), lambda: self.change_clause(changed, added))
 
-    def insert_clause(self) -> Any:
-        """The new row, complete."""
+    def insert_clause(self, *, seen: bool = False) -> Any:
+        """The new row, complete; where `seen`, only if its relationship is where it was seen."""
         t = self.table
         names = [*self.names, *(("secrets",) if "secrets" in t.c else ())]
         values: dict[str, Any] = {n: bindparam(f"new_{n}", type_=t.c[n].type) for n in names}
         envelope = {"practice_id": PRACTICE_ID, "version": ONE, "created_at": NOW, "updated_at": NOW}
-        return insert(t).values(values | envelope).returning(t.c.id)
+        row = values | envelope
+        if not seen:
+            return insert(t).values(row).returning(t.c.id)
+        values_if_seen = select(*row.values()).select_from(relationship_seen())
+        return insert(t).from_select(list(row), values_if_seen).returning(t.c.id)
 
     def insert(self) -> Statement:
         """The new row alone, inside a transaction that appends to the log at its end."""
@@ -311,7 +271,7 @@ class Shelf:
                 t.c.practice_id == PRACTICE_ID, t.c[where] == ID,
                 t.c.phase == any_(bindparam("phases", type_=ARRAY(Text))),
             )  # fmt: skip
-            return mine.order_by(t.c.id).with_for_update(of=t)
+            return mine.order_by(t.c.id).with_for_update(of=t, key_share=True)
 
         return self._once(("lock", where), build)
 
@@ -332,63 +292,6 @@ class Shelf:
         return query
 
 
-def bool_of(clause: Any) -> ColumnElement[bool]:
-    """SQLAlchemy's comparison operators, which are typed as plain bool on untyped columns."""
-    return clause  # type: ignore[no-any-return]
-
-
-def log_clause(ticket: Any) -> Any:
-    """One event, numbered by the ticket; its body is built around the number, once and for every attempt."""
-    e = EVENT.c
-    names = ("type", "subject", "actor_kind", "actor_id", "origin", "source", "target", "head", "tail")
-    text_of = {n: bindparam(n, type_=Text()) for n in names}
-    seq = ticket.c.seq
-    values = {
-        e.practice_id: PRACTICE_ID, e.seq: seq, e.type: text_of["type"], e.subject: text_of["subject"],
-        e.subject_id: ID, e.relationship_id: bindparam("relationship_id", type_=Uuid()), e.version: VERSION + ONE,
-        e.at: NOW, e.actor_kind: text_of["actor_kind"], e.actor_id: text_of["actor_id"], e.origin: text_of["origin"],
-        e.source: text_of["source"], e.target: text_of["target"], e.data: bindparam("data", type_=JSONB()),
-        e.body: text_of["head"] + cast(seq, Text) + text_of["tail"],
-    }  # fmt: skip
-    return insert(EVENT).from_select(list(values), select(*values.values())).returning(
-        e.practice_id, e.seq, e.subject_id, e.version
-    ).cte("logged")  # fmt: skip
-
-
-def fan_clause(logged: Any, *, ping: bool) -> Any:
-    """A delivery for every enabled endpoint that wants the event; a ping goes to its own endpoint alone."""
-    n, d, log = ENDPOINT.c, DELIVERY.c, logged.c
-    wants = n.id == ID if ping else n.event_types.op("&&")(bindparam("wanted", type_=ARRAY(Text)))
-    lean = bindparam("head", type_=Text()) + cast(log.seq, Text) + bindparam("lean", type_=Text())
-    rows = select(
-        log.practice_id, n.id, log.seq, log.subject_id, log.version, case((n.payload == ID_ONLY, lean), else_=null())
-    ).where(n.practice_id == log.practice_id, n.phase == ENABLED, wants)  # fmt: skip
-    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.version, d.body]
-    return insert(DELIVERY).from_select(into, rows).returning(d.seq).cte("fan")
-
-
-def keep_clause(logged: Any) -> Any:
-    """The answer, kept under its Idempotency-Key in the same statement as the effect."""
-    i = IDEMPOTENCY.c
-    row = select(
-        PRACTICE_ID, CALLER, KEY, bindparam("fingerprint", type_=LargeBinary()), bindparam("status", type_=Integer()),
-        bindparam("headers", type_=Text()), bindparam("answer", type_=Text()),
-    ).select_from(logged)  # fmt: skip
-    return insert(IDEMPOTENCY).from_select(
-        [i.practice_id, i.caller, i.key, i.fingerprint, i.status, i.headers, i.body], row
-    )  # fmt: skip
-
-
-def wording_clause(touched: Any) -> Any:
-    """What the corrected texts said before."""
-    w = WORDING.c
-    fields_, texts_ = (bindparam(n, type_=ARRAY(Text)) for n in ("said_fields", "said_texts"))
-    said = func.unnest(fields_, texts_).table_valued(column("field", Text), column("text", Text)).render_derived()
-    row = select(PRACTICE_ID, touched.c.id, VERSION, said.c.field, said.c.text)
-    return insert(WORDING).from_select([w.practice_id, w.subject_id, w.version, w.field, w.text], row)
-
-
-EXTERNAL_ID = table_of(tables.ExternalId)
 MODELS: dict[str, type[SQLModel]] = {
     "client": tables.Client, "therapist": tables.Therapist, "relationship": tables.Relationship,
     "session": tables.Session, "policy": tables.Policy, "rupture": tables.Rupture, "repair": tables.Repair,

@@ -1,1 +1,1 @@
-"""The bench: what the service costs beside the floor of its stack and beside the usual way, in one run on one machine."""
+"""The bench: what the service costs beside the floor of its stack and beside the usual way, in one run."""

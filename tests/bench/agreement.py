@@ -15,7 +15,8 @@ VARY = ("id", "created_at", "updated_at")
 """Fields of an answer that are another's each time."""
 WRITTEN = """
 SELECT e.type, e.version, e.relationship_id, e.actor_kind, e.actor_id, e.origin, e.source, e.target, e.data,
-       length(e.body) AS length, (SELECT count(*) FROM delivery d WHERE d.practice_id = e.practice_id AND d.seq = e.seq) AS sent
+       length(e.body) AS length,
+       (SELECT count(*) FROM delivery d WHERE d.practice_id = e.practice_id AND d.seq = e.seq) AS sent
 FROM event e JOIN practice p ON p.id = e.practice_id AND p.seq = e.seq WHERE p.seq > $1"""
 
 
@@ -29,8 +30,8 @@ async def agree(ground: Ground, servers: Mapping[str, Server]) -> None:
             if operation.writes:
                 await reset(ground.pool, ground.size)
             answer = await ask(server, operation.requests(ground.practices[0][0])[0])
-            rows = [dict(row) for row in await ground.pool.fetch(WRITTEN, ground.size.events_each)] if operation.writes else []
-            seen[name] = {"answer": answer, "rows": rows}
+            rows = await ground.pool.fetch(WRITTEN, ground.size.events_each) if operation.writes else ()
+            seen[name] = {"answer": answer, "rows": [dict(row) for row in rows]}
             if difference := differing(seen["ours"], seen[name], operation):
                 raise BenchError(f"{operation.says}: {name} differs from the service: {difference}")
     await reset(ground.pool, ground.size)

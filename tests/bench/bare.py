@@ -59,7 +59,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": raw})
 
 
-NAMES = tuple(sql.SHELVES["repair"].names) + ("version", "created_at", "updated_at")
+NAMES = (*sql.NAMES, "version", "created_at", "updated_at")
 
 
 def represented(row: Any, caller: Caller) -> dict[str, Any]:
@@ -71,7 +71,8 @@ def represented(row: Any, caller: Caller) -> dict[str, Any]:
 
 async def one(statement: Any, caller: Caller, id: UUID) -> Any:
     """The row the caller may see."""
-    return await pool.fetchrow(statement.sql, *statement.args({"practice_id": caller.practice, "id": id, "sub": caller.person}))
+    values = {"practice_id": caller.practice, "id": id, "sub": caller.person}
+    return await pool.fetchrow(statement.sql, *statement.args(values))
 
 
 async def read(caller: Caller, id: UUID) -> Any:
@@ -85,11 +86,14 @@ async def browse(caller: Caller, query: dict[str, str]) -> Any:
     values = {"practice_id": caller.practice, "sub": caller.person, "after": after, "limit": limit + 1}
     statement = sql.LIST[caller.role]
     rows = await pool.fetch(statement.sql, *statement.args(values))
-    following = base64.urlsafe_b64encode(rows[limit - 1]["id"].bytes).decode().rstrip("=") if len(rows) > limit else None
+    last = rows[limit - 1]["id"].bytes if len(rows) > limit else b""
+    following = base64.urlsafe_b64encode(last).decode().rstrip("=") or None
     return {"items": [represented(row, caller) for row in rows[:limit]], "next_cursor": following}
 
 
-NOTHING = {"session_id": None, "taken_on": None, "skills": [], "strategies": [], "summary": None, "shared_with_client": False}
+NOTHING: dict[str, Any] = {
+    "session_id": None, "taken_on": None, "skills": [], "strategies": [], "summary": None, "shared_with_client": False
+}  # fmt: skip
 
 
 async def recognize(caller: Caller, id: UUID, note: dict[str, Any]) -> Any:
@@ -115,8 +119,8 @@ async def report(caller: Caller, body: dict[str, Any]) -> Any:
     now, said = sql.now_utc(), UNSAID | body
     said["relationship_id"] = UUID(said["relationship_id"])
     said["precipitants"] = [{"named_by": None} | p for p in said["precipitants"]]
-    await one(sql.PARENT, caller, said["relationship_id"])
+    parent = await one(sql.PARENT, caller, said["relationship_id"])
     rupture = sql.rupture_reported(said, caller, uuid7())
-    await pool.fetchrow(sql.MAKE.sql, *sql.MAKE.args(sql.report_values(caller, rupture, now)))
+    await pool.fetchrow(sql.MAKE.sql, *sql.MAKE.args(sql.report_values(caller, rupture, parent["phase"], now)))
     open_moves = sql.OPEN_MOVES["rupture", "confirmed", caller.role]
     return rupture | {"version": 1, "created_at": now, "updated_at": now, "open_moves": open_moves}

@@ -56,7 +56,8 @@ Asking = Annotated[Caller, Depends(asking)]
 
 async def one(statement: Any, caller: Caller, id: UUID) -> Any:
     """The row the caller may see."""
-    row = await pool.fetchrow(statement.sql, *statement.args({"practice_id": caller.practice, "id": id, "sub": caller.person}))
+    values = {"practice_id": caller.practice, "id": id, "sub": caller.person}
+    row = await pool.fetchrow(statement.sql, *statement.args(values))
     if row is None:
         raise HTTPException(404)
     return row
@@ -80,7 +81,8 @@ async def browse(caller: Asking, cursor: str, limit: int = 50) -> Any:
     values = {"practice_id": caller.practice, "sub": caller.person, "after": after, "limit": limit + 1}
     statement = sql.LIST[caller.role]
     rows = await pool.fetch(statement.sql, *statement.args(values))
-    following = base64.urlsafe_b64encode(rows[limit - 1]["id"].bytes).decode().rstrip("=") if len(rows) > limit else None
+    last = rows[limit - 1]["id"].bytes if len(rows) > limit else b""
+    following = base64.urlsafe_b64encode(last).decode().rstrip("=") or None
     return {"items": [shown(row, caller) for row in rows[:limit]], "next_cursor": following}
 
 
@@ -93,8 +95,8 @@ async def recognize(id: UUID, note: Note, caller: Asking) -> Any:
     if await pool.fetchrow(statement.sql, *statement.args(sql.step_values(caller, row, entry, now))) is None:
         raise HTTPException(409)
     return {
-        **row, "steps": [*row["steps"], entry], "phase": "recognizing", "version": row["version"] + 1, "updated_at": now,
-        "open_moves": sql.OPEN_MOVES["repair", "recognizing", caller.role], "advisories": [],
+        **row, "steps": [*row["steps"], entry], "phase": "recognizing", "version": row["version"] + 1,
+        "updated_at": now, "open_moves": sql.OPEN_MOVES["repair", "recognizing", caller.role], "advisories": [],
     }  # fmt: skip
 
 
@@ -102,9 +104,9 @@ async def recognize(id: UUID, note: Note, caller: Asking) -> Any:
 async def report(report: Report, caller: Asking) -> Any:
     """A new rupture: its parent is read, and one statement creates it."""
     now = sql.now_utc()
-    await one(sql.PARENT, caller, report.relationship_id)
+    parent = await one(sql.PARENT, caller, report.relationship_id)
     rupture = sql.rupture_reported(report.model_dump(), caller, uuid7())
-    await pool.fetchrow(sql.MAKE.sql, *sql.MAKE.args(sql.report_values(caller, rupture, now)))
+    await pool.fetchrow(sql.MAKE.sql, *sql.MAKE.args(sql.report_values(caller, rupture, parent["phase"], now)))
     return {
         **rupture, "version": 1, "created_at": now, "updated_at": now,
         "open_moves": sql.OPEN_MOVES["rupture", "confirmed", caller.role],

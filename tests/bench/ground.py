@@ -58,8 +58,10 @@ async def filled(data_dir: Path, dsn: str, size: seed.Size, name: str = "ours") 
     await asyncio.to_thread(upgrade, dsn)
     pool = await open_pool(dsn, 2)
     keys = Keys(Settings(data_dir=data_dir))
-    with serving(name, data_dir, dsn, cores()[0]) as ours:
-        await seed.begin(pool, keys, ours.port)
-        await seed.multiply(pool, size)
-        yield Ground(data_dir, dsn, pool, size, ours, await people(pool, keys))
-    await pool.close()
+    try:
+        with serving(name, data_dir, dsn, cores()[0]) as ours:
+            await seed.begin(pool, keys, ours.port)
+            await seed.multiply(pool, size)
+            yield Ground(data_dir, dsn, pool, size, ours, await people(pool, keys))
+    finally:
+        await pool.close()

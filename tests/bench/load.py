@@ -1,7 +1,7 @@
 """The load generator: keep-alive connections in a process of its own, each with one request on its way at a time.
 
-It reads a pickled Load from standard input and writes what it measured to standard output, as JSON. It samples the CPU of
-the processes it is told to watch itself, so that the window of the requests and the window of the CPU are the same.
+It reads a pickled Load from standard input and writes what it measured to standard output, as JSON. It samples the CPU
+of the processes it is told to watch itself, so that the window of the requests and that of the CPU are the same.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import cast
 
 import uvloop
@@ -151,7 +152,7 @@ async def drive(load: Load) -> dict[str, object]:
     """Send the load and measure."""
     loop, run = asyncio.get_running_loop(), Run(load=load, done=asyncio.Event())
     for requests in load.connections:
-        await loop.create_connection(lambda requests=requests: Connection(run, requests), "127.0.0.1", load.port)
+        await loop.create_connection(partial(Connection, run, requests), "127.0.0.1", load.port)
     loop.call_later(load.warm_up, run.begin)
     loop.call_later(load.warm_up + load.seconds, run.end)
     await asyncio.wait_for(run.done.wait(), load.warm_up + load.seconds + PATIENCE)

@@ -24,6 +24,7 @@ FROM (SELECT *, row_number() OVER (PARTITION BY practice_id ORDER BY hashtext(id
 JOIN relationship l ON l.practice_id = r.practice_id AND l.id = r.relationship_id
 WHERE r.practice_id <> $1 AND r.place <= $2 GROUP BY 1, 2 ORDER BY 1, 2"""
 
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """A therapist with a token, and what is theirs."""
@@ -109,13 +110,14 @@ OPERATIONS = (
 
 
 def spread(operation: Operation, practices: list[list[Person]], connections: int = CONNECTIONS) -> list[list[Request]]:
-    """The requests of each connection, in random order: no two connections share a practice unless there are too few."""
+    """The requests of each connection, in random order: no two share a practice unless there are too few."""
     order = random.Random(7)
     lanes: list[list[Request]] = [[] for _ in range(connections)]
     for place, staff in enumerate(practices):
         mine = [request for person in staff for request in operation.requests(person)]
         order.shuffle(mine)
-        own = lanes[place % connections :: len(practices)] if len(practices) < connections else [lanes[place % connections]]
+        step = min(connections, len(practices))
+        own = lanes[place % connections :: step] if step < connections else [lanes[place % connections]]
         for number, lane in enumerate(own):
             lane += mine[number :: len(own)]
     for lane in lanes:

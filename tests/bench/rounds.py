@@ -113,7 +113,7 @@ class Series:
 
 
 def ratio(above: Series, below: Series, name: str) -> Figure:
-    """How many times more of something: each round's two windows lie side by side, so the noise is mostly theirs both."""
+    """How many times more of something, round by round: the two windows of a round share most of their noise."""
     return Figure(tuple(
         getattr(a, name) / getattr(b, name) for a, b in zip(above.windows, below.windows, strict=True)
     ))  # fmt: skip

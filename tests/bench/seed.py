@@ -73,7 +73,8 @@ async def begin(pool: Any, keys: Keys, port: int) -> None:
         treats = as_(Role.THERAPIST, therapist)
         client = await treats("clients", {"label": "C."})
         goal = {"text": "Sleep through the night", "agreed_by_client": True, "agreed_by_therapist": True}
-        relationship = await treats("relationships", {"client_id": client, "therapist_ids": [therapist], "goals": [goal]})
+        begun = {"client_id": client, "therapist_ids": [therapist], "goals": [goal]}
+        relationship = await treats("relationships", begun)
         rupture = await treats("ruptures", {"relationship_id": relationship, **REPORT})
         repair = await treats("repairs", {"rupture_id": rupture})
         for step in ("recognize", "stay-present"):
@@ -82,16 +83,16 @@ async def begin(pool: Any, keys: Keys, port: int) -> None:
 
 IDS = """
 CREATE TEMP TABLE old ON COMMIT DROP AS
-SELECT (SELECT id FROM therapist WHERE practice_id = $1) AS therapist, (SELECT id FROM client WHERE practice_id = $1) AS client,
-       (SELECT id FROM relationship WHERE practice_id = $1) AS relationship,
-       (SELECT id FROM rupture WHERE practice_id = $1) AS rupture, (SELECT id FROM repair WHERE practice_id = $1) AS repair,
-       (SELECT id FROM webhook_endpoint WHERE practice_id = $1) AS endpoint, $1::uuid AS practice"""
+SELECT p.id AS practice, therapist.id AS therapist, client.id AS client, relationship.id AS relationship,
+       rupture.id AS rupture, repair.id AS repair, webhook_endpoint.id AS endpoint
+FROM practice p, therapist, client, relationship, rupture, repair, webhook_endpoint WHERE p.id = '{template}'"""
 # Things of different practices come about in turn, so that they lie mixed on disk as they would after years of use.
 NEW = (
     """CREATE TEMP TABLE new_practice ON COMMIT DROP AS
     SELECT n, gen_random_uuid() AS practice, uuidv7() AS endpoint FROM generate_series(1, {practices}) n""",
     """CREATE TEMP TABLE new_therapist ON COMMIT DROP AS
-    SELECT n, practice, t, uuidv7() AS therapist FROM generate_series(0, {therapists} - 1) t, new_practice ORDER BY t, n""",
+    SELECT n, practice, t, uuidv7() AS therapist
+    FROM generate_series(0, {therapists} - 1) t, new_practice ORDER BY t, n""",
     """CREATE TEMP TABLE new_relationship ON COMMIT DROP AS
     SELECT n, practice, k, therapist, uuidv7() AS client, uuidv7() AS relationship
     FROM generate_series(1, {relationships}) k JOIN new_therapist ON t = k % {therapists} ORDER BY k, n""",
@@ -117,18 +118,20 @@ OWN = {
 }  # fmt: skip
 """Which ids a row of each table may hold."""
 EVENTS = """
-INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id, origin,
-                   source, target, data, body)
+INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id,
+                   origin, source, target, data, body)
 SELECT w.practice, number, type, subject, own, w.relationship, version, at, actor_kind,
-       CASE WHEN actor_kind = 'therapist' THEN w.therapist::text ELSE actor_id END, origin, source, target, {data}::jsonb,
-       replace({body}, '"seq":' || seq || ',', '"seq":' || number || ',')
+       CASE WHEN actor_kind = 'therapist' THEN w.therapist::text ELSE actor_id END, origin, source, target,
+       {data}::jsonb, replace({body}, '"seq":' || seq || ',', '"seq":' || number || ',')
 FROM (SELECT e.*, m.*, row_number() OVER (PARTITION BY m.practice ORDER BY k, j, e.seq, own) AS number
       FROM event e JOIN (
         SELECT 'webhook_endpoint' AS kind, 0 AS k, 0 AS j, practice, NULL::uuid AS therapist, NULL::uuid AS client,
                NULL::uuid AS relationship, NULL::uuid AS rupture, NULL::uuid AS repair, endpoint AS own, endpoint
         FROM new_practice
-        UNION ALL SELECT 'therapist', 0, 0, practice, therapist, NULL, NULL, NULL, NULL, therapist, NULL FROM new_therapist
-        UNION ALL SELECT 'client', k, 0, practice, therapist, client, NULL, NULL, NULL, client, NULL FROM new_relationship
+        UNION ALL SELECT 'therapist', 0, 0, practice, therapist, NULL, NULL, NULL, NULL, therapist, NULL
+        FROM new_therapist
+        UNION ALL SELECT 'client', k, 0, practice, therapist, client, NULL, NULL, NULL, client, NULL
+        FROM new_relationship
         UNION ALL SELECT 'relationship', k, 0, practice, therapist, client, relationship, NULL, NULL, relationship, NULL
         FROM new_relationship
         UNION ALL SELECT 'rupture', k, j, practice, therapist, client, relationship, rupture, repair, rupture, NULL
@@ -150,7 +153,7 @@ async def multiply(pool: Any, size: Size) -> None:
     """As much data as `size` says, beside the template."""
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute("SET LOCAL work_mem = '256MB'; SET LOCAL synchronous_commit = off")
-        await connection.execute(IDS.replace("$1::uuid", f"'{TEMPLATE}'::uuid").replace("$1", f"'{TEMPLATE}'"))
+        await connection.execute(IDS.format(template=TEMPLATE))
         for statement in NEW:
             await connection.execute(
                 statement.format(practices=size.practices, therapists=THERAPISTS, relationships=size.relationships,

@@ -15,6 +15,7 @@ from tests.bench.cpu import pin
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 30.0
+UVICORN = ("--loop=uvloop", "--http=httptools", "--no-access-log", "--log-level=warning", "--no-server-header")
 REFERENCES = {"F": "tests.bench.floor:app", "B": "tests.bench.bare:app", "U": "tests.bench.usual:app"}
 
 
@@ -53,8 +54,7 @@ def command(name: str, port: int) -> list[str]:
     folder = Path(sys.executable).parent
     if name.startswith("ours"):
         return [str(folder / "bravespace"), "serve", "--port", str(port), "--no-dispatch"]
-    return [sys.executable, "-m", "uvicorn", REFERENCES[name], "--port", str(port), "--loop", "uvloop", "--http", "httptools",
-            "--no-access-log", "--log-level", "warning", "--no-server-header"]  # fmt: skip
+    return [sys.executable, "-m", "uvicorn", REFERENCES[name], "--port", str(port), *UVICORN]
 
 
 @contextmanager

@@ -14,11 +14,13 @@ LIST = {role.value: SHELVES["repair"].listing(role, (), changed=False) for role 
 PARENT = SHELVES["relationship"].read(Role.THERAPIST, keyed=False)
 STEP = {
     moved: SHELVES["repair"].write(
-        frozenset({"steps", "phase"} if moved else {"steps"}), frozenset({"steps"}), keyed=False, worded=False, ping=False
+        frozenset({"steps", "phase"} if moved else {"steps"}), frozenset({"steps"}), keyed=False, worded=False,
+        ping=False, seen=False,
     )
     for moved in (True, False)
 }  # fmt: skip
 """Whether the phase moves as well."""
+NAMES = SHELVES["repair"].names
 MAKE = SHELVES["rupture"].make(keyed=False)
 OPEN_MOVES = {
     (subject, phase.value, role.value): list(machine.open_moves(phase, role))
@@ -84,8 +86,8 @@ def rupture_reported(report: dict[str, Any], caller: Caller, id: UUID) -> dict[s
     }  # fmt: skip
 
 
-def report_values(caller: Caller, rupture: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """The values of MAKE."""
+def report_values(caller: Caller, rupture: dict[str, Any], seen: str, now: datetime) -> dict[str, Any]:
+    """The values of MAKE, which writes only where the relationship is still in the phase it was `seen` in."""
     set_ = {
         name: rupture[name]
         for name in ("type", "strains", "recorded_by", "reported_by", "precipitants", "shared_with_client")
@@ -95,7 +97,7 @@ def report_values(caller: Caller, rupture: dict[str, Any], now: datetime) -> dic
         caller, "rupture.reported", "rupture", "ruptures", rupture["id"], rupture["relationship_id"], 1, "new",
         "confirmed", data, now,
     )  # fmt: skip
-    return {**said, "new_secrets": None} | {f"new_{name}": value for name, value in rupture.items()}
+    return {**said, "new_secrets": None, "seen_phase": seen} | {f"new_{name}": value for name, value in rupture.items()}
 
 
 def now_utc() -> datetime:

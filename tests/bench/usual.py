@@ -61,14 +61,19 @@ def shown(repair: tables.Repair, caller: Caller) -> dict[str, Any]:
     return repair.model_dump() | {"open_moves": sql.OPEN_MOVES["repair", repair.phase, caller.role]}
 
 
+TOLD = (
+    "practice_id", "type", "subject", "relationship_id", "actor_kind", "actor_id", "origin", "source", "target", "data"
+)  # fmt: skip
+
+
 async def log(session: AsyncSession, caller: Caller, values: dict[str, Any]) -> None:
     """The event with the practice's next number, and a delivery for every endpoint that wants it."""
     practice = await session.get_one(tables.Practice, caller.practice, with_for_update=True)
     practice.seq += 1
-    own = {n: values[n] for n in ("practice_id", "type", "subject", "relationship_id", "actor_kind", "actor_id", "origin",
-                                  "source", "target", "data")}  # fmt: skip
+    own = {name: values[name] for name in TOLD}
     version, body = values["version"] + 1, f"{values['head']}{practice.seq}{values['tail']}"
-    session.add(tables.Event(**own, seq=practice.seq, subject_id=values["id"], version=version, at=values["now"], body=body))
+    about = {"subject_id": values["id"], "version": version, "at": values["now"], "body": body}
+    session.add(tables.Event(**own, **about, seq=practice.seq))
     endpoints = select(tables.WebhookEndpoint).where(
         tables.WebhookEndpoint.practice_id == caller.practice, tables.WebhookEndpoint.phase == "enabled"
     )  # fmt: skip
@@ -120,6 +125,6 @@ async def report(report: Report, caller: Asking, session: Session) -> Any:
     fields = sql.rupture_reported(report.model_dump(), caller, uuid7())
     rupture = tables.Rupture(**fields, practice_id=caller.practice, version=1, created_at=now, updated_at=now)
     session.add(rupture)
-    await log(session, caller, sql.report_values(caller, fields, now))
+    await log(session, caller, sql.report_values(caller, fields, relationship.phase, now))
     await session.commit()
     return rupture.model_dump() | {"open_moves": sql.OPEN_MOVES["rupture", "confirmed", caller.role]}

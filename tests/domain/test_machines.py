@@ -1,12 +1,14 @@
 """Every cell of every table: each move, from each phase, by each role."""
 
 import ast
-import inspect
 import re
+import sys
 from collections import Counter
 from dataclasses import is_dataclass
 from enum import StrEnum
+from functools import cache
 from itertools import product
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Any
 from uuid import UUID
@@ -254,10 +256,16 @@ def test_the_diagram_shows_every_phase_and_every_move_that_leads_somewhere(machi
 # -- what is written beside each field and value -----------------------------------------------------------------------
 
 
+@cache
+def written(module: str) -> dict[str, list[ast.stmt]]:
+    """What stands in each class of a module."""
+    tree = ast.parse(Path(sys.modules[module].__file__).read_text())
+    return {node.name: node.body for node in tree.body if isinstance(node, ast.ClassDef)}
+
+
 def documented(cls: type) -> dict[str, bool]:
     """The fields or values a class declares itself, and whether a docstring follows each."""
-    (tree,) = ast.parse(inspect.getsource(cls)).body
-    body = tree.body
+    body = written(cls.__module__)[cls.__name__]
     found = {}
     for node, after in zip(body, [*body[1:], None], strict=True):
         targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])

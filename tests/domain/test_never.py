@@ -18,10 +18,10 @@ from domain.values import Between, markers, records, texts, type_hints
 
 MODULES = [m.name for m in iter_modules(domain.__path__)]
 AUTHORS = {
-    "stiles", "strauss", "gumz", "jacobson", "truax", "lutz", "larsson", "lipner", "muran", "safran", "eubanks",
-    "barkham", "hatcher", "gillaspy", "munder", "horvath", "tang", "derubeis", "linehan", "norcross", "swift", "kiresuk", "fraley",
-    "bartholomew", "horowitz", "martinovich", "zilcha", "rubel", "haugen", "miller", "duncan", "tracey", "chen",
-    "dozier", "stanley", "brown", "shewhart",
+    "barkham", "bartholomew", "brown", "chen", "derubeis", "dozier", "duncan", "eubanks", "fraley", "gillaspy",
+    "gumz", "hatcher", "haugen", "horowitz", "horvath", "jacobson", "kiresuk", "larsson", "linehan", "lipner", "lutz",
+    "martinovich", "miller", "munder", "muran", "norcross", "rubel", "safran", "shewhart", "stanley", "stiles",
+    "strauss", "swift", "tang", "tracey", "truax", "zilcha",
 }  # fmt: skip
 RATERS = ("client_", "therapist_", "observer_", "supervisor_")
 

@@ -1,0 +1,32 @@
+"""Refusals that only the database can find."""
+
+from domain.errors import Refused
+
+
+class Taken(Refused):
+    """Another object already has what must be unique."""
+
+    status = 409
+    code = "taken"
+    title = "Somebody else has it already"
+
+    def __init__(self, detail: str, constraint: str) -> None:
+        """`constraint` is the database's name for what must be unique."""
+        super().__init__(detail)
+        self.constraint = constraint
+
+
+class Moved(Refused):
+    """Somebody else moved first; nothing was written."""
+
+    status = 409
+    code = "moved-meanwhile"
+    title = "Somebody else moved first"
+
+
+TAKEN = {
+    "repair_one_active": "This rupture has a repair under way; go on with that one.",
+    "termination_plan_one_each": "This relationship has a plan already; make the move on that one.",
+    "external_id_pkey": "An external identifier already names another object of this kind.",
+}
+"""Constraints whose breach is an answer, by name."""

@@ -1,0 +1,714 @@
+"""What is not yours looks like what is not there: between practices, between relationships, between people."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, get_args, get_origin
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+
+from api.app import wire
+from api.front import Front, Route
+from domain.access import CALLERS
+from domain.catalog import MACHINES, scopes_of
+from domain.machine import Machine
+from domain.values import Between, Private, Ref, Words, marked, markers, record_in, records, texts, type_hints
+from infra.settings import Settings
+from infra.tables import METADATA
+from tests.conftest import Case, House, Running, made, ok, refused
+
+ADDRESS = "http://127.0.0.1:9/hooks"
+EVERY_SCOPE = " ".join(sorted({s for role in CALLERS for s in scopes_of(role)}))
+HOUSE = {"therapist", "policy", "webhook_endpoint"}
+"""Kinds that hold nothing clinical."""
+
+
+def kebab(name: str) -> str:
+    return name.replace("_", "-")
+
+
+# -- a practice with a word in every field ------------------------------------------------------------------------------
+
+
+@dataclass
+class World:
+    """One of everything, each text with a word that is found nowhere else. The word says who may be shown it."""
+
+    case: Case
+    ids: dict[str, str]
+    mark: str = field(default_factory=lambda: f"zq{uuid4().hex[:10]}")
+
+    @property
+    def hush(self) -> str:
+        """In every text that is not shared with the client."""
+        return f"{self.mark} hush"
+
+    @property
+    def open(self) -> str:
+        """In every other clinical text."""
+        return f"{self.mark} open"
+
+    @property
+    def house(self) -> str:
+        """In the names of therapists, policies and endpoints."""
+        return f"{self.mark} house"
+
+    def said(self, name: str, machine: Machine | None, hush: bool) -> str:
+        kind = self.house if machine and machine.subject in HOUSE else self.hush if hush else self.open
+        return f"{ADDRESS}/{self.mark}" if name == "url" else f"{kind} {name}"
+
+
+def silent(machine: Machine | None) -> bool:
+    """Whether the texts of these things are for clinicians unless they say otherwise."""
+    found = machine and next((f for f in fields(machine.cls) if f.name == "shared_with_client"), None)
+    return bool(found) and found.default is not True
+
+
+def body_of(takes: type, world: World, machine: Machine | None = None, *, words: bool = False, hush: bool = False) -> dict[str, Any]:
+    """The least that a body needs; with `words` every text as well, none of them shared."""
+    hints, body = type_hints(takes), {}
+    hush = hush or silent(machine) or any(f.name == "shared_with_client" for f in fields(takes))
+    for f in fields(takes):
+        if words and f.name == "shared_with_client":
+            body[f.name] = False
+        elif f.default is MISSING and f.default_factory is MISSING or words and wordy(hints[f.name]):
+            private = machine is not None and f.name in marked(machine.cls, Private) | marked(takes, Private)
+            body[f.name] = value_of(hints[f.name], f.name, world, machine, words, hush or private)
+    return body
+
+
+def wordy(hint: Any) -> bool:
+    """Whether a field holds text, however deep. A code is none."""
+    inner = record_in(hint)
+    return any(type(m) is Words for m in markers(hint)) or bool(
+        inner and (texts(inner) or any(wordy(h) for h in type_hints(inner).values()))
+    )
+
+
+def value_of(hint: Any, name: str, world: World, machine: Machine | None, words: bool, hush: bool) -> Any:
+    found = markers(hint)
+    base = next((a for a in get_args(hint) if a is not type(None)), hint) if get_origin(hint) is not tuple else hint
+    if get_origin(hint) is tuple:
+        return [value_of(get_args(hint)[0], name, world, machine, words, hush)]
+    if ref := next((m for m in found if isinstance(m, Ref)), None):
+        many = "tuple" in str(hint)
+        return [world.ids[ref.subject]] if many else world.ids[ref.subject]
+    if hint is UUID:
+        return str(uuid4())
+    if isinstance(hint, type) and issubclass(hint, StrEnum):
+        return next(iter(hint)).value
+    if inner := (hint if isinstance(hint, type) and record_in(hint) else None):
+        return body_of(inner, world, machine, words=words, hush=hush)
+    if base is not hint:
+        if hasattr(hint, "__metadata__") and base is str:
+            limit = next(m for m in found if isinstance(m, Words))
+            return world.said(name, machine, hush) if type(limit) is Words else f"{world.mark[:8]}-{uuid4().hex[:8]}"
+        low = next((m.low for m in found if isinstance(m, Between)), None)
+        if base is int:
+            return low
+        if base in (date, datetime):
+            return "2026-09-01" if base is date else "2026-09-01T10:00:00Z"
+        return value_of(base, name, world, machine, words, hush)
+    return {str: "x", bool: True, int: 1}[hint]
+
+
+PEOPLE = ("therapist", "client", "supervisor")
+IDENTIFIERS = ("client", "therapist", "relationship", "session")
+
+
+async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
+    """A practice with one of everything and a word in every text, all through HTTP. The ids are the caller's to choose."""
+    ids = dict(ids or {m.subject: str(uuid4()) for m in MACHINES})
+    case = Case(
+        house, ids["relationship"], ids["client"], ids["therapist"], await house.as_("integration"),
+        await house.as_("therapist", ids["therapist"]), await house.as_("client", ids["client"]),
+        await house.as_("supervisor"),
+    )  # fmt: skip
+    world = World(case, ids)
+
+    async def put(caller: httpx.AsyncClient, subject: str, id: str = "", **said: Any) -> str:
+        machine = next(m for m in MACHINES if m.subject == subject)
+        id = id or ids[subject]
+        body = body_of(machine.begin.takes, world, machine, words=True) | said
+        if subject in IDENTIFIERS:
+            body["external_identifiers"] = [{"system": "urn:emr", "value": f"{world.mark}-{subject}"}]
+        made(await caller.put(f"/v1/{machine.collection}/{id}", json=body, headers={"If-None-Match": "*"}))
+        return id
+
+    async def tell(subject: str, move: str, id: str = "", **said: Any) -> None:
+        machine = next(m for m in MACHINES if m.subject == subject)
+        body = body_of(machine.by_name[move].takes, world, machine, words=True) | said
+        ok(await case.therapist.post(f"/v1/{machine.collection}/{id or ids[subject]}/{kebab(move)}", json=body))
+
+    async def revise(subject: str, **more: Any) -> None:
+        """Every text is said anew, so that the first wording becomes an earlier one."""
+        machine = next(m for m in MACHINES if m.subject == subject)
+        assert machine.revise
+        found = body_of(machine.revise.takes, world, machine, words=True) | more
+        body = {n: f"{v} anew" if isinstance(v, str) and world.mark in v else v for n, v in found.items()}
+        path = f"/v1/{machine.collection}/{ids[subject]}"
+        caller = case.script if subject in HOUSE else case.therapist
+        ok(await caller.patch(path, json=body, headers={"If-Match": "*"}))
+
+    await put(case.script, "therapist")
+    await put(case.script, "policy", kind="no_contact")
+    await put(case.script, "webhook_endpoint", event_types=["session.*"])
+    await put(case.therapist, "client")
+    await put(case.therapist, "relationship")
+    await put(case.therapist, "session")
+    await put(case.therapist, "rupture", session_id=ids["session"], therapist_intensity=5, markers=[
+        {"code": "deferential_appeasing", "party": "client", "salience": 4}])  # fmt: skip
+    await put(case.therapist, "repair")
+    await put(case.therapist, "termination_plan")
+    for subject in ("therapist", "policy", "client", "relationship", "rupture"):
+        await revise(subject)
+    await tell("relationship", "screen_risk", risk="moderate")
+    await tell("repair", "recognize")
+    await tell("repair", "skip", step="stay_present")
+    await tell("repair", "offer_repair")
+    await revise("repair")
+    await tell("termination_plan", "review_readiness", therapist_ready="no")
+    await tell("termination_plan", "plan_ending", kind="therapist_initiated", target_date="2027-01-01")
+    suspected = await put(case.therapist, "rupture", str(uuid4()), certainty="suspected")
+    await tell("rupture", "dismiss", suspected)
+    left = await put(case.therapist, "rupture", str(uuid4()))
+    await tell("rupture", "leave_unrepaired", left)
+    withdrawn = await put(case.therapist, "rupture", str(uuid4()))
+    await tell("rupture", "withdraw", withdrawn)
+    # Another therapy of the same two, all the way to its end.
+    past = {m.subject: str(uuid4()) for m in MACHINES}
+    relationship = body_of(MACHINES[2].begin.takes, world, MACHINES[2], words=True)
+    path, create = f"/v1/relationships/{past['relationship']}", {"If-None-Match": "*"}
+    made(await case.therapist.put(path, json=relationship, headers=create))
+    about = {"relationship_id": past["relationship"]}
+    await put(case.therapist, "termination_plan", past["termination_plan"], **about)
+    plan = past["termination_plan"]
+    await tell("termination_plan", "plan_ending", plan, kind="therapist_initiated", target_date="2027-01-01")
+    await tell("termination_plan", "begin_closing", plan)
+    await tell("termination_plan", "complete_task", plan, task="farewell_ritual")
+    await tell("termination_plan", "end", plan)
+    await tell("termination_plan", "open_aftercare", plan)
+    return world
+
+
+@pytest.fixture
+async def world(house: House) -> World:
+    return await seeded(house)
+
+
+@pytest.fixture
+async def neighbours(running: Running) -> House:
+    house = House(running)
+    await running.service.store.found_practice(house.id, "Another practice")
+    return house
+
+
+FARING = {"attempt", "next_at", "lease", "first_at", "first_failure_at", "last_success_at", "paused_until"}
+
+
+async def rows(house: House) -> dict[str, Any]:
+    """Everything the database holds of a practice but for how its deliveries fare, as one digest a table."""
+    found = {}
+    for table in METADATA.sorted_tables:
+        if table.name in ("attempt", "dead"):
+            continue
+        key = "id" if table.name == "practice" else "practice_id"
+        kept = ", ".join(f'"{c.name}"' for c in table.c if c.name not in FARING)
+        sql = f"""SELECT count(*), md5(string_agg(t::text, ' ' ORDER BY t::text))
+                  FROM (SELECT {kept} FROM "{table.name}" WHERE {key} = $1) t"""
+        found[table.name] = tuple(await house.running.service.pool.fetchrow(sql, house.id))
+    return found
+
+
+async def as_role(world: World, role: str) -> httpx.AsyncClient:
+    subject = {"therapist": world.ids["therapist"], "client": world.ids["client"]}.get(role)
+    return await world.case.house.as_(role, subject)
+
+
+# -- every route there is -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Try:
+    """One request."""
+
+    method: str
+    path: str
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def instead(self, names: Mapping[str, str]) -> "Try":
+        """The same request about other ids."""
+        return Try(self.method, swapped(self.path, names), json.loads(swapped(json.dumps(self.body), names)), self.headers)
+
+    async def by(self, caller: httpx.AsyncClient) -> httpx.Response:
+        if self.body is None:
+            return await caller.request(self.method, self.path, headers=self.headers)
+        return await caller.request(self.method, self.path, headers=self.headers, json=self.body)
+
+
+def swapped(text: str, names: Mapping[str, str]) -> str:
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return text
+
+
+def subject_of(route: Route) -> str:
+    machine = route.about.machine
+    return machine.subject if machine else "relationship"
+
+
+def references(takes: type) -> Iterator[tuple[tuple[str, ...], Ref, bool]]:
+    """Every field of a body that names something: where, what, and whether it is a list."""
+    for name, hint in type_hints(takes).items():
+        if ref := next((m for m in markers(hint) if isinstance(m, Ref)), None):
+            yield (name,), ref, "tuple" in str(hint)
+    for name, inner in records(takes).items():
+        if "tuple" not in str(type_hints(takes)[name]):
+            yield from (((name, *path), ref, many) for path, ref, many in references(inner))
+
+
+def placed(body: dict[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
+    """The body with a value put somewhere in it."""
+    head, *rest = path
+    return body | {head: placed(body.get(head) or {}, tuple(rest), value) if rest else value}
+
+
+def tries(routes: tuple[Route, ...], mine: World, theirs: World) -> Iterator[Try]:
+    """Every route about their things: in the path, in the query, and in each field of a body that names something."""
+    for route in routes:
+        if route.open:
+            continue
+        about = route.about
+        headers = {"If-Match": "*"} if route.method in ("PATCH", "DELETE") else {}
+        headers = {"If-None-Match": "*"} if route.method == "PUT" else headers
+        takes = about.takes if route.method in ("POST", "PUT") else None
+        there = route.path.replace("{id}", theirs.ids[subject_of(route)]).replace("{seq}", "1")
+        here = route.path.replace("{id}", str(uuid4()) if route.method == "PUT" else mine.ids[subject_of(route)])
+        body = body_of(takes, mine) if takes else {} if route.method in ("POST", "PATCH") else None
+        if "{id}" in route.path and route.method != "PUT":
+            yield Try(route.method, there, body, headers)
+            if takes:
+                yield Try(route.method, there, body_of(takes, theirs), headers)
+        for path, ref, many in references(takes) if takes else ():
+            id = theirs.ids[ref.subject]
+            yield Try(route.method, here, placed(body or {}, path, [id] if many else id), headers)
+        if route.method == "GET" and about.answer == "page":
+            for name in about.query:
+                if name.endswith("_id"):
+                    yield Try("GET", f"{route.path}?{name}={theirs.ids[name.removesuffix('_id')]}")
+            if "external_value" in about.query:
+                yield Try("GET", f"{route.path}?external_system=urn:emr&external_value={theirs.mark}-{subject_of(route)}")
+
+
+def shape(response: httpx.Response, names: Mapping[str, str]) -> Any:
+    """Status, headers and body of an answer, but for what is the request's own."""
+    text = swapped(response.text, names)
+    body = json.loads(text) if text else None
+    if isinstance(body, dict):
+        body.pop("instance", None)
+    headers = {n: swapped(v, names) for n, v in response.headers.items() if n not in ("x-request-id", "content-length")}
+    return response.status_code, headers, body
+
+
+@pytest.mark.parametrize("role", sorted(CALLERS))
+async def test_another_practices_ids_answer_as_ids_that_name_nothing(house: House, neighbours: House, role: str):
+    mine = await seeded(house)
+    twin, theirs = await seeded(neighbours, mine.ids), await seeded(neighbours)
+    before, caller = await rows(neighbours), await as_role(mine, role)
+    nobody = {id: str(uuid4()) for id in theirs.ids.values()} | {theirs.mark: f"zq{uuid4().hex[:10]}"}
+    back = {new: old for old, new in nobody.items()}
+    different = []
+    for one in tries(house.running.service.routes, mine, theirs):
+        there, nowhere = await one.by(caller), await one.instead(nobody).by(caller)
+        assert there.status_code in ((200, 403, 404, 422) if one.method == "GET" else (403, 404, 422)), (one, there.text)
+        if one.method == "GET" and there.status_code == 200:
+            assert there.json()["items"] == []
+        assert twin.mark not in there.text and theirs.mark not in there.text
+        if shape(there, {}) != shape(nowhere, back):
+            different.append((one, there.text, nowhere.text))
+    assert not different
+    assert await rows(neighbours) == before
+
+
+@pytest.mark.parametrize("role", sorted(CALLERS))
+async def test_where_two_practices_chose_the_same_ids_each_sees_its_own(house: House, neighbours: House, role: str):
+    mine = await seeded(house)
+    twin = await seeded(neighbours, mine.ids)
+    before, caller = await rows(neighbours), await as_role(mine, role)
+    answered = ""
+    for route in house.running.service.routes:
+        if route.open or (route.method == "POST" and "redeliver" in route.path):
+            continue
+        path = route.path.replace("{id}", mine.ids[subject_of(route)]).replace("{seq}", "1")
+        headers = {"PATCH": {"If-Match": "*"}, "DELETE": {"If-Match": "*"}, "PUT": {"If-None-Match": "*"}}.get(route.method, {})
+        takes = route.about.takes if route.method in ("POST", "PUT") else None
+        body = body_of(takes, mine) if takes else {} if route.method in ("POST", "PATCH") else None
+        response = await Try(route.method, path, body, headers).by(caller)
+        assert response.status_code < 500, (route.path, response.text)
+        answered += response.text
+    assert twin.mark not in answered
+    assert mine.mark in answered
+    assert await rows(neighbours) == before
+
+
+async def test_a_feed_holds_ones_own_practice_and_every_number_of_it(house: House, neighbours: House):
+    mine = await seeded(house)
+    await seeded(neighbours, mine.ids)
+    for practice in (house, neighbours):
+        script = await practice.as_("integration", None, EVERY_SCOPE)
+        found = ok(await script.get("/v1/events?limit=500"))
+        row = await practice.running.service.store.practice(practice.id)
+        assert [e["seq"] for e in found["items"]] == list(range(1, (row or {})["seq"] + 1))
+        assert found["next_after"] == (row or {})["seq"] == ok(await script.get("/v1/practices/me"))["seq"]
+        delivered = ok(await script.get(f"/v1/webhook-endpoints/{mine.ids['webhook_endpoint']}/deliveries?limit=200"))
+        assert {d["webhook_id"].split("_")[1] for d in delivered["items"]} == {practice.id.hex}
+
+
+async def test_the_practice_is_the_tokens_and_nothing_in_a_request_changes_that(world: World, neighbours: House):
+    theirs = await seeded(neighbours)
+    script, other = world.case.script, str(neighbours.id)
+    for headers in ({"X-Practice": other}, {"X-Practice-Id": other}, {"X-Tenant": other}, {"Practice": other}):
+        assert ok(await script.get("/v1/practices/me", headers=headers))["id"] == str(world.case.house.id)
+        refused(await script.get(f"/v1/clients/{theirs.ids['client']}", headers=headers), 404, "not-found")
+    refused(await script.get(f"/v1/clients?practice_id={other}"), 422, "invalid")
+    problem = refused(await script.post("/v1/clients", json={"practice_id": other}), 422, "invalid")
+    assert problem["errors"][0]["pointer"] == "#/practice_id"
+
+
+# -- within a practice --------------------------------------------------------------------------------------------------
+
+SHARED_KINDS = {"therapist": {"therapist", "policy"}, "client": {"policy"}}
+"""What everybody of a role may read in the whole practice."""
+
+
+@pytest.mark.parametrize("role", ["therapist", "client"])
+async def test_another_relationships_things_answer_as_things_that_are_not_there(house: House, role: str):
+    mine, theirs = await seeded(house), await seeded(house)
+    caller, before = await as_role(mine, role), await rows(house)
+    hidden = {s: id for s, id in theirs.ids.items() if s not in SHARED_KINDS[role]}
+    nobody = {id: str(uuid4()) for id in hidden.values()} | {theirs.mark: f"zq{uuid4().hex[:10]}"}
+    back = {new: old for old, new in nobody.items()}
+    different = []
+    for one in tries(house.running.service.routes, mine, theirs):
+        if not any(id in f"{one.path} {one.body}" for id in hidden.values()):
+            continue
+        there, nowhere = await one.by(caller), await one.instead(nobody).by(caller)
+        assert theirs.mark not in there.text, one
+        if shape(there, {}) != shape(nowhere, back):
+            different.append((one, there.text, nowhere.text))
+    assert not different
+    before.pop("idempotency")
+    after = await rows(house)
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize("role", ["therapist", "client"])
+async def test_lists_feed_and_timeline_hold_only_what_is_in_sight(house: House, role: str):
+    mine, theirs = await seeded(house), await seeded(house)
+    caller = await as_role(mine, role)
+    for machine in MACHINES:
+        for query in ("?limit=200", "?changed_after=0&limit=200"):
+            response = await caller.get(f"/v1/{machine.collection}{query}")
+            if response.status_code == 403:
+                continue
+            items = ok(response)["items"]
+            assert mine.ids[machine.subject] in {i["id"] for i in items}
+            if machine.subject not in SHARED_KINDS[role]:
+                assert theirs.ids[machine.subject] not in response.text and theirs.mark not in response.text
+    feed = await caller.get("/v1/events?limit=500")
+    seen = {e["id"] for e in ok(feed)["items"]}
+    hidden = {id for s, id in theirs.ids.items() if s not in SHARED_KINDS[role]}
+    assert not seen & hidden
+    assert seen >= {mine.ids[s] for s in ("relationship", "session", "rupture", "repair", "termination_plan")}
+    timeline = await caller.get(f"/v1/relationships/{mine.ids['relationship']}/timeline")
+    assert {e["relationship_id"] for e in ok(timeline)["items"]} == {mine.ids["relationship"]}
+
+
+async def test_a_client_sees_their_own_therapist_and_no_other(house: House):
+    mine, theirs = await seeded(house), await seeded(house)
+    listed = ok(await mine.case.client.get("/v1/therapists"))["items"]
+    assert [t["id"] for t in listed] == [mine.ids["therapist"]]
+    refused(await mine.case.client.get(f"/v1/therapists/{theirs.ids['therapist']}"), 404)
+    refused(await mine.case.client.get(f"/v1/therapists/{theirs.ids['therapist']}/history"), 404)
+
+
+async def test_a_therapist_who_left_a_relationship_no_longer_sees_it(house: House):
+    world, other = await seeded(house), await seeded(house)
+    path = f"/v1/relationships/{world.ids['relationship']}"
+    ok(await world.case.supervisor.patch(
+        path, json={"therapist_ids": [other.ids["therapist"]]}, headers={"If-Match": "*"}
+    ))  # fmt: skip
+    for machine in MACHINES:
+        if machine.subject in ("relationship", "session", "rupture", "repair", "termination_plan"):
+            refused(await world.case.therapist.get(f"/v1/{machine.collection}/{world.ids[machine.subject]}"), 404)
+            ok(await other.case.therapist.get(f"/v1/{machine.collection}/{world.ids[machine.subject]}"))
+    heard = ok(await world.case.therapist.get("/v1/events?limit=500"))["items"]
+    assert world.ids["relationship"] not in {e["relationship_id"] for e in heard}
+
+
+# -- what a client is shown ---------------------------------------------------------------------------------------------
+
+
+def keys_in(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield name
+            yield from keys_in(inner)
+    if isinstance(value, list):
+        for inner in value:
+            yield from keys_in(inner)
+
+
+PRIVATE_FIELDS = {
+    name
+    for machine in MACHINES
+    for cls in (machine.cls, *records(machine.cls).values())
+    for name in marked(cls, Private)
+}
+
+
+async def client_visible(world: World) -> list[httpx.Response]:
+    """Everything a client can be answered: every read of every route, and every move they may make."""
+    caller, found = world.case.client, []
+    for machine in MACHINES:
+        listed = await caller.get(f"/v1/{machine.collection}?limit=200")
+        found += [listed, await caller.get(f"/v1/{machine.collection}?changed_after=0&limit=200")]
+        for item in listed.json().get("items", ()):
+            one = f"/v1/{machine.collection}/{item['id']}"
+            found += [await caller.get(one), await caller.get(f"{one}/history?limit=500")]
+            if machine.subject == "relationship":
+                found.append(await caller.get(f"{one}/timeline?limit=500"))
+            if machine.subject == "repair":
+                found.append(await caller.get(f"{one}?include=guidance"))
+    found += [await caller.get("/v1/events?limit=500"), await caller.get("/v1/practices/me")]
+    for method, path, body in moves_of_a_client(world):
+        key = {"Idempotency-Key": uuid4().hex}
+        headers = {"If-Match": "*"} if method in ("PATCH", "DELETE") else key
+        found += [await caller.request(method, path, json=body, headers=headers) for _ in range(2)]
+    return found
+
+
+def moves_of_a_client(world: World) -> Iterator[tuple[str, str, Any]]:
+    for machine in MACHINES:
+        one = f"/v1/{machine.collection}/{world.ids[machine.subject]}"
+        for move in machine.posts:
+            yield "POST", f"{one}/{kebab(move.name)}", body_of(move.takes, world)
+        if machine.revise:
+            yield "PATCH", one, {}
+        if machine.remove:
+            yield "DELETE", one, {}
+
+
+async def test_a_client_is_never_shown_a_text_that_is_not_shared_with_them(world: World):
+    answers = await client_visible(world)
+    leaks = {t for a in answers for t in found_in(a.text, world.hush)}
+    assert not leaks
+    assert any(world.open in a.text for a in answers)  # what is theirs to read was there
+
+
+def found_in(text: str, mark: str) -> set[str]:
+    return {part.partition('"')[0][:60] for part in text.split(mark)[1:]}
+
+
+async def test_a_client_is_never_shown_a_field_that_is_for_clinicians(world: World):
+    for answer in await client_visible(world):
+        if answer.status_code < 400:
+            assert not PRIVATE_FIELDS & set(keys_in(answer.json())), answer.text
+    types = {e["type"] for e in ok(await world.case.client.get("/v1/events?limit=500"))["items"]}
+    assert "relationship.risk_screened" not in types and "relationship.begun" in types
+
+
+async def test_a_client_is_not_shown_what_others_rated(world: World):
+    ratings = {"therapist_intensity", "therapist_resolution", "therapist_ready", "salience"}
+    shown = {n for a in await client_visible(world) if a.status_code < 400 for n in keys_in(a.json()) if n in ratings}
+    assert not shown
+
+
+async def test_what_was_said_before_it_was_shared_stays_between_clinicians(case: Case):
+    rupture = await case.rupture(summary="first, for colleagues")
+    path = f"/v1/ruptures/{rupture['id']}"
+    shared = {"summary": "then, for both", "shared_with_client": True}
+    ok(await case.therapist.patch(path, json=shared, headers={"If-Match": "*"}))
+    history = await case.client.get(f"{path}/history")
+    assert "then, for both" in history.text
+    assert "for colleagues" not in history.text
+    assert "for colleagues" in (await case.therapist.get(f"{path}/history")).text
+
+
+async def test_what_was_shared_is_taken_back_when_it_no_longer_is(case: Case):
+    rupture = await case.rupture(summary="for both", shared_with_client=True)
+    path = f"/v1/ruptures/{rupture['id']}"
+    ok(await case.therapist.patch(path, json={"shared_with_client": False}, headers={"If-Match": "*"}))
+    for where in (path, f"{path}/history", "/v1/ruptures"):
+        assert "for both" not in (await case.client.get(where)).text
+
+
+@pytest.mark.parametrize(("move", "reason"), [("leave-unrepaired", {"reason": "other"})])
+async def test_a_therapists_note_on_a_clients_report_is_not_shared_by_the_clients_words(case: Case, move: str, reason: dict[str, str]):
+    rupture = await case.rupture("client", summary="my own words")
+    path = f"/v1/ruptures/{rupture['id']}"
+    ok(await case.therapist.post(f"{path}/{move}", json={**reason, "note": "for colleagues"}))
+    for where in (path, f"{path}/history", "/v1/ruptures"):
+        text = (await case.client.get(where)).text
+        assert "for colleagues" not in text
+    assert "my own words" in (await case.client.get(path)).text
+
+
+async def test_sharing_one_offer_does_not_share_the_next(case: Case):
+    repair = await case.repair()
+    path = f"/v1/repairs/{repair['id']}"
+    ok(await case.therapist.post(f"{path}/offer-repair", json={"path_forward": "for both", "shared_with_client": True}))
+    assert "for both" in (await case.client.get(path)).text
+    ok(await case.therapist.post(f"{path}/offer-repair", json={"path_forward": "for colleagues"}))
+    for where in (path, f"{path}/history"):
+        assert "for colleagues" not in (await case.client.get(where)).text
+
+
+# -- what an administrator is shown, and what is shown to nobody --------------------------------------------------------
+
+
+async def test_an_administrator_is_shown_nothing_clinical(world: World):
+    admin = await world.case.house.as_("admin", None, EVERY_SCOPE)
+    answers = []
+    for route in world.case.house.running.service.routes:
+        if route.open or route.method in ("PUT",):
+            continue
+        path = route.path.replace("{id}", world.ids[subject_of(route)]).replace("{seq}", "1")
+        headers = {"If-Match": "*"} if route.method in ("PATCH", "DELETE") else {"Idempotency-Key": uuid4().hex}
+        takes = route.about.takes if route.method == "POST" else None
+        body = body_of(takes, world) if takes else {} if route.method in ("POST", "PATCH") else None
+        one = Try(route.method, path, body, headers)
+        answers += [await one.by(admin)]
+        if route.method == "POST":
+            answers += [await one.by(admin)]  # once more, replayed
+    assert any(a.status_code == 200 for a in answers) and any(world.house in a.text for a in answers)
+    for answer in answers:
+        assert world.hush not in answer.text and world.open not in answer.text, answer.text
+    heard = {e["resource"] for e in ok(await admin.get("/v1/events?limit=500"))["items"]}
+    assert heard <= HOUSE
+
+
+async def test_no_word_of_anybody_is_in_the_log_the_webhooks_or_the_numbers(world: World, running: Running):
+    pool, practice = running.service.pool, world.case.house.id
+    for sql in ("SELECT data::text FROM event WHERE practice_id = $1", "SELECT body FROM event WHERE practice_id = $1",
+                "SELECT coalesce(body, '') FROM delivery WHERE practice_id = $1"):  # fmt: skip
+        told = " ".join(row[0] for row in await pool.fetch(sql, practice))
+        assert len(told) > 100 or "delivery" in sql
+        for kind in (world.hush, world.open, world.house):
+            assert kind not in told
+    outside = await running.client()
+    metrics = (await outside.get("/metrics")).text
+    assert world.mark not in metrics and str(practice) not in metrics and world.ids["client"] not in metrics
+
+
+async def test_a_webhook_says_what_happened_and_never_a_score(world: World, running: Running):
+    bodies = await running.service.pool.fetch("SELECT body FROM event WHERE practice_id = $1", world.case.house.id)
+    known = {"practice_id", "seq", "resource", "id", "version", "from", "to", "href", "actor", "origin"}
+    for row in bodies:
+        said = json.loads(row["body"])
+        assert set(said) == {"type", "timestamp", "data"} and set(said["data"]) <= known
+
+
+def wrong_values(world: World) -> Iterator[Any]:
+    word = world.hush
+    yield from (word, f"{word} " * 5_000, [word], {"text": word}, [[word]], [{"text": word}], {word: 1}, f"{word}\x00")
+
+
+async def test_no_refusal_repeats_what_was_said(world: World):
+    answers = []
+    for machine in MACHINES:
+        for move in machine.moves:
+            path = f"/v1/{machine.collection}" if move is machine.begin else f"/v1/{machine.collection}/{world.ids[machine.subject]}/{kebab(move.name)}"
+            if move.verb != "POST":
+                continue
+            for name in type_hints(move.takes):
+                if name.startswith("_"):
+                    continue
+                for value in wrong_values(world):
+                    if isinstance(value, dict) and world.hush in value:
+                        continue  # a field that is not known is refused by its name
+                    body = body_of(move.takes, world) | {name: value}
+                    answers.append(await world.case.script.post(path, json=body))
+    for query in (f"limit={world.hush}", f"phase={world.hush}", f"cursor={world.hush}", f"client_id={world.hush}"):
+        answers.append(await world.case.script.get(f"/v1/ruptures?{query}"))
+    answers.append(await world.case.script.get(f"/v1/ruptures/{world.hush}"))
+    refusals = [a for a in answers if a.status_code >= 400]
+    assert len(refusals) > 200
+    for answer in refusals:
+        assert world.hush not in answer.text, answer.text
+
+
+async def test_not_even_when_something_breaks(
+    world: World, running: Running, data_dir: Path, capfd: pytest.CaptureFixture[str]
+):  # fmt: skip
+    """A database that is not there, and one that answers nonsense: the log says where, and never what was said."""
+    from structlog.testing import capture_logs
+
+    body = body_of(MACHINES[5].begin.takes, world, MACHINES[5], words=True)
+    for real, status in ((None, 503), (object(), 500)):
+        service = wire(Settings(data_dir=data_dir))
+        service.pool.real = running.service.pool.real
+        door = Front(None, routes=service.routes, door=service.door, metrics=service.metrics, limit=10_000)
+        transport = httpx.ASGITransport(app=door, raise_app_exceptions=False)
+        token = world.case.house.token("integration")
+        headers = {"Authorization": f"Bearer {token}", "X-Request-Id": "looked-for"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://x", headers=headers) as caller:
+            ok(await caller.get("/v1/practices/me"))
+            service.pool.real = real
+            with capture_logs() as lines:
+                answer = await caller.post("/v1/ruptures", json=body)
+        assert answer.json()["instance"].endswith("looked-for")
+        refused(answer, status)
+        assert [line["request_id"] for line in lines] == ["looked-for"]
+        assert world.mark not in f"{lines}{answer.text}" and token not in f"{lines}{answer.text}"
+    out = "".join(capfd.readouterr())
+    assert world.mark not in out
+
+
+# -- keys of repeated requests ------------------------------------------------------------------------------------------
+
+
+async def test_an_idempotency_key_is_its_callers_own(world: World, neighbours: House):
+    other = await seeded(neighbours, world.ids)
+    key = {"Idempotency-Key": "1"}
+    body = {"relationship_id": world.ids["relationship"]}
+    house = world.case.house
+    script, twin = house.token("integration", "sync"), house.token("integration", "other-sync")
+    callers = [
+        world.case.therapist, world.case.client, world.case.supervisor, await house.running.client(script),
+        await house.running.client(twin), other.case.therapist, other.case.client,
+    ]  # fmt: skip
+    firsts = [made(await caller.post("/v1/ruptures", json=body, headers=key))["id"] for caller in callers]
+    assert len(set(firsts)) == len(callers)
+    for caller, first in zip(callers, firsts, strict=True):
+        again = await caller.post("/v1/ruptures", json=body, headers=key)
+        assert made(again)["id"] == first
+        assert again.headers["idempotent-replayed"] == "true"
+
+
+async def test_two_callers_whose_names_run_together_are_still_two(house: House, running: Running, data_dir: Path):
+    from tests.api.test_auth import Forge, serialization  # the one place that signs by hand
+
+    private: Any = serialization.load_pem_private_key((data_dir / "keys" / "signing.pem").read_bytes(), None)
+    forge = Forge(house, private, running.service.keys.kid, await running.client())
+    made_by = []
+    for sub, client_id in (("a:b", "c"), ("a", "b:c")):
+        headers = {"Authorization": f"Bearer {forge.token(sub=sub, client_id=client_id)}", "Idempotency-Key": "k"}
+        made_by.append(made(await forge.client.post("/v1/clients", json={}, headers=headers))["registered_by"])
+    assert made_by == ["a:b", "a"]
+
+
+async def test_a_key_used_for_a_refusal_is_its_callers_own_as_well(world: World):
+    key, body = {"Idempotency-Key": "2"}, {"relationship_id": world.ids["relationship"], "happened_on": "2199-01-01"}
+    for caller in (world.case.therapist, world.case.supervisor):
+        first = refused(await caller.post("/v1/ruptures", json=body, headers=key), 422)
+        again = refused(await caller.post("/v1/ruptures", json=body, headers=key), 422)
+        assert again["instance"] == first["instance"]
+    problem = refused(await world.case.client.post("/v1/ruptures", json=body, headers=key), 422)
+    assert problem["instance"] != first["instance"]
