@@ -34,7 +34,7 @@ async def around(
         if not name.ref.above and not await store.exists(
             SHELVES[name.ref.subject], caller.practice_id, name.id, within
         ):
-            raise nothing_there(name)
+            raise nothing_there(name.pointer, name.ref.subject)
     if move.knows == "parent" and state is not None:
         rupture = await store.row(SHELVES["rupture"], caller, state.rupture_id)
         parent = rupture and SHELVES["rupture"].state(rupture)
@@ -52,14 +52,14 @@ async def above(store: Store, caller: Caller, names: list[Named]) -> tuple[Sight
             shelf = SHELVES[name.ref.subject]
             row = await store.row(shelf, caller, name.id)
             if row is None:
-                raise nothing_there(name)
+                raise nothing_there(name.pointer, name.ref.subject)
             if name.ref.subject != "client":
                 place, relationship_id = sight(row), row.get("relationship_id", name.id)
                 parent = None if shelf.is_relationship else shelf.state(row)
     return place, relationship_id, parent
 
 
-def nothing_there(name: Named) -> Invalid:
+def nothing_there(pointer: str, subject: str) -> Invalid:
     """What is not there, and what is not yours to see, look the same."""
-    detail = f"There is no such {name.ref.subject} here."
-    return Invalid(detail, errors=[{"pointer": f"#/{name.pointer}", "detail": detail}])
+    detail = f"There is no such {subject} here."
+    return Invalid(detail, errors=[{"pointer": f"#/{pointer}", "detail": detail}])

@@ -18,6 +18,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 JSON = (b"content-type", b"application/json")
 PRIVATE = (b"cache-control", b"no-store")
 VARY = (b"vary", b"Authorization")
+ONCE = (b"authorization", b"if-match", b"if-none-match", b"idempotency-key", b"content-type", b"content-length")
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -43,11 +44,19 @@ class Call:
         self._headers: dict[bytes, bytes] | None = None
 
     def header(self, name: bytes) -> str | None:
-        """A header's value; the last one where it is repeated."""
+        """A header's value. Raises Malformed for one that decides something and is said twice."""
         if self._headers is None:
             self._headers = dict(self.scope["headers"])
+            if len(self._headers) != len(self.scope["headers"]):
+                self._refuse_repeats()
         value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+    def _refuse_repeats(self) -> None:
+        names = [name for name, _ in self.scope["headers"]]
+        for name in ONCE:
+            if names.count(name) > 1:
+                raise Malformed(f"The header {name.decode()} is sent once.")
 
     def id(self, place: int = 0) -> UUID:
         """An id in the path. What is not an id names nothing."""
@@ -61,7 +70,10 @@ class Call:
         raw = self.scope["query_string"]
         if not raw:
             return {}
-        pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+        try:
+            pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+        except ValueError:
+            raise Invalid("There are too many query parameters.") from None
         for name, value in pairs:
             if name not in known:
                 raise Invalid(
@@ -75,19 +87,21 @@ class Call:
         return dict(pairs)
 
     async def body(self) -> bytes:
-        """The whole body. Raises TooLarge as soon as that is certain."""
+        """The whole body. Raises TooLarge as soon as that is certain, and Malformed when it was cut off."""
         said = self.header(b"content-length")
-        if said and said.isdigit() and int(said) > self.limit:
+        length = int(said) if said and said.isascii() and said.isdecimal() and len(said) < 20 else None
+        if length is not None and length > self.limit:
             raise TooLarge(f"The largest body is {self.limit} bytes.")
         message = await self._receive()
         whole: bytes = message.get("body", b"")
-        while message.get("more_body"):
+        while message.get("more_body") and len(whole) <= self.limit:
             message = await self._receive()
             whole += message.get("body", b"")
-            if len(whole) > self.limit:
-                raise TooLarge(f"The largest body is {self.limit} bytes.")
         if len(whole) > self.limit:
             raise TooLarge(f"The largest body is {self.limit} bytes.")
+        if message["type"] == "http.disconnect" or length not in (None, len(whole)):
+            # Half a body must not pass for an empty one: there are moves that need none.
+            raise Malformed("The body was cut off.")
         if whole and (self.header(b"content-type") or "").partition(";")[0].strip().lower() not in JSON_TYPES:
             raise WrongType("Send the body as application/json.")
         return whole

@@ -95,6 +95,7 @@ def version_of(cls: type, event: Mapping[str, Any], said: "Said", caller: Caller
     if caller.role is Role.CLIENT:
         changed = {n: v for n, v in changed.items() if n not in marked(cls, Private)}
         added = {n: without_private(records(cls)[n], v) for n, v in added.items() if n not in marked(cls, Private)}
+        spoke -= marked(cls, Private)
     return {"changed": changed, "added": added, "texts": {n: said.at(n, event["version"]) for n in sorted(spoke)}}
 
 
@@ -122,9 +123,11 @@ class Said:
         return within(records(self._cls)[field], value) if self._client and field in records(self._cls) else value
 
     def _shared(self, version: int) -> bool:
-        """Whether it was shared when it was said, not whether it is now."""
+        """Whether it was shared when it was said, and still is."""
         if "shared_with_client" not in self._row:
             return True
+        if not self._row["shared_with_client"]:
+            return False
         flags = [f["shared"] for f in self._told.sharing if f["version"] <= version]
         default = type_default(self._cls, "shared_with_client")
         return bool(flags[-1] if flags else default)

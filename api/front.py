@@ -97,11 +97,11 @@ class Front:
             await self._app(scope, receive, send)
             return
         started = time.perf_counter()
-        method, template = scope["method"], "unknown"
+        method, label, template = scope["method"], "other", "unknown"
         request_id = given_id(scope) or secrets.token_hex(12)
         try:
             route, params = self.find(method, scope["path"])
-            template = route.path
+            label, template = route.method, route.path
             call = Call(scope, receive, params, self._limit, request_id)
             if not route.open:
                 call.caller = await self._door.caller(call.header(b"authorization"))
@@ -119,7 +119,7 @@ class Front:
             headers.append((b"content-length", str(len(reply.body)).encode()))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": b"" if method == "HEAD" else reply.body})
-        self._metrics.answered(method, template, reply.status, time.perf_counter() - started)
+        self._metrics.answered(label, template, reply.status, time.perf_counter() - started)
 
 
 def given_id(scope: Scope) -> str | None:

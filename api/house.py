@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Awaitable, Callable
+from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
@@ -51,7 +52,7 @@ class House:
 
     async def openapi(self, call: Call) -> Reply:
         """The OpenAPI document: the committed one, which a test holds to the code."""
-        return Reply(200, document().read_bytes(), [JSON_BODY])
+        return Reply(200, contents(document()), [JSON_BODY])
 
     async def docs(self, call: Call) -> Reply:
         """The same, to click through. Its assets come from here, so it works with no internet."""
@@ -91,12 +92,21 @@ def document() -> Path:
     return packaged if packaged.exists() else Path(str(files("api"))).parent / "openapi" / DOCUMENT
 
 
+@cache
+def contents(path: Path) -> bytes:
+    """A file of ours. One that is missing is a broken installation, not a database that is down."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise RuntimeError("A file of this installation can not be read.") from error
+
+
 def asset(name: str) -> bytes:
     """A file of Swagger UI, from the package that carries it; the package itself is not imported."""
     spec = find_spec("fastapi_offline")
     if spec is None or spec.origin is None:
         raise NotFound("There is nothing at this address.")
-    return (Path(spec.origin).parent / "static" / name).read_bytes()
+    return contents(Path(spec.origin).parent / "static" / name)
 
 
 def page(title: str, body: str) -> bytes:

@@ -25,19 +25,14 @@ JSON, PATCHES = "application/json", ("application/merge-patch+json", "applicatio
 OF = {machine.collection: machine.cls.__name__ for machine in MACHINES}
 """The class a collection holds, by name."""
 READ = {"object": "read", "page": "list"}
+GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
-    "read": (401, 403, 404, 500, 503), "list": (401, 403, 422, 500, 503),
-    "create": (400, 401, 403, 409, 412, 413, 415, 422, 500, 503),
-    "put": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 500, 503),
-    "move": (400, 401, 403, 404, 409, 412, 413, 415, 422, 500, 503),
-    "matched": (400, 401, 403, 404, 409, 412, 413, 415, 422, 428, 500, 503),
-    "redeliver": (401, 403, 404, 409, 413, 415, 500, 503),
-    "history": (401, 403, 404, 422, 500, 503), "timeline": (401, 403, 404, 422, 500, 503),
-    "deliveries": (401, 403, 404, 422, 500, 503), "delivery": (401, 403, 404, 500, 503),
-    "feed": (401, 403, 422, 500, 503), "guidance": (401, 422, 500, 503), "practice": (401, 403, 404, 500, 503),
-    "readyz": (500, 503), "asset": (404, 500), "problem": (404, 500),
+    "read": (403, 404), "list": (403, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
+    "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415), "history": (403, 404, 422),
+    "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 422),
+    "guidance": (422,), "practice": (403, 404), "readyz": (503,), "asset": (404,), "problem": (404,),
 }  # fmt: skip
-"""What can come instead of what was asked for, by the kind of route. A wrong method is 405 everywhere."""
+"""What can come instead of what was asked for, by the kind of route, besides what comes at the gate."""
 PAGES = {
     "healthz": (JSON, "Health"), "readyz": (JSON, "Health"), "jwks": (JSON, "KeySet"),
     "openapi": (JSON, "OpenApiDocument"),
@@ -234,7 +229,7 @@ def responses(route: Route, schemas: Schemas) -> Schema:
     if {"$ref": "#/components/parameters/IfNoneMatch"} in in_headers(route):
         found["304"] = {"description": "It is as you know it.", "headers": header("ETag", "X-Request-Id")}
     # A query that is not known is refused by name wherever there is one.
-    refused = {*STATUSES.get(kind, (500,)), *([422] if about.query else [])}
+    refused = {*((500,) if route.open else GATE), *STATUSES.get(kind, ()), *([422] if about.query else [])}
     for status in refused:
         found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     return dict(sorted(found.items()))

@@ -14,7 +14,8 @@ ENVELOPE = ("id", "phase", "version", "open_moves", "created_at", "updated_at")
 
 def represent(machine: Machine, row: Mapping[str, Any], caller: Caller) -> dict[str, Any]:
     """A row as this caller may see it."""
-    names = machine.field_names if caller.role in machine.read_by else ("id", "phase")
+    may_read = caller.role in machine.read_by and machine.read_scope in caller.scopes
+    names = machine.field_names if may_read else ("id", "phase")
     shown: dict[str, Any] = {name: row[name] for name in names}
     shown |= derived(machine.subject, row) if len(names) > 2 else {}
     if caller.role is Role.CLIENT:
@@ -41,22 +42,22 @@ def derived(subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
     return {}
 
 
-def for_client(cls: type, shown: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what is for clinicians, and without texts that are not shared."""
-    hidden = marked(cls, Private)
-    silent = texts(cls) if "shared_with_client" in shown and not shown["shared_with_client"] else frozenset()
-    inner = records(cls)
+def for_client(cls: type, shown: Mapping[str, Any], *, silent: bool = False) -> dict[str, Any]:
+    """Without what is for clinicians, and without texts that are not shared; `silent`: what it is part of is not."""
+    hidden, inner = marked(cls, Private), records(cls)
+    silent = silent or not shown.get("shared_with_client", True)
+    mute = texts(cls) if silent else frozenset()
     return {
-        name: None if name in silent else within(inner[name], value) if name in inner else value
+        name: None if name in mute else within(inner[name], value, silent=silent) if name in inner else value
         for name, value in shown.items() if name not in hidden
     }  # fmt: skip
 
 
-def within(cls: type, value: Any) -> Any:
-    """The same for a record, or a list of them."""
+def within(cls: type, value: Any, *, silent: bool = False) -> Any:
+    """The same for a record, or a list of them. A record that decides for itself is not silenced from above."""
     if isinstance(value, Mapping):
-        return for_client(cls, value)
-    return [for_client(cls, entry) for entry in value] if isinstance(value, Sequence) else value
+        return for_client(cls, value, silent=silent and "shared_with_client" not in value)
+    return [within(cls, entry, silent=silent) for entry in value] if isinstance(value, Sequence) else value
 
 
 def after(shelf_row: Mapping[str, Any] | None, decision: Any, version: int, now: Any) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """One collection over HTTP, whatever it holds: read, list, create, move, revise, remove. From route to row, once."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,7 @@ from uuid import UUID
 from pydantic_core import to_json
 from uuid_utils.compat import uuid7
 
-from api.around import around
+from api.around import around, nothing_there
 from api.body import adapter, merged, with_relationship
 from api.call import JSON, PRIVATE, VARY, Call, Reply, parsed
 from api.listing import listing
@@ -22,11 +23,12 @@ from domain.move import NEW, Move
 from infra.conflicts import Moved, Taken
 from infra.feed import Feed
 from infra.rows import Kept
-from infra.shelves import Shelf
-from infra.store import Store
+from infra.shelves import SHELVES, Shelf
+from infra.store import Holding, Store
 
-ATTEMPTS = 20
-"""How often a move that does not give way is decided anew when somebody else moved first."""
+NIL = UUID(int=0)
+ATTEMPTS = 5
+"""How often a creation is decided anew when what it is made under moved meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,11 @@ class Resource:
         """A new object under the caller's id; never overwrites."""
         if call.header(b"if-none-match") != "*":
             raise ConditionNeeded("PUT creates and never overwrites: send If-None-Match: * (to correct, PATCH).")
+        ask, id = await self._ask(call, self.machine.begin.takes), call.id()
+        if id == NIL:
+            raise NotFound("The nil UUID names nothing.")
         try:
-            return await self._make(
-                call, self.machine.begin, await self._ask(call, self.machine.begin.takes), call.id()
-            )
+            return await self._make(call, self.machine.begin, ask, id)
         except Taken as taken:
             if taken.constraint.endswith("_pkey") and taken.constraint != "external_id_pkey":
                 raise Stale("If-None-Match: * does not hold: an object with this id exists already.") from None
@@ -91,7 +94,10 @@ class Resource:
             return await self._wherever(call, move, ask)
 
     async def _wherever(self, call: Call, move: Move, ask: Ask) -> Reply:
-        existing = await self.store.plan_of(call.caller.practice_id, ask.body.relationship_id)
+        id = ask.body.relationship_id
+        if await self.store.row(SHELVES["relationship"], call.caller, id) is None:
+            raise nothing_there("relationship_id", "relationship")
+        existing = await self.store.plan_of(call.caller.practice_id, id)
         return await (self._move(call, move, ask, existing) if existing else self._make(call, move, ask, uuid7()))
 
     async def revise(self, call: Call) -> Reply:
@@ -114,23 +120,32 @@ class Resource:
     async def _make(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
         if ask.kept and (prior := await self.store.kept(call.caller, ask.kept.key)):
             return replay(ask.kept, prior)
+        for _ in range(ATTEMPTS):
+            # What it is made under may move meanwhile; then it is decided anew where that stands now.
+            with suppress(Moved):
+                return await self._decide(call, move, ask, None, id)
         return await self._decide(call, move, ask, None, id)
 
     async def _move(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
-        for attempt in range(ATTEMPTS):
-            row = await self.store.row(self.shelf, call.caller, id, ask.kept.key if ask.kept else None)
-            if row is None:
-                raise self.unknown()
-            if ask.kept and row["fingerprint"]:
-                return replay(ask.kept, answered(ask.kept.key, row))
-            self._expect(ask.expected, row["version"])
-            try:
-                return await self._decide(call, move, ask, row, id)
-            except Moved:
-                # A repeated request finds its first answer, and who is leaving does not wait; others look again first.
-                if attempt == ATTEMPTS - 1 or not (ask.kept or NEW in move.source):
-                    raise
-        raise AssertionError("unreachable")
+        if NEW in move.source:
+            # Who leaves, dies or falls silent does not race with those who work on the plan: the row is held first.
+            async with self.store.held(call.caller.practice_id, id) as holding:
+                return await self._once(call, move, ask, id, holding)
+        return await self._once(call, move, ask, id)
+
+    async def _once(self, call: Call, move: Move, ask: Ask, id: UUID, holding: Holding = None) -> Reply:
+        row = await self.store.row(self.shelf, call.caller, id, ask.kept.key if ask.kept else None)
+        if row is None:
+            raise self.unknown()
+        if ask.kept and row["fingerprint"]:
+            return replay(ask.kept, answered(ask.kept.key, row))
+        self._expect(ask.expected, row["version"])
+        try:
+            return await self._decide(call, move, ask, row, id, holding)
+        except Moved:
+            if ask.expected is None:
+                raise
+            raise Stale("Somebody else moved first; read it again.") from None
 
     async def _matched(self, call: Call, move: Move | None) -> Reply:
         assert move is not None
@@ -148,7 +163,11 @@ class Resource:
         except Moved:
             raise Stale("Somebody else moved first; read it again.") from None
 
-    async def _decide(self, call: Call, move: Move, ask: Ask, row: Mapping[str, Any] | None, id: UUID) -> Reply:
+    async def _decide(
+        self, call: Call, move: Move, ask: Ask, row: Mapping[str, Any] | None, id: UUID, holding: Holding = None
+    ) -> Reply:
+        # Before anything is looked up: whose move it is not learns nothing of what is there.
+        self.machine.permit(move, call.caller.role)
         state, version = (self.shelf.state(row), row["version"]) if row else (None, 0)
         try:
             self.check(move, ask.body)
@@ -169,7 +188,7 @@ class Resource:
         sealed, once = await self.seal(decision, call.caller)
         kept = ask.kept and reply_kept(ask.kept, reply)
         try:
-            sent = await self.store.write(decision, known, version, kept, sealed)
+            sent = await self.store.write(decision, known, version, kept, sealed, holding)
         except (Moved, Taken) as lost:
             return await self._first_answer(call.caller, ask.kept, lost)
         if sent:

@@ -75,8 +75,10 @@ class Schemas:
         self.shown_as = {c: f"{n}Shown" if c in self.said_as and is_dataclass(c) else n for c, n in names.items()}
         renamed = {names[cls]: name for cls, name in self.shown_as.items()}
         classes = {names[cls]: cls for cls in shown}
+        guarded = closure(cls for cls in shown if "shared_with_client" in type_hints(cls))
         for name, draft in drafts.items():
-            schema = as_shown(classes[name], draft) if name in classes else draft
+            cls = classes.get(name)
+            schema = as_shown(cls, draft, silent=cls in guarded) if cls else draft
             self.all[renamed.get(name, name)] = relinked(schema, renamed)
         for machine in MACHINES:
             self._represent(machine)
@@ -221,11 +223,14 @@ def tidy(schema: Any) -> Any:
     return {key: part for key, part in found.items() if (key, part) != ("minItems", 0)}
 
 
-def as_shown(cls: type, schema: Schema) -> Schema:
-    """A class as it is shown: what is private may be left out, a text that is not shared is null, and more may come."""
-    silent = texts(cls) if any(f.name == "shared_with_client" for f in fields(cls)) else frozenset()
+def as_shown(cls: type, schema: Schema, *, silent: bool) -> Schema:
+    """A class as it is shown: what is private may be left out, a text not shared is null, and more may come.
+
+    `silent`: it, or what it is part of, may not be shared.
+    """
+    mute = texts(cls) if silent else frozenset()
     properties = {
-        name: {k: v for k, v in (nullable(part) if name in silent else part).items() if k != "default"}
+        name: {k: v for k, v in (nullable(part) if name in mute else part).items() if k != "default"}
         for name, part in schema["properties"].items()
     }  # fmt: skip
     required = [name for name in schema.get("required", ()) if name not in marked(cls, Private)]

@@ -108,7 +108,7 @@ def delivery(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_url(url: str, *, allow_loopback: bool) -> None:
-    """Raises what is wrong with an address. Names are looked at again when they are connected to."""
+    """Raises what is wrong with an address as it is written. What a name resolves to is not looked at here."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
@@ -130,7 +130,7 @@ def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host.rstrip(".").lower() == "localhost"
+        return host.rstrip(".").lower().rpartition(".")[2] == "localhost"
 
 
 def is_private_literal(host: str) -> bool:

@@ -76,9 +76,7 @@ class Machine:
         Raises NotYours, NotOpen, or whatever refusal the guard raises.
         """
         phase = NEW if state is None else state.phase
-        if around.caller.role not in move.by:
-            allowed = ", ".join(sorted(move.by - {Role.POLICY})) or "the service itself"
-            raise NotYours(f"{move.name} on a {self.subject} is made by: {allowed}.")
+        self.permit(move, around.caller.role)
         if phase not in move.source:
             raise self.not_open(move, phase, around.caller.role)
         advisories = tuple(move.guard(state, body, around) or ())
@@ -86,6 +84,12 @@ class Machine:
         if state is None:
             effect = {n: getattr(body, n) for n in self.field_names if hasattr(body, n)} | dict(effect)
         return self._decision(move, state, id, phase, effect, advisories)
+
+    def permit(self, move: Move, role: Role) -> None:
+        """Raises NotYours for a role that may not make the move."""
+        if role not in move.by:
+            allowed = ", ".join(sorted(move.by - {Role.POLICY})) or "the service itself"
+            raise NotYours(f"{move.name} on a {self.subject} is made by: {allowed}.")
 
     def not_open(self, move: Move, phase: str, role: Role) -> NotOpen:
         """The refusal that names the phase it is in and what is open from there."""

@@ -286,8 +286,8 @@ def step_taken(step: Step) -> Effect:
         taken = StepTaken(**note, step=step, by=around.caller.role, by_id=around.caller.id)
         terms = {n: getattr(body, n) for n in TERMS} if isinstance(body, Offer) else {}
         said = {n: v for n, v in terms.items() if v is not None}
-        if said and body.shared_with_client:
-            said["shared_with_client"] = True
+        if "path_forward" in said:
+            said["shared_with_client"] = body.shared_with_client
         return {**said, "steps": Added(taken)}
 
     return take

@@ -234,8 +234,8 @@ class Account(Said):
     """The practice policy that felt unfair, for `boundary_or_policy`."""
     type: RuptureType = RuptureType.UNSPECIFIED
     """Which way the strain moves."""
-    markers: Annotated[tuple[Marker, ...], Few(40)] = ()
-    """3RS markers, where somebody rates them."""
+    markers: Annotated[tuple[Marker, ...], Few(40), Private()] = ()
+    """3RS markers, where somebody rates them: an observer's ratings, for clinicians."""
     strains: Annotated[tuple[Strain, ...], Few(3)] = ()
     """The components of the alliance under threat."""
     client_intensity: Scale | None = None
@@ -267,6 +267,44 @@ class Report(Account):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remark(Said):
+    """A few words with a decision."""
+
+    note: Summary | None = None
+    """Why, if it helps."""
+    shared_with_client: bool | None = None
+    """Whether the note is shown in the client's own app. Left out: true for the client's own words, else false."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dismissal(Remark):
+    """Why a suspicion is dismissed."""
+
+    reason: DismissalReason
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leaving(Remark):
+    """Why a rupture is left without repair."""
+
+    reason: LeftReason
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note(Said):
+    """What was noted with a decision, and by whom."""
+
+    text: Summary
+    """What was noted."""
+    by: Role
+    """The role that noted it."""
+    shared_with_client: bool
+    """Whether it is shown in the client's own app."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rupture(Account):
     """A rupture in the therapeutic alliance."""
 
@@ -291,36 +329,8 @@ class Rupture(Account):
     """Why it was dismissed."""
     left_reason: LeftReason | None = None
     """Why it was left without repair."""
-    note: Summary | None = None
-    """What was noted when it was dismissed, withdrawn or left; shown to the client only when shared."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dismissal(Said):
-    """Why a suspicion is dismissed."""
-
-    reason: DismissalReason
-    """Why."""
-    note: Summary | None = None
-    """More, if it helps."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Withdrawal(Said):
-    """Why a report is taken back."""
-
-    note: Summary | None = None
-    """Why, in the words of the one who takes it back."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaving(Said):
-    """Why a rupture is left without repair."""
-
-    reason: LeftReason
-    """Why."""
-    note: Summary | None = None
-    """More, if it helps."""
+    note: Note | None = None
+    """What was noted when it was last dismissed, withdrawn or left."""
 
 
 def speaker(body: Any, around: Around) -> Reporter:
@@ -411,14 +421,21 @@ def decided(state: Any, body: Account, around: Around) -> dict[str, Any]:
     return {**as_said(state, body, around), "shared_with_client": bool(body.shared_with_client)}
 
 
+def noted(state: Any, body: Remark, around: Around) -> dict[str, Any]:
+    """A note with its author; what the client writes is theirs to see."""
+    role = around.caller.role
+    shared = role is Role.CLIENT if body.shared_with_client is None else body.shared_with_client
+    return {"note": Note(text=body.note, by=role, shared_with_client=shared) if body.note else None}
+
+
 def dismissed(state: Any, body: Dismissal, around: Around) -> dict[str, Any]:
     """The reason is kept with it."""
-    return {"dismissal_reason": body.reason, "note": body.note}
+    return {"dismissal_reason": body.reason, **noted(state, body, around)}
 
 
 def left(state: Any, body: Leaving, around: Around) -> dict[str, Any]:
     """The reason is kept with it."""
-    return {"left_reason": body.reason, "note": body.note}
+    return {"left_reason": body.reason, **noted(state, body, around)}
 
 
 def came_back(state: Rupture, body: Any, around: Around) -> dict[str, Any]:
@@ -446,7 +463,7 @@ RUPTURE = Machine(
          says="Somebody who was there says: yes, there was one.", knows="where"),
     Move("dismiss", (P.SUSPECTED,), (P.DISMISSED,), "dismissed", CLINICIANS, Dismissal, effect=dismissed,
          says="The suspicion is dismissed, with a reason."),
-    Move("withdraw", (P.CONFIRMED,), (P.DISMISSED,), "withdrawn", EVERYONE, Withdrawal, is_theirs,
+    Move("withdraw", (P.CONFIRMED,), (P.DISMISSED,), "withdrawn", EVERYONE, Remark, is_theirs, noted,
          says="Who reported or confirmed it takes that back."),
     Move("reconsider", (P.DISMISSED,), (P.SUSPECTED,), "reconsidered", CLINICIANS,
          says="It may have been one after all."),

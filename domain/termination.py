@@ -204,8 +204,8 @@ class ReadinessReview(Said):
     """Readiness facts, each with its source."""
     client_ready: Answer | None = None
     """The client's view."""
-    therapist_ready: Answer | None = None
-    """The therapist's view."""
+    therapist_ready: Annotated[Answer | None, Private()] = None
+    """The therapist's view. Not blended with the client's."""
     feelings: Feelings | None = None
     """What the client feels about the ending."""
     note: Summary | None = None

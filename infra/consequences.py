@@ -26,17 +26,27 @@ class Together:
         """`pool` leads to a migrated database."""
         self.pool = pool
 
-    async def write(self, decision: Decision, around: Around, version: int, kept: Kept | None) -> int:
-        """Write everything. Raises Moved when the object or its relationship is not where it was seen."""
+    async def write(
+        self, decision: Decision, around: Around, version: int, kept: Kept | None, holding: Any = None
+    ) -> int:
+        """Write everything, in the transaction that is `holding` rows for it or one of its own.
+
+        Raises Moved when the object or its relationship is not where it was seen.
+        """
+        if holding:
+            return await self._write(holding, decision, around, version, kept)
         async with self.pool.acquire() as connection, connection.transaction():
-            await self._hold(connection, decision, around)
-            done: list[tuple[Decision, int]] = []
-            await self._change(connection, decision, around, version, done)
-            # The practice's counter is drawn last: it is the one row every writer of the practice waits for.
-            rows = [event_row(d, around, v, i) for i, (d, v) in enumerate(done, 1)]
-            sent: int = await connection.fetchval(APPEND, around.caller.practice_id, len(done), rows)
-            if kept:
-                await connection.execute(KEEP, *kept_row(kept, around.caller))
+            return await self._write(connection, decision, around, version, kept)
+
+    async def _write(self, connection: Any, decision: Decision, around: Around, version: int, kept: Kept | None) -> int:
+        await self._hold(connection, decision, around)
+        done: list[tuple[Decision, int]] = []
+        await self._change(connection, decision, around, version, done)
+        # The practice's counter is drawn last: it is the one row every writer of the practice waits for.
+        rows = [event_row(d, around, v, i) for i, (d, v) in enumerate(done, 1)]
+        sent: int = await connection.fetchval(APPEND, around.caller.practice_id, len(done), rows)
+        if kept:
+            await connection.execute(KEEP, *kept_row(kept, around.caller))
         return sent
 
     async def _hold(self, connection: Any, decision: Decision, around: Around) -> None:

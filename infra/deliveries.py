@@ -68,8 +68,10 @@ class Dispatcher:
             while True:
                 full = await self._round()
                 if not full:
+                    # Not wait_for: in Python 3.11 it swallows a cancellation that comes with its result.
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._wake.wait(), IDLE)
+                        async with asyncio.timeout(IDLE):
+                            await self._wake.wait()
         finally:
             if self._flying:
                 await asyncio.wait(self._flying, timeout=5)

@@ -104,7 +104,8 @@ class Feed:
             if rows or event is None or left <= 0:
                 return rows, (rows[-1]["seq"] if len(rows) == limit else max(upto, after))
             with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), min(left, ELSEWHERE))
+                async with asyncio.timeout(min(left, ELSEWHERE)):
+                    await event.wait()
 
     async def _stretch(
         self, caller: Caller, after: int, limit: int, types: Sequence[str]

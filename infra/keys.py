@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,15 +16,16 @@ from jwt.algorithms import OKPAlgorithm
 
 from domain.access import Caller, Role
 from domain.catalog import scopes_of
+from infra.log import log
 from infra.settings import Settings
 
-ALGORITHMS = {"EdDSA", "ES256", "ES384", "RS256", "RS384"}
-"""Asymmetric only. Which of them a token may use is the key's to say, never the token's."""
-KEY_TYPES = {"EdDSA": "OKP", "ES256": "EC", "ES384": "EC", "RS256": "RSA", "RS384": "RSA"}
+SUITED = {"Ed25519": ("EdDSA",), "P-256": ("ES256",), "P-384": ("ES384",), "RSA": ("RS256", "RS384")}
+"""Asymmetric only. Which algorithm a token may use is its key's to say, by `alg` or by kind, never the token's."""
+KeySet = dict[str, tuple[jwt.PyJWK, tuple[str, ...]]]
+MALFORMED = (jwt.PyJWTError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What the library raises on the tokens that people send."""
 SKEW = 60
 """How far another clock may be ahead of ours, in seconds. Expiry has no such grace."""
-REREAD = 60
-"""How often an issuer's keys may be read again for the sake of an unknown `kid`, in seconds."""
 
 
 class BadToken(Exception):
@@ -70,9 +72,9 @@ class Keys:
         self.kid = f"bs-{public['x'][:12]}"
         self.jwks = {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "EdDSA"}]}
         self._settings = settings
-        self._trusted: dict[tuple[str, str], jwt.PyJWK] = {}
-        self._read_at: dict[str, float] = {}
-        self._learn(settings.issuer, self.jwks)
+        self._own = key_set(self.jwks)
+        self._trusted: dict[str, KeySet] = {}
+        self._read_at: dict[str, int] = {}
 
     def issue(self, practice: UUID, role: Role, subject: str, scope: str | None, ttl: int) -> str:
         """An access token in the RFC 9068 profile. `scope` None: everything the role can make use of."""
@@ -89,62 +91,76 @@ class Keys:
         """Who the token says is calling. Raises BadToken; says nothing about whether the practice exists."""
         try:
             header = jwt.get_unverified_header(token)
-            issuer = jwt.decode(token, options={"verify_signature": False}).get("iss")
-            key = self._key(issuer, header)
+            issuer = str(jwt.decode(token, options={"verify_signature": False}).get("iss"))
+            key, algorithm = self._key(issuer, header)
             claims = jwt.decode(
-                token, key, algorithms=[str(key.algorithm_name)], audience=self._settings.audience, issuer=issuer,
-                leeway=SKEW, options={"require": ["exp", "iss", "aud", "sub"], "strict_aud": False},
+                token, key, algorithms=[algorithm], audience=self._settings.audience, issuer=issuer, leeway=SKEW,
+                options={"require": ["exp", "iss", "aud", "sub"]},
             )  # fmt: skip
-        except (jwt.PyJWTError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except MALFORMED as error:
             raise BadToken(f"The token is not valid: {type(error).__name__}.") from None
-        return self._caller(claims)
+        return caller_of(claims)
 
-    def _caller(self, claims: dict[str, Any]) -> Caller:
-        if claims["exp"] <= time.time():
-            raise BadToken("The token has expired.")
-        try:
-            role, practice = Role(claims["role"]), UUID(claims["practice"])
-            if role is Role.POLICY:
-                raise ValueError
-            if role in (Role.THERAPIST, Role.CLIENT):
-                UUID(claims["sub"])
-            scope = claims.get("scope")
-            own = scope is None and role is not Role.INTEGRATION
-            scopes = scopes_of(role) if own else frozenset(str(scope or "").split())
-        except (KeyError, ValueError, TypeError, AttributeError):
-            raise BadToken(
-                "The token needs the claims practice (an id), role, and for people a sub that is an id."
-            ) from None
-        subject = str(claims["sub"])
-        if not 0 < len(subject) <= 120 or "\x00" in subject:
-            raise BadToken("The token's sub is empty or too long.")
-        origin = str(claims.get("client_id") or subject)[:120].replace("\x00", "")
-        return Caller(
-            practice_id=practice, role=role, id=subject, origin=origin, scopes=scopes, expires_at=float(claims["exp"])
-        )  # fmt: skip
-
-    def _key(self, issuer: Any, header: dict[str, Any]) -> jwt.PyJWK:
+    def _key(self, issuer: str, header: dict[str, Any]) -> tuple[jwt.PyJWK, str]:
         kind = str(header.get("typ", "")).lower().removeprefix("application/")
         if kind != "at+jwt":
             raise BadToken("The token's typ must be at+jwt.")
-        name = (str(issuer), str(header.get("kid")))
-        if name not in self._trusted:
-            self._reread(str(issuer))
-        key = self._trusted.get(name)
-        if key is None:
+        keys = self._own if issuer == self._settings.issuer else self._learnt(issuer)
+        found = keys.get(str(header.get("kid")))
+        if found is None:
             raise BadToken("The token's issuer and kid are not known here.")
-        if header.get("alg") != key.algorithm_name:
+        if header.get("alg") not in found[1]:
             raise BadToken("The token's alg is not its key's.")
-        return key
+        return found[0], str(header["alg"])
 
-    def _reread(self, issuer: str) -> None:
-        path, now = self._settings.trusted_issuers.get(issuer), time.monotonic()
-        if path and now - self._read_at.get(issuer, -REREAD) >= REREAD:
-            self._read_at[issuer] = now
-            self._learn(issuer, json.loads(path.read_bytes()))
+    def _learnt(self, issuer: str) -> KeySet:
+        """The keys of a trusted issuer, as its file has them now: a key that left it is not trusted any more."""
+        path = self._settings.trusted_issuers.get(issuer)
+        if path is None:
+            return {}
+        try:
+            changed = path.stat().st_mtime_ns
+            if self._read_at.get(issuer) != changed:
+                self._trusted[issuer] = key_set(json.loads(path.read_bytes()))
+                self._read_at[issuer] = changed
+        except (OSError, ValueError, AttributeError) as error:
+            log().error("issuer_keys_unreadable", issuer=issuer, error=type(error).__name__)
+        return self._trusted.get(issuer, {})
 
-    def _learn(self, issuer: str, jwks: dict[str, Any]) -> None:
-        for jwk in jwks.get("keys", ()):
-            algorithm = jwk.get("alg")
-            if algorithm in ALGORITHMS and jwk.get("kty") == KEY_TYPES[algorithm] and jwk.get("kid"):
-                self._trusted[issuer, jwk["kid"]] = jwt.PyJWK(jwk, algorithm)
+
+def key_set(jwks: dict[str, Any]) -> KeySet:
+    """The keys of a JWKS by `kid`, each with the algorithms it may be used with: its own, or those of its kind."""
+    found: KeySet = {}
+    for jwk in jwks.get("keys", ()):
+        suited = SUITED.get(str(jwk.get("crv") or jwk.get("kty")), ())
+        allowed = tuple(a for a in suited if jwk.get("alg") in (None, a))
+        if allowed and jwk.get("kid") and jwk.get("use", "sig") == "sig":
+            # A key that is not one hides none of those beside it (RFC 7517, 5).
+            with suppress(*MALFORMED):
+                found[str(jwk["kid"])] = (jwt.PyJWK(jwk, allowed[0]), allowed)
+    return found
+
+
+def caller_of(claims: dict[str, Any]) -> Caller:
+    """The caller that verified claims name. Raises BadToken."""
+    try:
+        expires_at = float(claims["exp"])
+        role, practice, subject = Role(claims["role"]), UUID(claims["practice"]), str(claims["sub"])
+        if role is Role.POLICY:
+            raise ValueError
+        if role in (Role.THERAPIST, Role.CLIENT):
+            # One spelling of an id: it is compared with ids in rows.
+            subject = str(UUID(subject))
+        scope = claims.get("scope")
+        own = scope is None and role is not Role.INTEGRATION
+        scopes = scopes_of(role) if own else frozenset(str(scope or "").split())
+    except MALFORMED:
+        raise BadToken("The token needs exp, practice (an id), role, and for people a sub that is an id.") from None
+    if expires_at <= time.time():
+        raise BadToken("The token has expired.")
+    origin = str(claims.get("client_id") or subject)
+    if not all(0 < len(name) <= 120 and name.isprintable() for name in (subject, origin)):
+        raise BadToken("The token's sub and client_id have 1 to 120 printable characters.")
+    return Caller(
+        practice_id=practice, role=role, id=subject, origin=origin, scopes=scopes, expires_at=expires_at
+    )  # fmt: skip

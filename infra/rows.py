@@ -141,7 +141,7 @@ def kept_row(kept: Kept, caller: Caller) -> tuple[Any, ...]:
 
 def identity(caller: Caller) -> str:
     """Who a key belongs to: one role of one subject through one API client."""
-    return f"{caller.role}:{caller.id}:{caller.origin}"
+    return "\n".join((caller.role, caller.id, caller.origin))
 
 
 def subject_of(caller: Caller) -> dict[str, UUID | None]:

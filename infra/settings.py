@@ -16,7 +16,7 @@ class Settings(BaseSettings):
     """Keys, and the embedded database when no `database_url` is set."""
     database_url: str = ""
     """A PostgreSQL 15+ server. Empty: an embedded one in the data directory."""
-    pool_size: int = Field(default=10, ge=2, le=100)
+    pool_size: int = Field(default=10, ge=4, le=100)
     """Database connections per worker."""
     dispatch: bool = True
     """Whether `serve` also delivers webhooks."""
@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     audience: str = "bravespace"
     """The `aud` a token must carry."""
     trusted_issuers: dict[str, Path] = {}
-    """Other issuers whose tokens are taken: issuer to the path of its JWKS file, read again when a `kid` is unknown."""
+    """Other issuers whose tokens are taken: issuer to the path of its JWKS file, read again when it changes."""
     cors_origins: list[str] = []
     """Origins of browsers' pages that may call the API."""
     durable: bool = True

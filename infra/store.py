@@ -1,6 +1,8 @@
 """The store: one statement per decision, and no other way to write."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +28,9 @@ from infra.rows import (
 from infra.shelves import SHELVES, Shelf
 
 Pool = Any  # asyncpg's pool, whose generic parameter says nothing here.
+Holding = Any  # a connection whose transaction holds rows, or None
+HOLDERS = 2
+"""How many may hold rows at once: each needs a second connection meanwhile, and the pool has at least four."""
 
 
 class Store:
@@ -35,6 +40,7 @@ class Store:
         """`pool` leads to a migrated database."""
         self.pool = pool
         self._together = Together(pool)
+        self._holders = asyncio.Semaphore(HOLDERS)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -120,15 +126,15 @@ class Store:
 
     async def write(
         self, decision: Decision, around: Around, version: int, kept: Kept | None = None,
-        secrets: bytes | None = None,
+        secrets: bytes | None = None, holding: "Holding" = None,
     ) -> int:  # fmt: skip
         """Write a decision with all that follows from it. Returns how many deliveries it set off.
 
         Raises Moved when `version` is no longer the row's, Taken when something that must be unique is not.
         """
         try:
-            if following(decision.event.type) or renames(decision):
-                return await self._together.write(decision, around, version, kept)
+            if holding or following(decision.event.type) or renames(decision):
+                return await self._together.write(decision, around, version, kept, holding)
             return await self._write_one(decision, around, version, kept, secrets)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "idempotency_pkey":
@@ -166,6 +172,14 @@ class Store:
         sent: int = row["sent"]
         return sent
 
+    @asynccontextmanager
+    async def held(self, practice_id: UUID, plan_id: UUID) -> AsyncIterator[Holding]:
+        """Hold a plan and its relationship until what is decided about them is written."""
+        async with self._holders, self.pool.acquire() as connection, connection.transaction():
+            for statement in (HOLD_RELATIONSHIP, HOLD_PLAN):
+                await connection.execute(statement, practice_id, plan_id)
+            yield connection
+
     async def keep(self, caller: Caller, kept: Kept) -> None:
         """Keep a refusal under its Idempotency-Key; of two at once the first stands."""
         await self.pool.execute(f"{KEEP} ON CONFLICT DO NOTHING", *kept_row(kept, caller))
@@ -192,3 +206,7 @@ LEFT JOIN LATERAL (SELECT outreach_attempts, outreach_channels FROM policy WHERE
    AND kind = 'no_contact' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1) c ON true
 LEFT JOIN LATERAL (SELECT successor_therapist_id FROM policy WHERE practice_id = $1
    AND kind = 'professional_will' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1) w ON true"""
+HOLD_RELATIONSHIP = """
+SELECT 1 FROM relationship r JOIN termination_plan p ON p.practice_id = r.practice_id AND p.relationship_id = r.id
+WHERE p.practice_id = $1 AND p.id = $2 FOR NO KEY UPDATE OF r"""
+HOLD_PLAN = "SELECT 1 FROM termination_plan WHERE practice_id = $1 AND id = $2 FOR NO KEY UPDATE"

@@ -224,7 +224,7 @@ class Rupture(Kept, table=True):
     repair_asked_on: date | None = None
     dismissal_reason: str | None = None
     left_reason: str | None = None
-    note: str | None = None
+    note: dict[str, Any] | None = record()
 
 
 class Repair(Kept, table=True):

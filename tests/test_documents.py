@@ -214,7 +214,10 @@ def test_an_event_is_told_with_the_fields_the_document_names(said: dict[str, Any
             return key
 
     assert set(changes.entry(Row())) == set(schemas["Event"]["properties"]) == set(schemas["Event"]["required"])
-    version = changes.version_of(MACHINES[0].cls, {"data": {}, "version": 1}, None, examples.caller_of(Role.THERAPIST))
+    unsaid: Any = None
+    version = changes.version_of(
+        MACHINES[0].cls, {"data": {}, "version": 1}, unsaid, examples.caller_of(Role.THERAPIST)
+    )
     assert set(version) == set(schemas["Version"]["allOf"][1]["properties"])
     row = Row(seq=1)
     told = webhooks.delivery(SimpleNamespace(practice_id=UUID(int=1)), row)  # type: ignore[arg-type]

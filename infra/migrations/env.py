@@ -2,6 +2,7 @@
 
 import asyncio
 
+import asyncpg
 from alembic import context
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -24,7 +25,8 @@ def apply(connection: Connection) -> None:
 async def run() -> None:
     """Connect and run."""
     dsn: str = context.config.attributes["dsn"]
-    engine = create_async_engine(dsn.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
+    # The driver reads the URL itself, so that migrations take every URL that the service takes.
+    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: asyncpg.connect(dsn))
     async with engine.connect() as connection:
         await connection.run_sync(apply)
         await connection.commit()

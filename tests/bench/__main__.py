@@ -100,11 +100,8 @@ def starting(
 ) -> tuple[list[Budget], dict[str, Any]]:
     """Start-up."""
     times, imports = startup.starts(folder, tell), startup.imports()
-    made = report.table("Imports of a start, in ms", "package", "its own modules", "with what it imports")
-    for name, own, whole in imports:
-        made.add_row(name, f"{own:.0f}", f"{whole:.0f}")
-    console.print(made)
-    seconds = {kind: figure.values for kind, figure in times.items()}
+    report.show_start(console, times, imports)
+    seconds = {kind: {"took": start.took.values, "cpu": start.cpu.values} for kind, start in times.items()}
     return startup.budgets(times), {"start": seconds, "imports": imports}
 
 

@@ -11,6 +11,7 @@ from rich.table import Table
 from tests.bench.contest import Budget, Results
 from tests.bench.operations import OPERATIONS
 from tests.bench.rounds import Series, ratio
+from tests.bench.startup import Start
 
 SAYS = {"crowd": "the same move, 32 writers", **{operation.name: operation.says for operation in OPERATIONS}}
 SERVERS = {
@@ -91,6 +92,20 @@ def show_doubts(console: Console, results: Results) -> None:
             "[yellow]Held up by something else than their own core (Postgres and the load share the other): "
             f"{', '.join(held)}. Their CPU per request stands; their requests/s could be higher.[/yellow]"
         )  # fmt: skip
+
+
+def show_start(console: Console, times: dict[str, Start], imports: list[tuple[str, float, float]]) -> None:
+    """How long a start takes, and what is imported meanwhile."""
+    made = table(
+        "Start", "median [dim]min-max[/dim]", "s to the first 200 on /readyz", "CPU s of the command until then"
+    )
+    for kind, start in times.items():
+        made.add_row(f"{kind} database", str(start.took), str(start.cpu))
+    console.print(made)
+    made = table("Imports of a start", "", "its own ms", "with all it brings along")
+    for name, own, whole in imports:
+        made.add_row(name, f"{own:.1f}", f"{whole:.1f}")
+    console.print(made)
 
 
 def as_json(series: Series) -> dict[str, Any]:

@@ -125,6 +125,7 @@ def test_the_log_tells_every_fact_and_not_a_word(machine, data):
         assert repr(state) == before, "an object is never changed, another takes its place"
         log.append(logged(decision.event))
         assert SAID not in json.dumps(plain(decision.event))
+        assert "phase" not in decision.event.set, "which is said once, by where it led"
         assert (decision.event.source, decision.event.to) == (state.phase if state else NEW, decision.after.phase)
         state = decision.after
         assert machine.fold(state.id, log) == facts(state)

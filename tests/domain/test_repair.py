@@ -142,8 +142,9 @@ def test_changing_the_subject_before_asking_is_advised_against():
 def test_explaining_it_by_old_patterns_before_feelings_were_affirmed_is_advised_against(linking):
     told = do(REPAIR, "recognize", repair(), strategies=(linking,))
     assert codes(told) == {"pattern_linking_before_validation"}
-    affirmed = taken(*list(Step)[:4])
-    assert codes(do(REPAIR, "offer_repair", affirmed, strategies=(linking,))) == set()
+    for passed in (3, 4):
+        state, step = taken(*list(Step)[:passed]), list(Step)[passed]
+        assert codes(do(REPAIR, step, state, strategies=(linking,))) == set()
 
 
 def test_the_offer_takes_responsibility_clears_up_and_makes_a_path_together():

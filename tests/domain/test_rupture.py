@@ -26,7 +26,7 @@ from domain.rupture import (
     RuptureType,
     Strain,
 )
-from domain.values import Between, markers, records, texts, type_hints
+from domain.values import Between, markers, records, type_hints
 from tests.domain.given import OVER, RELATIONSHIP_ID, RUPTURE_ID, TODAY, but, caller, do, refused, relationship
 
 T, C, S, API = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION
@@ -182,6 +182,18 @@ def test_a_clinician_dismisses_a_suspicion_with_a_reason_and_may_reconsider():
     assert do(RUPTURE, "reconsider", gone, T).after.phase is RupturePhase.SUSPECTED
 
 
+def test_what_is_noted_with_a_decision_is_its_authors_to_share():
+    kept = do(RUPTURE, "withdraw", report(C).after, C, note="We talked it over.").after.note
+    assert (kept.text, kept.by, kept.shared_with_client) == ("We talked it over.", C, True)
+    suspected, why = rupture(RupturePhase.SUSPECTED), {"reason": DismissalReason.ALREADY_ADDRESSED, "note": "Seen."}
+    assert do(RUPTURE, "dismiss", suspected, T, **why).after.note.shared_with_client is False
+    assert do(RUPTURE, "dismiss", suspected, T, **why, shared_with_client=True).after.note.shared_with_client is True
+    assert do(RUPTURE, "dismiss", suspected, T, reason=DismissalReason.DUPLICATE).after.note is None
+    theirs = rupture(reported_by=Reporter.CLIENT, summary="Brushed off.", shared_with_client=True)
+    left = do(RUPTURE, "leave_unrepaired", theirs, T, reason=LeftReason.PARTED, note="She moved.").after
+    assert (left.shared_with_client, left.note.shared_with_client) == (True, False), "one is not the other's"
+
+
 @pytest.mark.parametrize("by", [C, API])
 def test_neither_a_client_nor_a_system_dismisses(by):
     with refused(status=403):
@@ -218,10 +230,10 @@ def test_not_even_the_one_who_passed_the_clients_words_on_takes_them_back(by):
         do(RUPTURE, "withdraw", rupture(reported_by=Reporter.CLIENT, recorded_by=caller(by).id), by)
 
 
-@pytest.mark.parametrize("by", [T, S])
+@pytest.mark.parametrize("by", [T, S, API])
 def test_a_suspicion_that_the_client_confirmed_is_the_clients_word(by):
-    found = do(RUPTURE, "confirm", do(RUPTURE, "report", by=API).after, C).after
-    with refused():
+    found = do(RUPTURE, "confirm", report(by, certainty=Certainty.SUSPECTED).after, C).after
+    with refused(saying="only the client"):
         do(RUPTURE, "withdraw", found, by)
     assert do(RUPTURE, "withdraw", found, C).after.phase is RupturePhase.DISMISSED
 
@@ -334,4 +346,3 @@ def test_no_consequence_for_a_rupture_comes_from_anything_but_what_people_did():
 def test_no_record_has_a_place_for_who_is_to_blame():
     named = set(type_hints(Rupture)) | {n for r in records(Rupture).values() for n in type_hints(r)}
     assert not named & {"cause", "caused_by", "fault", "blame", "initiator"}
-    assert texts(Rupture) == {"summary", "note"}

@@ -503,10 +503,12 @@ def test_a_transfer_goes_to_somebody_named_and_waits_for_them(phase, by):
         assert waiting.ended_on is None
 
 
-@pytest.mark.parametrize("name", [m.name for m in TERMINATION_PLAN.moves if P.ENDED in m.to])
-def test_while_a_transfer_waits_only_its_receiver_death_or_the_client_ends_it(name):
-    move = TERMINATION_PLAN.by_name[name]
-    assert (P.TRANSFERRING in move.source) == (name in {"transfer_accepted", "client_ends", "client_died"})
+def test_there_are_five_ways_to_end_and_each_has_its_place_and_its_people():
+    assert {m.name: (set(m.source), m.by) for m in TERMINATION_PLAN.moves if P.ENDED in m.to} == {
+        "end": ({P.PLANNED, P.CLOSING}, {T}), "lapse": ({P.OUTREACH}, {T}),
+        "transfer_accepted": ({P.TRANSFERRING}, {T, S, API}),
+        "client_ends": ({NEW, *ACTIVE}, {C, T, API}), "client_died": ({NEW, *ACTIVE}, {T, API, A}),
+    }  # fmt: skip
 
 
 # -- afterwards --------------------------------------------------------------------------------------------------------

@@ -68,14 +68,18 @@ class Installed:
         shutil.rmtree(self.home)
 
 
-@pytest.fixture(scope="module", params=["embedded", *installed()], ids=lambda p: p if p == "embedded" else p.parent.name)
+SERVERS = {"embedded": None, **{folder.parent.name: folder for folder in installed()}}
+
+
+@pytest.fixture(scope="module", params=SERVERS)
 def server(request: pytest.FixtureRequest, data_dir: Path) -> Iterator[str]:
     """Where a server is on which databases can be made."""
-    if request.param == "embedded":
+    binaries = SERVERS[request.param]
+    if binaries is None:
         with embedded.start(data_dir, durable=False) as cluster:
             yield cluster.dsn
         return
-    cluster = Installed(request.param)
+    cluster = Installed(binaries)
     try:
         deadline = time.monotonic() + 20
         while not cluster.answers():
@@ -191,21 +195,21 @@ async def test_migrating_again_changes_nothing(make: Make):
     await pool.close()
 
 
-async def test_services_that_start_at_once_migrate_one_after_the_other(make: Make):
-    dsn = await make()
-    await asyncio.gather(*(migrate_elsewhere(dsn) for _ in range(3)))
-    pool = await open_pool(dsn, 1)
-    assert await pool.fetch("SELECT version_num FROM alembic_version") == [(schema.HEAD,)]
-    await pool.close()
-
-
-async def migrate_elsewhere(dsn: str) -> None:
-    """In a process of its own, as two services would: Alembic's context is one for each process."""
-    script = "import sys; from infra.schema import upgrade; upgrade(sys.argv[1])"
-    child = await asyncio.create_subprocess_exec(sys.executable, "-c", script, dsn, stderr=subprocess.PIPE)
-    assert child.stderr
-    said = await child.stderr.read()
-    assert await child.wait() == 0, said.decode()
+async def test_services_that_start_at_once_migrate_one_after_the_other(data_dir: Path):
+    # The other one in a process of its own, as services are: Alembic's context is one for each process.
+    script = "import sys; from infra.schema import upgrade; print(flush=True); sys.stdin.read(); upgrade(sys.argv[1])"
+    with embedded.start(data_dir) as cluster:
+        async with databases(cluster.dsn) as make:
+            dsn = await make()
+            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+            other = await asyncio.create_subprocess_exec(sys.executable, "-c", script, dsn, **pipes)
+            assert other.stdout
+            await other.stdout.readline()
+            (_, said), _ = await asyncio.gather(other.communicate(), migrated(dsn))
+            assert other.returncode == 0, said.decode()
+            connection = await asyncpg.connect(dsn)
+            assert await connection.fetch("SELECT version_num FROM alembic_version") == [(schema.HEAD,)]
+            await connection.close()
 
 
 async def test_undoing_every_migration_leaves_nothing_behind(make: Make):

@@ -394,7 +394,7 @@ def upgrade() -> None:
         sa.Column("repair_asked_on", sa.Date(), nullable=True),
         sa.Column("dismissal_reason", sa.String(), nullable=True),
         sa.Column("left_reason", sa.String(), nullable=True),
-        sa.Column("note", sa.String(), nullable=True),
+        sa.Column("note", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.CheckConstraint(
             "confirmed_by IN ('client', 'therapist', 'supervisor', 'integration')",
             name=op.f("rupture_confirmed_by_known"),
