@@ -1,5 +1,6 @@
 """One request on its way in and one answer on its way out."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ JSON = (b"content-type", b"application/json")
 PRIVATE = (b"cache-control", b"no-store")
 VARY = (b"vary", b"Authorization")
 ONCE = (b"authorization", b"if-match", b"if-none-match", b"idempotency-key", b"content-type", b"content-length")
+# UUID() takes Arabic digits, braces and underscores; an address has one spelling.
+UUID_TEXT = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 JSON_TYPES = ("application/json", "application/merge-patch+json")
 
 
@@ -60,10 +63,9 @@ class Call:
 
     def id(self, place: int = 0) -> UUID:
         """An id in the path. What is not an id names nothing."""
-        try:
-            return UUID(self.params[place])
-        except ValueError:
-            raise NotFound("There is nothing at this address.") from None
+        if UUID_TEXT.fullmatch(self.params[place]) is None:
+            raise NotFound("There is nothing at this address.")
+        return UUID(self.params[place])
 
     def query(self, *known: str) -> dict[str, str]:
         """The query parameters. One that is not known, or said twice, is refused by name."""

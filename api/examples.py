@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,8 @@ from api.call import parsed
 from api.representation import after, represent
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, MACHINES, scopes_of
-from domain.machine import Decision, Machine
-from domain.move import Around, Event, Move
-from domain.people import Client
+from domain.machine import Machine
+from domain.move import NEW, Around, Event, Move
 from domain.relationship import Relationship
 from infra.rows import body_parts
 
@@ -174,11 +174,10 @@ def event(machine: Machine, move: Move) -> dict[str, Any]:
     """A webhook of one type, written by what writes them."""
     to = (move.to or move.source)[0]
     told = Event(type=machine.type_of(move), source=move.source[0], to=to)
-    # Only its id is looked at, so any object will do.
-    thing = Client(id=IDS[machine.subject])
-    decision = Decision(machine=machine, move=move, before=None, after=thing, event=told, changes={}, advisories=())
+    # No move is made here: this is all of a decision that the body looks at.
+    decision: Any = SimpleNamespace(machine=machine, after=SimpleNamespace(id=IDS[machine.subject]), event=told)
     head, tail, _ = body_parts(
-        decision, Around(caller=caller_of(likely(move)), now=NOW), 0 if to == move.source[0] else 1
+        decision, Around(caller=caller_of(likely(move)), now=NOW), 0 if move.source[0] == NEW else 1
     )
     found: dict[str, Any] = json.loads(f"{head}{SEQ}{tail}")
     return found

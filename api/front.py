@@ -42,6 +42,11 @@ class Route:
     alias: str = ""
     """Another spelling of the path that works as well."""
 
+    @property
+    def plain(self) -> bool:
+        """Whether it takes no query parameter."""
+        return self.about is not None and not self.about.query
+
 
 class Node(dict[str, "Node"]):
     """One step of a path; `""` stands for a variable part."""
@@ -100,9 +105,13 @@ class Front:
         method, label, template = scope["method"], "other", "unknown"
         request_id = given_id(scope) or secrets.token_hex(12)
         try:
+            if b"%2" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
+                raise NotFound("An address here has no encoded slash.")
             route, params = self.find(method, scope["path"])
             label, template = route.method, route.path
             call = Call(scope, receive, params, self._limit, request_id)
+            if scope["query_string"] and route.plain:
+                call.query()
             if not route.open:
                 call.caller = await self._door.caller(call.header(b"authorization"))
             reply = await route.handler(call)

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic_core import to_json
 from sqlalchemy import Uuid
 
-from api.call import JSON, PRIVATE, VARY, Call, Reply, number, wrong
+from api.call import JSON, PRIVATE, UUID_TEXT, VARY, Call, Reply, number, wrong
 from api.representation import represent
 from infra.shelves import Shelf
 from infra.store import Store
@@ -51,10 +51,9 @@ def value_of(shelf: Shelf, name: str, said: str) -> Any:
         return said
     column = shelf.table.c.get(name)
     if name in ("client_id", "therapist_id") or (column is not None and isinstance(column.type, Uuid)):
-        try:
-            return UUID(said)
-        except ValueError:
-            raise wrong(name, "This should be a UUID.") from None
+        if UUID_TEXT.fullmatch(said) is None:
+            raise wrong(name, "This should be a UUID.")
+        return UUID(said)
     return said
 
 

@@ -8,6 +8,9 @@ from pydantic_core import to_json
 
 from domain.errors import Refused
 
+MANY = 200
+"""From so many faults on they are not named one by one."""
+
 
 class NotFound(Refused):
     """There is nothing at this address that you may see. What is not yours looks like what is not there."""
@@ -158,12 +161,14 @@ def rendered(refused: Refused, request_id: str) -> bytes:
 
 def invalid(error: ValidationError) -> Refused:
     """What the schema found, by field, without a word of what was sent."""
+    if error.error_count() > MANY:
+        return Invalid(f"{error.error_count()} things do not fit the schema; that is too many to name.")
     found = error.errors(include_url=False, include_input=False, include_context=False)
     if any(e["type"] == "json_invalid" for e in found):
         return Malformed("The body is not valid JSON.")
     errors = [{"pointer": pointer(e["loc"]), "detail": plain_words(e["type"], e["msg"])} for e in found]
     names = ", ".join(dict.fromkeys(e["pointer"] for e in errors))
-    return Invalid(f"Look at {names}."[:1000], errors=errors[:50])
+    return Invalid(f"Look at {names}."[:1000], errors=errors)
 
 
 def pointer(path: tuple[Any, ...]) -> str:

@@ -1,11 +1,12 @@
 """What a caller is shown of a row: the object's fields, what is open to them, and nothing that is not theirs to see."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from domain.access import Caller, Role
 from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
-from domain.machine import Machine
+from domain.machine import Decision, Machine
 from domain.move import Advisory
 from domain.values import Private, marked, plain, records, texts
 
@@ -60,12 +61,15 @@ def within(cls: type, value: Any, *, silent: bool = False) -> Any:
     return [within(cls, entry, silent=silent) for entry in value] if isinstance(value, Sequence) else value
 
 
-def after(shelf_row: Mapping[str, Any] | None, decision: Any, version: int, now: Any) -> dict[str, Any]:
+def after(row: Mapping[str, Any] | None, decision: Decision, version: int, now: datetime) -> dict[str, Any]:
     """The row as a decision leaves it."""
-    changes = {name: plain(value) if not is_scalar(value) else value for name, value in decision.changes.items()}
-    created = shelf_row["created_at"] if shelf_row else now
-    before = {n: v for n, v in shelf_row.items() if n != "ordinal"} if shelf_row else {}
-    return {**before, **changes, "version": version + 1, "created_at": created, "updated_at": now}
+    left: dict[str, Any] = {n: v for n, v in row.items() if n != "ordinal"} if row else {"created_at": now}
+    for name, value in decision.changes.items():
+        if name in decision.entries:
+            left[name] = [*left[name], decision.entries[name]]
+        else:
+            left[name] = value if is_scalar(value) else plain(value)
+    return left | {"version": version + 1, "updated_at": now}
 
 
 def is_scalar(value: Any) -> bool:

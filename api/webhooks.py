@@ -1,6 +1,7 @@
 """Webhook endpoints: what is particular about them, and what became of their deliveries."""
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,14 +9,15 @@ from urllib.parse import urlsplit
 from cryptography.fernet import Fernet
 from pydantic_core import to_json
 
-from api.call import Call, Reply, number, wrong
+from api.body import adapter
+from api.call import Call, Reply, number, parsed, wrong
 from api.listing import page_headers
 from api.problems import NotFound
 from api.resource import Resource
 from domain.access import Caller
 from domain.errors import NotOpen, Refused
 from domain.machine import Decision
-from domain.move import Move
+from domain.move import Move, Nothing
 from domain.webhook import EndpointDetails, EndpointPhase
 from infra.deliveries import STATES, Deliveries, webhook_id
 from infra.feed import known_types
@@ -76,7 +78,8 @@ class Endpoints(Resource):
 
     async def redeliver(self, call: Call) -> Reply:
         """Send one event once more: the same id, the same bytes."""
-        await call.body()
+        parsed(adapter(Nothing), await call.body())
+        call.idempotency_key()
         row = await self.find(call, call.id())
         if row["phase"] != EndpointPhase.ENABLED:
             open_moves = list(self.machine.open_moves(row["phase"], call.caller.role))
@@ -134,8 +137,15 @@ def is_loopback(host: str) -> bool:
 
 
 def is_private_literal(host: str) -> bool:
-    """Whether a host is an address literal that is not on the public internet."""
+    """Whether a host is no name of the public kind, nor an address literal on the public internet."""
     try:
-        return not ipaddress.ip_address(host).is_global
+        address = ipaddress.ip_address(host)
     except ValueError:
-        return host.replace(".", "").isdecimal() or host.lower().startswith("0x")
+        return PUBLIC_NAME.fullmatch(host) is None
+    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
+    return address in NAT64 or not all(a.is_global and not a.is_multicast for a in (address, inner or address))
+
+
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+PUBLIC_NAME = re.compile(r"([a-z0-9_-]+\.)+(?!0x)[a-z0-9-]*[a-z][a-z0-9-]*\.?", re.IGNORECASE)
+"""At least two labels, the last with a letter: `127.0x1` and `2130706433` are addresses in disguise."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 class Role(StrEnum):
-    """What a caller is to the practice (DESIGN: bearer tokens carry exactly one)."""
+    """What a caller is to the practice. A token carries exactly one."""
 
     INTEGRATION = "integration"
     """A script or a vendor's server; does what its scopes say across the practice."""

@@ -29,6 +29,8 @@ class Decision:
     event: Event
     changes: Mapping[str, Any]
     """The fields that change, with their new values; the phase among them when it moves."""
+    entries: Mapping[str, Any]
+    """What is appended to lists, as JSON can hold it."""
     advisories: tuple[Advisory, ...]
 
 
@@ -104,25 +106,26 @@ class Machine:
         added = {n: v.entry for n, v in said.items() if isinstance(v, Added)}
         values = {n: (*getattr(state, n, ()), added[n]) if n in added else v for n, v in said.items()}
         if state is None:
-            known = {f.name for f in fields(self.cls)}
-            after = self.cls(id=id, phase=self.phases(to), **{n: v for n, v in values.items() if n in known})
-            changes = {n: getattr(after, n) for n in known}
+            after = self.cls(id=id, phase=self.phases(to), **{n: v for n, v in values.items() if n in self._defaults})
+            changes = {n: getattr(after, n) for n in self.field_names}
         else:
             changes = {n: v for n, v in values.items() if v != getattr(state, n)}
             if to != phase:
                 changes["phase"] = self.phases(to)
             after = replace(state, **changes)
-        event = self._event(move, phase, str(to), state, changes, added)
         return Decision(
-            machine=self, move=move, before=state, after=after, event=event, changes=changes, advisories=advisories
-        )
+            machine=self, move=move, before=state, after=after, changes=changes, advisories=advisories,
+            event=self._event(move, phase, str(to), state, changes, added),
+            entries={n: plain(v) for n, v in added.items()},
+        )  # fmt: skip
 
     def _event(
         self, move: Move, phase: str, to: str, state: Any, changes: Mapping[str, Any], added: Mapping[str, Any]
     ) -> Event:
         words = texts(self.cls)
-        facts = {n: plain(v, words=False) for n, v in changes.items() if n not in words and n not in added}
-        facts.pop("phase", None)
+        facts = {
+            n: plain(v, words=False) for n, v in changes.items() if n not in words and n not in added and n != "phase"
+        }  # fmt: skip
         if state is None:
             facts = {n: v for n, v in facts.items() if v != self._defaults[n] and n != "id"}
         return Event(

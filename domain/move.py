@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 from domain.access import Role, Stamp
+from domain.errors import Refused
 from domain.values import Said
 
 NEW = "new"
@@ -65,6 +66,11 @@ class Around(Stamp):
     def today(self) -> date:
         """The day of the decision, UTC."""
         return self.now.date()
+
+    def has_come(self, day: date | None, at: str) -> None:
+        """Raises Refused, at the field `at`, for a day still to come. A day's grace allows for time zones."""
+        if day and day > self.today + timedelta(days=1):
+            raise Refused("This is recorded once it has happened; that day has not come yet.", at=at)
 
 
 Rule = Callable[[Any, Any, Around], Iterable[Advisory] | None]

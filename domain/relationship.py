@@ -130,6 +130,11 @@ def includes_themselves(state: Any, body: RelationshipDetails, around: Around) -
         )
 
 
+def has_been(state: Any, body: RiskScreen, around: Around) -> None:
+    """A screening to come is none."""
+    around.has_come(body.screened_on, "screened_on")
+
+
 def screened(state: Any, body: RiskScreen, around: Around) -> dict[str, Any]:
     """A screening counts from its day."""
     return {"risk": body.risk, "screened_on": body.screened_on or around.today}
@@ -156,8 +161,8 @@ RELATIONSHIP = Machine(
          says="Goals, tasks, therapists or details changed.", verb="PATCH"),
     Move("put_on_hold", (P.ACTIVE,), (P.ON_HOLD,), "put_on_hold", STAFF, says="The work pauses."),
     Move("resume", (P.ON_HOLD,), (P.ACTIVE,), "resumed", STAFF, says="The work goes on after a pause."),
-    Move("screen_risk", (*OPEN, P.ENDED), (), "risk_screened", CLINICIANS, RiskScreen, effect=screened,
-         says="Risk was screened.", private=True),
+    Move("screen_risk", (*OPEN, P.ENDED), (), "risk_screened", CLINICIANS, RiskScreen, has_been, screened,
+         "Risk was screened.", private=True),
     Move("enter_transition", (P.ACTIVE, P.ON_HOLD), (P.IN_TRANSITION,), "transition_entered", POLICY,
          says="The transition phase began."),
     Move("reactivate", (P.ON_HOLD, P.IN_TRANSITION, P.ENDED), (P.ACTIVE,), "reactivated", POLICY, effect=reactivated,

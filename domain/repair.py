@@ -6,7 +6,7 @@ found them combined in no consistent sequence (PMC9712586). A step out of the ad
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -253,8 +253,8 @@ def in_order(step: Step) -> Rule:
     """Advice on the order of steps; it refuses only what lies in the future."""
 
     def advise(state: Repair, body: StepNote, around: Around) -> Iterator[Advisory]:
-        if body.taken_on and body.taken_on > around.today + timedelta(days=1):
-            raise Refused("A step is recorded once it was taken; this day has not come yet.", at="taken_on")
+        """The order is advised, never enforced; a step may be taken at any time and again."""
+        around.has_come(body.taken_on, "taken_on")
         return advisories(step, state, body)
 
     return advise

@@ -5,17 +5,17 @@ its party and nobody is "the cause".
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import CLINICIANS, EVERYONE, POLICY, Role
-from domain.errors import Refused
+from domain.errors import Incomplete, Refused
 from domain.machine import Machine
 from domain.move import NEW, Around, Move, as_said
 from domain.relationship import RelationshipPhase
-from domain.values import Day, Few, Private, Ref, Said, Scale, Summary, Token
+from domain.values import Day, Few, Private, Ref, Said, Scale, Summary, Token, marked
 
 
 class RuptureType(StrEnum):
@@ -158,11 +158,11 @@ class DismissalReason(StrEnum):
     ALREADY_ADDRESSED = "already_addressed"
     """It was dealt with in the room."""
     MEASUREMENT_ARTIFACT = "measurement_artifact"
-    """A form was misread or mis-scored."""
+    """A form was misread or mis-scored; the note says how."""
     DUPLICATE = "duplicate"
     """It is recorded elsewhere."""
     OTHER = "other"
-    """Something else; say what in the note."""
+    """Something else; the note says what."""
 
 
 class LeftReason(StrEnum):
@@ -349,13 +349,14 @@ def speaks_for_themselves(state: Any, body: Report, around: Around) -> None:
 
 
 def happened_before(state: Any, body: Account, around: Around) -> None:
-    """A rupture lies in the past. A day's grace allows for time zones."""
-    if body.happened_on and body.happened_on > around.today + timedelta(days=1):
-        raise Refused("A rupture lies in the past; this day has not come yet.", at="happened_on")
+    """A rupture lies in the past; and what clinicians rate is not the client's to say."""
+    around.has_come(body.happened_on, "happened_on")
     if len(set(body.strains)) < len(body.strains):
         raise Refused("Each strain is named once.", at="strains")
-    if around.caller.role is Role.CLIENT and body.therapist_intensity is not (state and state.therapist_intensity):
-        raise Refused("The therapist's intensity is the therapist's to say.", at="therapist_intensity")
+    before = state or Account()
+    for name in sorted(marked(Account, Private)):
+        if around.caller.role is Role.CLIENT and getattr(body, name) != getattr(before, name):
+            raise Refused("This is for clinicians to say; leave it out.", at=name)
 
 
 def standing(around: Around) -> RupturePhase:
@@ -400,20 +401,30 @@ def is_theirs(state: Rupture, body: Any, around: Around) -> None:
 
 
 def is_not_the_clients(state: Rupture, body: Any, around: Around) -> None:
-    """A client's report is not struck out over their head."""
-    if around.caller.role is Role.CLIENT or state.reported_by is Reporter.CLIENT:
+    """What the client said is not struck out over their head."""
+    if around.caller.role is Role.CLIENT or Reporter.CLIENT in (state.reported_by, state.confirmed_by):
         is_theirs(state, body, around)
 
 
 def their_own_words(state: Rupture, body: Account, around: Around) -> None:
-    """A client corrects their own report; nobody rewrites the client's words or unshares them."""
+    """A client corrects their own report; nobody rewrites the client's words, unshares them or rates in their place."""
     client = around.caller.role is Role.CLIENT
     clients = state.reported_by is Reporter.CLIENT
     if client and not clients:
         raise Refused("A client revises their own report.")
-    if clients and not client and (body.summary, body.shared_with_client) != (state.summary, state.shared_with_client):
-        raise Refused("These are the client's own words; only the client changes them.", at="summary")
+    if clients and not client:
+        for name in ("summary", "shared_with_client", "client_intensity"):
+            if getattr(body, name) != getattr(state, name):
+                raise Refused("The client said this themselves; only the client changes it.", at=name)
+        if not {p for p in state.precipitants if p.named_by is Party.CLIENT} <= set(body.precipitants):
+            raise Refused("What the client named stays; add to it.", at="precipitants")
     happened_before(state, body, around)
+
+
+def says_what(state: Any, body: Dismissal, around: Around) -> None:
+    """A reason that is no reason needs a few words."""
+    if body.reason in (DismissalReason.OTHER, DismissalReason.MEASUREMENT_ARTIFACT) and not body.note:
+        raise Incomplete([("note", "Say what it was.")])
 
 
 def decided(state: Any, body: Account, around: Around) -> dict[str, Any]:
@@ -461,8 +472,8 @@ RUPTURE = Machine(
          "A rupture, or the suspicion of one, is reported."),
     Move("confirm", (P.SUSPECTED,), STANDING, "confirmed", RESOLVERS, effect=confirmed,
          says="Somebody who was there says: yes, there was one.", knows="where"),
-    Move("dismiss", (P.SUSPECTED,), (P.DISMISSED,), "dismissed", CLINICIANS, Dismissal, effect=dismissed,
-         says="The suspicion is dismissed, with a reason."),
+    Move("dismiss", (P.SUSPECTED,), (P.DISMISSED,), "dismissed", CLINICIANS, Dismissal, says_what, dismissed,
+         "The suspicion is dismissed, with a reason."),
     Move("withdraw", (P.CONFIRMED,), (P.DISMISSED,), "withdrawn", EVERYONE, Remark, is_theirs, noted,
          says="Who reported or confirmed it takes that back."),
     Move("reconsider", (P.DISMISSED,), (P.SUSPECTED,), "reconsidered", CLINICIANS,
@@ -484,6 +495,7 @@ RUPTURE = Machine(
          says="The relationship ended with it open."),
     Move("carry_over", (P.ENDED_UNREPAIRED,), (P.UNREPAIRED,), "carried_over", POLICY,
          says="The pair returned to the work, and this came with them."),
-    Move("mark_in_error", (*REVISABLE, P.DISMISSED), (P.ENTERED_IN_ERROR,), "entered_in_error", EVERYONE,
+    Move("mark_in_error", (*REVISABLE, P.REPAIRED, P.DISMISSED, P.ENDED_UNREPAIRED), (P.ENTERED_IN_ERROR,),
+         "entered_in_error", EVERYONE,
          guard=is_not_the_clients, says="Recorded by mistake; kept and out of count.", verb="DELETE"),
 )  # fmt: skip

@@ -1,7 +1,6 @@
 """A session: one client's seat at a meeting."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -95,12 +94,23 @@ def recorded(state: Any, body: SessionRecord | Correction, around: Around) -> di
 
 
 def plausible(state: Any, body: SessionRecord | Correction, around: Around) -> None:
-    """What has not begun was not held. A day's grace allows for the clocks of others."""
-    starts_at = body.starts_at if isinstance(body, SessionRecord) else state.starts_at
-    if body.status is SessionPhase.HELD and starts_at > around.now + timedelta(days=1):
-        raise Refused("A session that lies in the future can not be held yet; record it as planned.", at="status")
+    """What has not begun was not held."""
+    if body.status is SessionPhase.HELD:
+        has_begun(state, body, around)
     if body.status is SessionPhase.ENTERED_IN_ERROR:
         raise Refused("To mark a session as entered in error, DELETE it.", at="status")
+
+
+def has_begun(state: Any, body: Any, around: Around) -> None:
+    """A session that lies in the future can not be held."""
+    said = getattr(body, "starts_at", None)
+    around.has_come((said or state.starts_at).date(), "starts_at" if said else "")
+
+
+def stays_plausible(state: Session, body: SessionDetails, around: Around) -> None:
+    """A session that was held does not move into the future."""
+    if state.phase is SessionPhase.HELD:
+        has_begun(state, body, around)
 
 
 P = SessionPhase
@@ -110,9 +120,10 @@ SESSION = Machine(
     "session", "sessions", Session, SessionPhase,
     Move("record", (NEW,), RECORDED, "recorded", STAFF, SessionRecord, plausible, recorded,
          "A session is booked, or recorded after the fact."),
-    Move("revise", RECORDED, (), "revised", STAFF, SessionDetails, says="Time, medium or identifiers changed.",
+    Move("revise", RECORDED, (), "revised", STAFF, SessionDetails, stays_plausible,
+         says="Time, medium or identifiers changed.",
          verb="PATCH"),
-    Move("hold", (P.PLANNED,), (P.HELD,), "held", STAFF, says="It took place."),
+    Move("hold", (P.PLANNED,), (P.HELD,), "held", STAFF, guard=has_begun, says="It took place."),
     Move("miss", (P.PLANNED,), (P.MISSED,), "missed", STAFF, says="The client did not come."),
     Move("cancel", (P.PLANNED,), (P.CANCELLED,), "cancelled", STAFF | {Role.CLIENT}, says="Cancelled in good time."),
     Move("cancel_late", (P.PLANNED,), (P.LATE_CANCELLED,), "late_cancelled", STAFF | {Role.CLIENT},

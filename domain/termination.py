@@ -121,7 +121,7 @@ class Channel(StrEnum):
     PHONE = "phone"
     """Telephone."""
     MESSAGE = "message"
-    """Text message or app."""
+    """Text message or app; counts as writing."""
     EMAIL = "email"
     """E-mail; counts as writing."""
     LETTER = "letter"
@@ -449,13 +449,16 @@ OWN_MOVE = {
 }  # fmt: skip
 OWED = frozenset({EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE})
 """Kinds in which the client is owed notice, counselling, alternatives and a risk screen (APA 10.10)."""
+AGREED = frozenset({EndingKind.PLANNED_MUTUAL, EndingKind.CLIENT_INITIATED})
+"""Kinds that rest on what the client says; so they are no way around what is owed."""
 STRONG = 3
 """From here on a feeling of loss, uncertainty or abandonment is worth a talk (0 to 4)."""
 APA = "APA Ethical Principles 10.10"
 
 
 def by_definition(state: Any, body: Any, around: Around) -> None:
-    """Premature means nothing without the definition used."""
+    """Premature means nothing without the definition used, and notice is given before it counts."""
+    around.has_come(getattr(body, "notice_given_on", None), "notice_given_on")
     if body.premature in (Premature.YES, Premature.NO) and not body.premature_definition:
         raise Incomplete([("premature_definition", "Say which definition of premature was used.")])
 
@@ -469,8 +472,8 @@ def agreed(state: Any, body: Terms, around: Around) -> Iterator[Advisory]:
         raise Refused(f"An ending of this kind has its own move: {move}.", at="kind")
     if body.target_date is None:
         missing.append(("target_date", "Name the day of the last session."))
-    if body.kind is EndingKind.PLANNED_MUTUAL and not body.agreed_by_client:
-        missing.append(("agreed_by_client", "A mutual ending needs the client's agreement."))
+    if body.kind in AGREED and not body.agreed_by_client:
+        missing.append(("agreed_by_client", "An ending of this kind needs the client's own word."))
     if missing:
         raise Incomplete(missing)
     by_definition(state, body, around)
@@ -485,7 +488,15 @@ def plan_advice(state: TerminationPlan) -> Iterator[Advisory]:
 
 
 def feelings_heard(state: Any, body: ReadinessReview, around: Around) -> Iterator[Advisory]:
-    """Strong loss, uncertainty or abandonment is a rupture that wants repair."""
+    """Each speaks for themselves; strong loss, uncertainty or abandonment is a rupture that wants repair."""
+    around.has_come(body.reviewed_on, "reviewed_on")
+    if body.therapist_ready and around.caller.role is Role.CLIENT:
+        raise Refused("The therapist's view is the therapist's to say.", at="therapist_ready")
+    return strong_feelings(body)
+
+
+def strong_feelings(body: ReadinessReview) -> Iterator[Advisory]:
+    """Advice on what the ending brings up."""
     felt = body.feelings or Feelings()
     strong = [n for n in ("loss", "uncertainty", "abandonment") if (getattr(felt, n) or 0) >= STRONG]
     if strong:
@@ -523,6 +534,7 @@ def only_rituals_have_rituals(state: Any, body: Closing, around: Around) -> None
 
 def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Advisory]:
     """What is owed was given or excepted; high risk is handed over; open ruptures are faced."""
+    around.has_come(body.ended_on, "ended_on")
     missing = its_own_kind(state) + duties(state, body, around)
     if around.relationship.risk is Risk.HIGH and not emergency(body.exception):
         missing.append(("exception", "Open high risk: only an accepted transfer or an emergency_handover ends this."))
@@ -556,8 +568,8 @@ def duties(state: TerminationPlan, body: Ending, around: Around) -> list[tuple[s
 
 def its_own_kind(state: TerminationPlan) -> list[tuple[str, str]]:
     """An ending by agreement has the client's, and one that has its own move takes it. No exception changes that."""
-    if state.kind is EndingKind.PLANNED_MUTUAL and not state.agreed_by_client:
-        return [("agreed_by_client", "A mutual ending needs the client's agreement; revise the plan.")]
+    if state.kind in AGREED and not state.agreed_by_client:
+        return [("agreed_by_client", "An ending of this kind needs the client's own word; revise the plan.")]
     if state.kind is None:
         return [("kind", "Say what kind of ending it is; revise the plan.")]
     move = OWN_MOVE.get(state.kind)
@@ -588,13 +600,20 @@ def ended(state: Any, body: Any, around: Around) -> dict[str, Any]:
 
 
 def client_left(state: Any, body: Departure, around: Around) -> dict[str, Any]:
-    """The client ended it."""
-    return {**ended(state, body, around), "kind": EndingKind.CLIENT_INITIATED}
+    """The client ended it; what others had planned about its timing is not what happened."""
+    return {"timing": None, **ended(state, body, around), "kind": EndingKind.CLIENT_INITIATED}
+
+
+def has_died(state: Any, body: Death, around: Around) -> None:
+    """The day has come."""
+    around.has_come(body.died_on, "died_on")
 
 
 def client_died(state: Any, body: Death, around: Around) -> dict[str, Any]:
-    """Nothing more is planned, sent or asked."""
+    """Nothing more is planned, sent or asked. A therapy that had ended before keeps the ending it had."""
     day = body.died_on
+    if state and state.phase is PlanPhase.AFTERCARE:
+        return {"died_on": day, "boosters": ()}
     return {
         "kind": EndingKind.CLIENT_DECEASED, "died_on": day, "ended_on": day or around.today, "target_date": None,
         "boosters": (), "ended_by": around.caller.role,
@@ -607,8 +626,8 @@ def successor(body: Unavailable, around: Around) -> UUID | None:
 
 
 def names_a_successor(state: Any, body: Unavailable, around: Around) -> None:
-    """Somebody takes over."""
-    if not successor(body, around):
+    """Somebody else takes over."""
+    if successor(body, around) in (None, body.therapist_id):
         detail = "Name who takes over, or adopt a professional_will policy that does."
         raise Incomplete([("successor_therapist_id", detail)])
 
@@ -633,6 +652,11 @@ def by_policy(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
 def fell_silent(state: Any, body: Any, around: Around) -> dict[str, Any]:
     """A new ladder starts at its foot."""
     return {"outreach": ()}
+
+
+def was_tried(state: Any, body: Outreach, around: Around) -> None:
+    """An attempt to come is none."""
+    around.has_come(body.attempted_on, "attempted_on")
 
 
 def tried(state: Any, body: Outreach, around: Around) -> dict[str, Any]:
@@ -687,9 +711,11 @@ def accepted(state: Any, body: Any, around: Around) -> dict[str, Any]:
 def back_to_work(state: Any, body: Any, around: Around) -> dict[str, Any]:
     """What was agreed about the end no longer holds."""
     return {
-        "kind": None, "timing": None, "target_date": None, "notice_given_on": None, "agreed_by_client": None,
-        "premature": None, "premature_definition": None, "receiver": None, "ended_on": None, "ended_by": None,
-        "incapacitated_therapist_id": None, "exception": None, "open_ruptures_acknowledged": False,
+        "kind": None, "timing": None, "reasons": (), "target_date": None, "notice_given_on": None,
+        "agreed_by_client": None, "counselling_offered": None, "alternative_providers": (), "premature": None,
+        "premature_definition": None, "receiver": None, "incapacitated_therapist_id": None, "exception": None,
+        "open_ruptures_acknowledged": False, "died_on": None, "ended_on": None, "ended_by": None, "farewell": None,
+        "return_route": None, "boosters": (),
     }  # fmt: skip
 
 
@@ -729,14 +755,14 @@ TERMINATION_PLAN = Machine(
          knows="endings"),
     Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, effect=client_left,
          says="The client leaves. This can never be refused."),
-    Move("client_died", ALWAYS, (P.ENDED,), "client_died", by(T, API, A), Death, effect=client_died,
-         says="The client has died. Every reminder and message stops."),
+    Move("client_died", (*ALWAYS, P.AFTERCARE), (P.ENDED,), "client_died", by(T, API, A), Death, has_died, client_died,
+         "The client has died. Every reminder and message stops."),
     Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_became_unavailable", by(T, S, A), Unavailable,
          names_a_successor, handed_on, "The therapist died or can not work; somebody takes over.", knows="endings"),
     Move("suspect_lapse", ALWAYS[:-1], (P.OUTREACH,), "lapse_suspected", by(T, API), guard=by_policy,
          effect=fell_silent, says="The client is silent; an outreach begins.", knows="endings"),
-    Move("record_outreach", (P.OUTREACH,), (), "outreach_recorded", by(T, API), Outreach, effect=tried,
-         says="An attempt to reach the client."),
+    Move("record_outreach", (P.OUTREACH,), (), "outreach_recorded", by(T, API), Outreach, was_tried, tried,
+         "An attempt to reach the client."),
     Move("client_returned", (P.OUTREACH,), (P.REVIEWING,), "client_returned", by(T, API), effect=back_to_work,
          says="The client is back, without shame."),
     Move("lapse", (P.OUTREACH,), (P.ENDED,), "lapsed", by(T), Lapse, tried_enough, lapsed,

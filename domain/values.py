@@ -41,14 +41,23 @@ class Between:
     high: Any
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        zone = {"tz_constraint": "aware"} if isinstance(self.low, datetime) else {}
-        return {**handler(source), "ge": self.low, "le": self.high, **zone}
+        limits = {**handler(source), "ge": self.low, "le": self.high}
+        if not isinstance(self.low, datetime):
+            return limits
+        # One instant, one spelling: the log and the row must not differ by a time zone.
+        utc = {"type": "no-info", "function": in_utc}
+        return {"type": "function-after", "function": utc, "schema": {**limits, "tz_constraint": "aware"}}
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         found = handler(schema)
         if isinstance(self.low, int):
             return {**found, "minimum": self.low, "maximum": self.high}
         return {**found, "description": f"From {self.low.isoformat()} to {self.high.isoformat()}."}
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same moment, as UTC has it."""
+    return moment.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +68,8 @@ class Few:
     least: int = 0
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        return {**handler(source), "min_length": self.least, "max_length": self.limit}
+        # Stopping at the first fault keeps a list of a million wrong entries from holding the service up.
+        return {**handler(source), "min_length": self.least, "max_length": self.limit, "fail_fast": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +148,26 @@ def spoken(cls: type) -> frozenset[str]:
 
 def plain(value: Any, *, words: bool = True) -> Any:
     """`value` as JSON can hold it; without the free text when `words` is false."""
-    if is_dataclass(value) and not isinstance(value, type):
-        hidden = frozenset() if words else texts(type(value))
-        return {f.name: plain(getattr(value, f.name), words=words) for f in fields(value) if f.name not in hidden}
-    if isinstance(value, tuple | list):
+    kind = type(value)
+    if kind in AS_THEY_ARE:
+        return value
+    if kind is tuple or kind is list:
         return [plain(item, words=words) for item in value]
-    if isinstance(value, UUID | date):
-        return value.isoformat() if isinstance(value, date) else str(value)
-    return value
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    names = told(value.__class__, words)
+    return value if names is None else {name: plain(getattr(value, name), words=words) for name in names}
+
+
+AS_THEY_ARE = frozenset({str, int, bool, float, type(None), dict})
+
+
+@cache
+def told(kind: Any, words: bool) -> tuple[str, ...] | None:
+    """The fields that are told of a record, in order; None for what is no record."""
+    if not hasattr(kind, "__dataclass_fields__"):
+        return None
+    hidden: frozenset[str] = frozenset() if words else texts(kind)
+    return tuple(f.name for f in fields(kind) if f.name not in hidden)

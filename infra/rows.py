@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -61,8 +62,9 @@ def renames(decision: Decision) -> bool:
 
 def changed_values(shelf: Shelf, decision: Decision, stamp: Stamp, version: int) -> dict[str, Any]:
     """The row's new values, named as the statements take them."""
-    added = {n: [plain(getattr(decision.after, n)[-1])] for n in decision.event.add}
-    values = {f"new_{n}": v for n, v in (shelf.stored(decision.changes) | added).items()}
+    added = decision.entries
+    replaced = {n: v for n, v in decision.changes.items() if n not in added}
+    values = {f"new_{n}": v for n, v in shelf.stored(replaced).items()} | {f"new_{n}": [v] for n, v in added.items()}
     where = {"practice_id": stamp.caller.practice_id, "id": decision.after.id, "version": version, "now": stamp.now}
     return values | where
 
@@ -98,16 +100,23 @@ def relationship_of(decision: Decision) -> UUID | None:
     return getattr(decision.after, "relationship_id", None)
 
 
+@lru_cache(10_000)
+def signature(role: Role, id: str, origin: str) -> str:
+    """Who did it, as a body tells it."""
+    actor = json.dumps({"kind": role.value, "id": id}, separators=(",", ":"))
+    return f'"actor":{actor},"origin":{json.dumps(origin)}'
+
+
 def body_parts(decision: Decision, stamp: Stamp, version: int) -> tuple[str, str, str]:
     """A webhook's body up to its number, after it, and after it without the phases."""
     event, caller, machine = decision.event, stamp.caller, decision.machine
-    actor = json.dumps({"kind": caller.role.value, "id": caller.id}, separators=(",", ":"))
+    signed = signature(caller.role, caller.id, caller.origin)
     at = stamp.now.isoformat().replace("+00:00", "Z")
     head = f'{{"type":"{event.type}","timestamp":"{at}","data":{{"practice_id":"{caller.practice_id}","seq":'
     named = f',"resource":"{machine.subject}","id":"{decision.after.id}","version":{version + 1}'
     phases = f',"from":"{event.source}","to":"{event.to}"'
     href = f'"/v1/{machine.collection}/{decision.after.id}"'
-    rest = f',"href":{href},"actor":{actor},"origin":{json.dumps(caller.origin)}}}}}'
+    rest = f',"href":{href},{signed}}}}}'
     return head, named + phases + rest, named + rest
 
 

@@ -26,7 +26,9 @@ async def run() -> None:
     """Connect and run."""
     dsn: str = context.config.attributes["dsn"]
     # The driver reads the URL itself, so that migrations take every URL that the service takes.
-    engine = create_async_engine("postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: asyncpg.connect(dsn))
+    engine = create_async_engine(
+        "postgresql+asyncpg://", poolclass=NullPool, async_creator=lambda: asyncpg.connect(dsn)
+    )  # fmt: skip
     async with engine.connect() as connection:
         await connection.run_sync(apply)
         await connection.commit()

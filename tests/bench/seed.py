@@ -19,6 +19,8 @@ TEMPLATE = UUID(int=1)
 """The practice that the others are made after. No load goes there."""
 THERAPISTS = 4
 """In each practice."""
+COURSE = 5
+"""Events of a rupture and its repair: reported, begun, the rupture's own, and two steps."""
 REPORT = {
     "precipitants": [{"kind": "felt_unseen"}, {"kind": "missed_cue", "named_by": "client"}], "type": "withdrawal",
     "strains": ["bond"], "summary": "Went quiet when I moved on to the homework.",
@@ -42,7 +44,7 @@ class Size:
     @property
     def events_each(self) -> int:
         """How many events each practice has: its counter stands there."""
-        return THERAPISTS + 1 + self.relationships * (2 + 5 * self.ruptures)
+        return THERAPISTS + 1 + self.relationships * (2 + COURSE * self.ruptures)
 
 
 SMALL = Size(practices=32, relationships=25, ruptures=10)
@@ -81,7 +83,7 @@ async def begin(pool: Any, keys: Keys, port: int) -> None:
             await treats(f"repairs/{repair}/{step}", NOTE)
 
 
-IDS = """
+OLD = """
 CREATE TEMP TABLE old ON COMMIT DROP AS
 SELECT p.id AS practice, therapist.id AS therapist, client.id AS client, relationship.id AS relationship,
        rupture.id AS rupture, repair.id AS repair, webhook_endpoint.id AS endpoint
@@ -95,78 +97,103 @@ NEW = (
     FROM generate_series(0, {therapists} - 1) t, new_practice ORDER BY t, n""",
     """CREATE TEMP TABLE new_relationship ON COMMIT DROP AS
     SELECT n, practice, k, therapist, uuidv7() AS client, uuidv7() AS relationship
-    FROM generate_series(1, {relationships}) k JOIN new_therapist ON t = k % {therapists} ORDER BY k, n""",
+    FROM generate_series(0, {relationships} - 1) k JOIN new_therapist ON t = k % {therapists} ORDER BY k, n""",
     """CREATE TEMP TABLE new_rupture ON COMMIT DROP AS
     SELECT n, practice, k, therapist, client, relationship, j, uuidv7() AS rupture, uuidv7() AS repair
-    FROM generate_series(1, {ruptures}) j, new_relationship ORDER BY j, k, n""",
+    FROM generate_series(0, {ruptures} - 1) j, new_relationship ORDER BY j, k, n""",
 )
-ROWS = {
-    "practice": "new_practice m, practice o WHERE o.id = old.practice ORDER BY n",
-    "webhook_endpoint": "new_practice m, webhook_endpoint o WHERE o.practice_id = old.practice ORDER BY n",
-    "therapist": "new_therapist m, therapist o WHERE o.practice_id = old.practice ORDER BY t, n",
-    "client": "new_relationship m, client o WHERE o.practice_id = old.practice ORDER BY k, n",
-    "relationship": "new_relationship m, relationship o WHERE o.practice_id = old.practice ORDER BY k, n",
-    "rupture": "new_rupture m, rupture o WHERE o.practice_id = old.practice ORDER BY j, k, n",
-    "repair": "new_rupture m, repair o WHERE o.practice_id = old.practice ORDER BY j, k, n",
-}
-"""Where the rows of each table come from."""
-OWN = {
-    "practice": ("practice",), "webhook_endpoint": ("practice", "endpoint"), "therapist": ("practice", "therapist"),
-    "client": ("practice", "therapist", "client"), "relationship": ("practice", "therapist", "client", "relationship"),
-    "rupture": ("practice", "therapist", "relationship", "rupture"),
-    "repair": ("practice", "therapist", "relationship", "rupture", "repair"),
+IDS = ("practice", "therapist", "client", "relationship", "rupture", "repair", "endpoint")
+KNOWN = {
+    "new_practice": ("practice", "endpoint"), "new_therapist": ("practice", "therapist"),
+    "new_relationship": ("practice", "therapist", "client", "relationship"),
+    "new_rupture": ("practice", "therapist", "client", "relationship", "rupture", "repair"),
 }  # fmt: skip
-"""Which ids a row of each table may hold."""
-EVENTS = """
+"""Which ids each of these tables has."""
+ROWS = {
+    "practice": "new_practice", "webhook_endpoint": "new_practice", "therapist": "new_therapist",
+    "client": "new_relationship", "relationship": "new_relationship", "rupture": "new_rupture", "repair": "new_rupture",
+}  # fmt: skip
+"""Which of them gives a table its rows."""
+ROW = """
+WITH one AS MATERIALIZED (SELECT {form} AS form FROM {table} o, old WHERE o.{tenant} = old.practice)
+INSERT INTO {table}
+SELECT r.* FROM {source} m, one, LATERAL jsonb_populate_record(NULL::{table}, format(one.form, {ids})::jsonb) r"""
+EVENTS = (
+    ("e.subject = 'webhook_endpoint'", "new_practice", "m.endpoint", "1"),
+    ("e.subject = 'therapist'", "new_therapist", "m.therapist", "2 + m.t"),
+    ("e.subject = 'client'", "new_relationship", "m.client", "{before} + 1"),
+    ("e.subject = 'relationship'", "new_relationship", "m.relationship", "{before} + 2"),
+    ("e.subject IN ('rupture', 'repair')", "new_rupture",
+     "CASE e.subject WHEN 'rupture' THEN m.rupture ELSE m.repair END", "{before} + {course} * m.j + e.seq - 2"),
+)  # fmt: skip
+"""Which events of the template there are for each row of what, of whom, and their numbers: dense in every practice."""
+EVENT = """
+WITH e AS MATERIALIZED (
+  SELECT o.*, {data} AS data_form, replace({body}, '"seq":' || o.seq || ',', '"seq":%8$s,') AS body_form
+  FROM event o, old WHERE o.practice_id = old.practice),
+numbered AS (
+  SELECT e.*, m.*, {own} AS own, {number} AS number, {relationship} AS place FROM {source} m, e WHERE {which})
 INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id,
                    origin, source, target, data, body)
-SELECT w.practice, number, type, subject, own, w.relationship, version, at, actor_kind,
-       CASE WHEN actor_kind = 'therapist' THEN w.therapist::text ELSE actor_id END, origin, source, target,
-       {data}::jsonb, replace({body}, '"seq":' || seq || ',', '"seq":' || number || ',')
-FROM (SELECT e.*, m.*, row_number() OVER (PARTITION BY m.practice ORDER BY k, j, e.seq, own) AS number
-      FROM event e JOIN (
-        SELECT 'webhook_endpoint' AS kind, 0 AS k, 0 AS j, practice, NULL::uuid AS therapist, NULL::uuid AS client,
-               NULL::uuid AS relationship, NULL::uuid AS rupture, NULL::uuid AS repair, endpoint AS own, endpoint
-        FROM new_practice
-        UNION ALL SELECT 'therapist', 0, 0, practice, therapist, NULL, NULL, NULL, NULL, therapist, NULL
-        FROM new_therapist
-        UNION ALL SELECT 'client', k, 0, practice, therapist, client, NULL, NULL, NULL, client, NULL
-        FROM new_relationship
-        UNION ALL SELECT 'relationship', k, 0, practice, therapist, client, relationship, NULL, NULL, relationship, NULL
-        FROM new_relationship
-        UNION ALL SELECT 'rupture', k, j, practice, therapist, client, relationship, rupture, repair, rupture, NULL
-        FROM new_rupture
-        UNION ALL SELECT 'repair', k, j, practice, therapist, client, relationship, rupture, repair, repair, NULL
-        FROM new_rupture) m ON e.subject = m.kind
-      WHERE e.practice_id = $1) w, old"""
-ALL = ("practice", "therapist", "client", "relationship", "rupture", "repair", "endpoint")
+SELECT practice, number, type, subject, own, place, version, at, actor_kind, {actor}, origin, source, target,
+       format(data_form, {ids})::jsonb, format(body_form, {ids}, number) FROM numbered m"""
 
 
-def renamed(text: str, source: str, names: tuple[str, ...]) -> str:
-    """SQL for a text in which the template's ids have become those of a row of `source`."""
-    for name in names:
-        text = f"replace({text}, old.{name}::text, coalesce({source}.{name}::text, ''))"
+def form(text: str) -> str:
+    """SQL for a text with places for new ids where the template's ids are."""
+    text = f"replace({text}, '%', '%%')"
+    for place, name in enumerate(IDS, 1):
+        text = f"replace({text}, old.{name}::text, '%{place}$s')"
     return text
+
+
+def ids(source: str) -> str:
+    """The ids that go into those places."""
+    return ", ".join(f"m.{name}" if name in KNOWN[source] else "NULL" for name in IDS)
 
 
 async def multiply(pool: Any, size: Size) -> None:
     """As much data as `size` says, beside the template."""
+    numbers = {
+        "practices": size.practices, "therapists": THERAPISTS, "relationships": size.relationships,
+        "ruptures": size.ruptures,
+    }  # fmt: skip
+    before = f"{THERAPISTS + 1} + m.k * {2 + COURSE * size.ruptures}"
     async with pool.acquire() as connection, connection.transaction():
-        await connection.execute("SET LOCAL work_mem = '256MB'; SET LOCAL synchronous_commit = off")
-        await connection.execute(IDS.format(template=TEMPLATE))
+
+        async def run(statement: str) -> None:
+            await connection.execute(statement, timeout=900)
+
+        # Replica: references are right by the way the rows are made, and are not checked one by one.
+        await run("SET LOCAL synchronous_commit = off; SET LOCAL session_replication_role = replica")
+        await run(OLD.format(template=TEMPLATE))
         for statement in NEW:
-            await connection.execute(
-                statement.format(practices=size.practices, therapists=THERAPISTS, relationships=size.relationships,
-                                 ruptures=size.ruptures))  # fmt: skip
+            await run(statement.format(**numbers))
         for table, source in ROWS.items():
-            record = f"jsonb_populate_record(NULL::{table}, {renamed('to_jsonb(o)::text', 'm', OWN[table])}::jsonb)"
-            await connection.execute(f"INSERT INTO {table} SELECT ({record}).* FROM old, {source}", timeout=600)
-        data, body = renamed("w.data::text", "w", ALL), renamed("w.body", "w", ALL)
-        await connection.execute(EVENTS.format(data=data, body=body), TEMPLATE, timeout=600)
+            tenant = "id" if table == "practice" else "practice_id"
+            await run(
+                ROW.format(form=form("to_jsonb(o)::text"), table=table, tenant=tenant, source=source, ids=ids(source))
+            )
+        for which, source, own, number in EVENTS:
+            relationship = "m.relationship" if "relationship" in own or "rupture" in own else "NULL::uuid"
+            therapist = "m.therapist::text" if "therapist" in KNOWN[source] else "actor_id"
+            await run(EVENT.format(
+                data=form("o.data::text"), body=form("o.body"), which=which, source=source, own=own,
+                number=number.format(before=before, course=COURSE), relationship=relationship, ids=ids(source),
+                actor=f"CASE actor_kind WHEN 'therapist' THEN {therapist} ELSE actor_id END",
+            ))  # fmt: skip
         await connection.execute("UPDATE practice SET seq = $1 WHERE id <> $2", size.events_each, TEMPLATE)
     for table in ("event", *ROWS):
-        await pool.execute(f"VACUUM (ANALYZE) {table}", timeout=600)
-    await pool.execute("CHECKPOINT", timeout=600)
+        await pool.execute(f"VACUUM (ANALYZE) {table}", timeout=900)
+    await pool.execute("CHECKPOINT", timeout=900)
+    await check(pool, size)
+
+
+async def check(pool: Any, size: Size) -> None:
+    """Raises BenchError if the service no longer writes what this counts on."""
+    found = await pool.fetchrow("SELECT count(*) AS all, max(seq) AS last FROM event WHERE practice_id <> $1", TEMPLATE)
+    if (found["all"], found["last"]) != (size.practices * size.events_each, size.events_each):
+        raise BenchError(f"A rupture and its repair, two steps in, are no longer {COURSE} events: {dict(found)}")
 
 
 RESET = """

@@ -145,3 +145,13 @@ def test_the_log_names_the_texts_that_changed_and_no_others(machine, data):
         was = {name: getattr(state, name) if state else None for name in texts(machine.cls)}
         now = {name: getattr(decision.after, name) for name in was}
         assert set(decision.event.texts) == {n for n in was if (was[n] or None) != (now[n] or None)}
+
+
+class DriversId(UUID):
+    """An id as a database driver makes it: a kind of UUID of its own."""
+
+
+def test_an_id_a_day_and_a_moment_are_told_as_text_whoever_made_them():
+    for value in (DriversId(int=7), UUID(int=7)):
+        assert plain((value,)) == [str(UUID(int=7))]
+    assert plain(NOW) == "2026-03-02T15:30:00+00:00" and plain(NOW.date()) == "2026-03-02"

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.app import create_app
 from domain.access import Role
-from infra import deliveries, embedded, feed, schema, store, verify
+from infra import consequences, deliveries, embedded, feed, schema, store, verify
 from infra.database import open_pool
 from infra.settings import Settings
 from infra.shelves import SHELVES
@@ -205,7 +205,7 @@ async def test_services_that_start_at_once_migrate_one_after_the_other(data_dir:
             other = await asyncio.create_subprocess_exec(sys.executable, "-c", script, dsn, **pipes)
             assert other.stdout
             await other.stdout.readline()
-            (_, said), _ = await asyncio.gather(other.communicate(), migrated(dsn))
+            (_, said), _ = await asyncio.gather(other.communicate(b""), migrated(dsn))
             assert other.returncode == 0, said.decode()
             connection = await asyncpg.connect(dsn)
             assert await connection.fetch("SELECT version_num FROM alembic_version") == [(schema.HEAD,)]
@@ -254,9 +254,10 @@ async def prepare_all(pool: Any) -> None:
             statements |= {f"make {keyed}": shelf.make(keyed=keyed).sql, "insert": shelf.insert().sql}
             for role in Role:
                 statements[f"read {role} {keyed}"] = shelf.read(role, keyed=keyed).sql
-            for worded, ping in ((False, False), (True, False), (False, True)):
-                sql = shelf.write(phase, frozenset(lists[:1]), keyed=keyed, worded=worded, ping=ping).sql
-                statements[f"write {keyed} {worded} {ping}"] = sql
+            for which in ("", "worded", "ping", "seen"):
+                if which != "seen" or "relationship_id" in shelf.names:
+                    how = {name: name == which for name in ("worded", "ping", "seen")}
+                    statements[f"write {keyed} {which}"] = shelf.write(phase, frozenset(lists[:1]), keyed=keyed, **how).sql
         fields = frozenset(shelf.names) - {"id"}
         statements["change"] = shelf.change(fields, frozenset()).sql
         for role in Role:
@@ -266,7 +267,7 @@ async def prepare_all(pool: Any) -> None:
             if where in shelf.names:
                 statements[f"lock {where}"] = shelf.lock(where).sql
         await prepared(pool, shelf.machine.subject, statements)
-    for module in (store, feed, deliveries, verify):
+    for module in (store, consequences, feed, deliveries, verify):
         constants = {n: v for n, v in vars(module).items() if n.isupper() and isinstance(v, str)}
         said = {n: v for n, v in constants.items() if v.lstrip().startswith(("SELECT ", "INSERT ", "WITH ", "DELETE "))}
         assert said
@@ -292,7 +293,7 @@ async def test_every_statement_of_the_service_is_one_this_server_takes(current: 
 
 
 async def test_a_service_walks_a_repair_and_an_ending_on_this_server(current: str, tmp_path: Path):
-    config = Settings(data_dir=tmp_path, database_url=current, pool_size=3, webhook_allow_loopback=True)
+    config = Settings(data_dir=tmp_path, database_url=current, pool_size=4, webhook_allow_loopback=True)
     app = create_app(config)
     async with app.router.lifespan_context(app):
         service, practice = app.state.service, uuid4()
