@@ -96,21 +96,21 @@ def recorded(state: Any, body: SessionRecord | Correction, around: Around) -> di
 def plausible(state: Any, body: SessionRecord | Correction, around: Around) -> None:
     """What has not begun was not held."""
     if body.status is SessionPhase.HELD:
-        has_begun(state, body, around)
+        starts_at = body.starts_at if isinstance(body, SessionRecord) else state.starts_at
+        around.has_come(starts_at.date(), "status")
     if body.status is SessionPhase.ENTERED_IN_ERROR:
         raise Refused("To mark a session as entered in error, DELETE it.", at="status")
 
 
-def has_begun(state: Any, body: Any, around: Around) -> None:
+def has_begun(state: Session, body: Any, around: Around) -> None:
     """A session that lies in the future can not be held."""
-    said = getattr(body, "starts_at", None)
-    around.has_come((said or state.starts_at).date(), "starts_at" if said else "")
+    around.has_come(state.starts_at.date(), "")
 
 
 def stays_plausible(state: Session, body: SessionDetails, around: Around) -> None:
     """A session that was held does not move into the future."""
     if state.phase is SessionPhase.HELD:
-        has_begun(state, body, around)
+        around.has_come(body.starts_at.date(), "starts_at")
 
 
 P = SessionPhase

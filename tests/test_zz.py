@@ -1,5 +1,14 @@
-import collections, time, asyncio, cProfile, pstats, requests
+import asyncio
+import collections
+import cProfile
+import pstats
+import time
+
+import requests
+
 from tests.test_schemathesis import *
+
+
 async def test_x(served, cases):
     print(len(cases))
     token = served.world.case.house.token("integration")

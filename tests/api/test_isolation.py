@@ -76,7 +76,7 @@ def body_of(takes: type, world: World, machine: Machine | None = None, *, words:
     for f in fields(takes):
         if words and f.name == "shared_with_client":
             body[f.name] = False
-        elif f.default is MISSING and f.default_factory is MISSING or words and wordy(hints[f.name]):
+        elif (f.default is MISSING and f.default_factory is MISSING) or (words and wordy(hints[f.name])):
             private = machine is not None and f.name in marked(machine.cls, Private) | marked(takes, Private)
             body[f.name] = value_of(hints[f.name], f.name, world, machine, words, hush or private)
     return body

@@ -69,9 +69,9 @@ def test_what_has_not_begun_was_not_held_give_or_take_the_clocks_of_others():
     for status in but(P, P.HELD, P.ENTERED_IN_ERROR):
         assert do(SESSION, "record", **WHEN | {"starts_at": later}, status=status).after.phase is status
     assert do(SESSION, "record", **WHEN | {"starts_at": soon}, status=P.HELD).after.phase is P.HELD
-    with refused("status", saying="future"):
+    with refused("status", saying="not come yet"):
         do(SESSION, "record", **WHEN | {"starts_at": later}, status=P.HELD)
-    with refused("status", saying="future"):
+    with refused("status", saying="not come yet"):
         do(SESSION, "correct", session(starts_at=later), status=P.HELD)
 
 

@@ -64,7 +64,7 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     ("rupture", "mark_in_error", Role.CLIENT): CLIENTS,
     ("repair", "conclude", None): {"body": {"client_resolution": 4}},
     ("termination_plan", "plan_ending", None): {"body": {**AGREED, "target_date": TODAY}},
-    ("termination_plan", "therapist_unavailable", None): {"body": {"successor_therapist_id": SOMEBODY}},
+    ("termination_plan", "therapist_unavailable", None): {"body": {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}},
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
     ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
 }
@@ -170,7 +170,6 @@ FINAL = {
     ("webhook_endpoint", EndpointPhase.DELETED): "its secret is gone; registered anew",
 }
 LEFT_BY_CONSEQUENCE = {
-    ("rupture", RupturePhase.ENDED_UNREPAIRED): "when the pair returns to the work, it comes with them",
     ("relationship", "in_transition"): "what becomes of it is for the termination plan to say",
     ("relationship", "ended"): "taken up again by reopening the termination plan",
 }

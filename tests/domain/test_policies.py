@@ -174,7 +174,7 @@ def test_an_ending_does_not_rewrite_what_was_not_open(phase):
 
 def test_a_planned_ending_puts_the_pair_in_transition_and_going_back_to_work_takes_them_out():
     world = World(termination_plan=PLAN)
-    world.make(TERMINATION_PLAN, "plan_ending", kind="client_initiated", target_date=TODAY)
+    world.make(TERMINATION_PLAN, "plan_ending", kind="client_initiated", target_date=TODAY, agreed_by_client=True)
     assert world.relationship.phase is RelationshipPhase.IN_TRANSITION
     world.make(TERMINATION_PLAN, "begin_closing")
     assert world.relationship.phase is RelationshipPhase.IN_TRANSITION

@@ -302,7 +302,7 @@ def test_an_account_may_be_said_better_later_and_the_log_says_what_changed(phase
 @pytest.mark.parametrize("by", [T, S, API])
 def test_nobody_rewrites_or_hides_the_clients_own_words(by, change):
     theirs = report(C, summary="You charged me for being ill.").after
-    with refused("summary"):
+    with refused(next(iter(change))):
         revise(theirs, by, **change)
     assert revise(theirs, by, type=RuptureType.CONFRONTATION).after.summary == theirs.summary
     assert revise(theirs, C, summary="You charged me while I was ill.").after.summary != theirs.summary
@@ -321,7 +321,8 @@ def test_no_number_opens_a_rupture_or_keeps_one_from_being_opened(by, whose):
     numbers = product((None, 1, 5), (None,) if by is C else (None, 1, 5), (None, 1, 5))
     seen = {
         do(RUPTURE, "report", by=by, reported_by=whose, client_intensity=client, therapist_intensity=therapist,
-           markers=(Marker(code=MarkerCode.DENIAL, party=Party.CLIENT, salience=salience),)).after.phase
+           markers=() if by is C else (Marker(code=MarkerCode.DENIAL, party=Party.CLIENT, salience=salience),),
+           ).after.phase
         for client, therapist, salience in numbers
     }  # fmt: skip
     assert len(seen) == 1

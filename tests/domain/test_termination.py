@@ -104,13 +104,13 @@ def test_a_review_keeps_each_fact_with_its_source_and_both_views_beside_each_oth
     facts = (Fact(fact=ReadinessFact.GOALS_ATTAINED, holds=Answer.YES, source="Goal sheet"),
              Fact(fact=ReadinessFact.NO_OPEN_RISK, holds=Answer.UNSURE, source="Her therapist"))  # fmt: skip
     state = plan(P.REVIEWING)
-    for by in (T, C):
-        done = act("review_readiness", state, by, facts=facts, client_ready=Answer.NO, therapist_ready=Answer.YES)
+    for by, ready in ((T, Answer.YES), (C, None)):
+        done = act("review_readiness", state, by, facts=facts, client_ready=Answer.NO, therapist_ready=ready)
         assert codes(done) == set()
         state = done.after
     assert state.phase is P.REVIEWING
     assert [(r.by, r.client_ready, r.therapist_ready) for r in state.reviews] == [
-        (T, Answer.NO, Answer.YES), (C, Answer.NO, Answer.YES)
+        (T, Answer.NO, Answer.YES), (C, Answer.NO, None)
     ]  # fmt: skip
     assert state.reviews[0].reviewed_on == TODAY
     assert [r.shared_with_client for r in state.reviews] == [False, True]
@@ -507,7 +507,7 @@ def test_there_are_five_ways_to_end_and_each_has_its_place_and_its_people():
     assert {m.name: (set(m.source), m.by) for m in TERMINATION_PLAN.moves if P.ENDED in m.to} == {
         "end": ({P.PLANNED, P.CLOSING}, {T}), "lapse": ({P.OUTREACH}, {T}),
         "transfer_accepted": ({P.TRANSFERRING}, {T, S, API}),
-        "client_ends": ({NEW, *ACTIVE}, {C, T, API}), "client_died": ({NEW, *ACTIVE}, {T, API, A}),
+        "client_ends": ({NEW, *ACTIVE}, {C, T, API}), "client_died": ({NEW, *ACTIVE, P.AFTERCARE}, {T, API, A}),
     }  # fmt: skip
 
 

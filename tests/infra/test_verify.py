@@ -158,6 +158,13 @@ async def test_an_external_identifier_that_was_changed_behind_the_log_is_named(d
     assert any("external_identifiers differs" in fault for fault in faults)
 
 
+@pytest.mark.parametrize(
+    "damage", ["DELETE FROM external_id", "UPDATE external_id SET value = '2'", "UPDATE external_id SET subject_id = practice_id"]
+)
+async def test_an_identifier_that_leads_nowhere_is_found(damaged: Damage, damage: str):
+    assert await damaged(damage)
+
+
 async def test_an_event_that_was_rewritten_is_found(damaged: Damage):
     faults = await damaged(
         """UPDATE event SET data = jsonb_set(data, '{set,type}', '"withdrawal"') WHERE type = 'rupture.revised'"""

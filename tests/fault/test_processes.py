@@ -1,0 +1,182 @@
+"""Several processes on one data directory, and a database that is not there."""
+
+import asyncio
+import signal
+import time
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from infra import embedded
+from infra.keys import Keys
+from infra.settings import Settings
+from tests.conftest import made, ok, refused
+from tests.fault.conftest import Found, Practice, Receiver, Serving, free_port, left_of, run
+
+pytestmark = pytest.mark.fault
+
+
+async def log_of(practice: Practice, url: str) -> list[dict[str, Any]]:
+    found, after = [], 0
+    async with practice.client(url) as script:
+        while page := ok(await script.get("/v1/events", params={"after": after, "limit": 500}))["items"]:
+            found += page
+            after = page[-1]["seq"]
+    return found
+
+
+async def register(practice: Practice, url: str, times: int) -> None:
+    """Clients, each over a connection of its own, so that every worker has its share."""
+    for _ in range(times):
+        async with practice.client(url) as script:
+            client = made(await script.post("/v1/clients", json={"label": "K."}))
+            at = f"/v1/clients/{client['id']}"
+            ok(await script.patch(at, json={"label": "L."}, headers={"If-Match": '"1"'}))
+
+
+async def test_a_database_that_is_not_there_at_the_start_is_said_so_plainly(data_dir: Path):
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/nothing"
+    commands = (["serve", "--port", str(free_port())], ["verify"], ["migrate"])
+    began = time.monotonic()
+    ends = await asyncio.gather(*(run(data_dir, *words, DATABASE_URL=url) for words in commands))
+    print("ended after", round(time.monotonic() - began, 2))
+    for words, (code, out, err) in zip(commands, ends, strict=True):
+        assert code not in (0, -9), words
+        assert "BRAVESPACE_DATABASE_URL" in err, f"{words}: {err[-2000:]}"
+        assert "Traceback" not in out + err, f"{words}: {err[-2000:]}"
+    assert left_of(data_dir) == {}
+
+
+async def test_a_database_that_was_never_migrated_is_said_so_plainly(data_dir: Path, tmp_path: Path):
+    with embedded.start(data_dir) as cluster:
+        connection = await asyncpg.connect(cluster.dsn)
+        await connection.execute("CREATE DATABASE bare TEMPLATE template0")
+        await connection.close()
+        url = cluster.dsn.replace("/bravespace?", "/bare?")
+        service = Serving(tmp_path / "other", DATABASE_URL=url)
+        service.data_dir.mkdir()
+        try:
+            await service.start("/healthz")
+            keys = Keys(Settings(data_dir=service.data_dir))
+            practice = Practice(service.data_dir, uuid4(), keys)
+            async with practice.client(service.url) as script:
+                for path in ("/readyz", "/v1/clients"):
+                    problem = refused(await script.get(path), 503, "unavailable")
+                    assert "migrate" in problem["detail"]
+                assert (await run(service.data_dir, "migrate", DATABASE_URL=url))[0] == 0
+                assert ok(await script.get("/readyz")) == {"status": "ready"}
+            code, id, _ = await run(service.data_dir, "practice", "add", "Ours", DATABASE_URL=url)
+            assert code == 0
+            await register(Practice(service.data_dir, UUID(id.strip()), keys), service.url, 1)
+        finally:
+            service.kill()
+
+
+async def test_the_commands_run_beside_the_service(data_dir: Path):
+    async with Serving(data_dir) as service:
+        words = (
+            ["practice", "add", "One"], ["practice", "add", "Two"], ["verify"],
+            ["token", "--practice", str(uuid4()), "--role", "admin"],
+        )  # fmt: skip
+        ends = await asyncio.gather(*(run(data_dir, *w) for w in words))
+        assert [code for code, _, _ in ends] == [0, 0, 0, 0], ends
+        for _, id, _ in ends[:2]:
+            code, token, err = await run(data_dir, "token", "--practice", id.strip(), "--role", "integration")
+            assert (code, err) == (0, "")
+            async with httpx.AsyncClient(base_url=service.url, headers={"Authorization": f"Bearer {token.strip()}"}) as c:
+                made(await c.post("/v1/clients", json={"label": "K."}))
+        code, out, _ = await run(data_dir, "verify")
+        assert (code, out.split()[0]) == (0, "0")
+        assert await service.end() < 5
+
+
+async def test_everything_that_is_new_may_be_started_at_the_same_moment(data_dir: Path):
+    service = Serving(data_dir)
+    data_dir.parent.mkdir(exist_ok=True)
+    try:
+        words = (["practice", "add", "One"], ["token", "--practice", str(uuid4()), "--role", "admin"], ["verify"])
+        _, *ends = await asyncio.gather(service.start(), *(run(data_dir, *w) for w in words))
+        assert [code for code, _, _ in ends] == [0, 0, 0], ends
+        practice = Practice(data_dir, UUID(ends[0][1].strip()), Keys(Settings(data_dir=data_dir)))
+        await register(practice, service.url, 2)
+    finally:
+        service.kill()
+
+
+async def test_two_services_on_one_data_directory_share_what_they_know(data_dir: Path, found: Found):
+    async with Serving(data_dir) as one, Serving(data_dir) as other:
+        practice = await found(data_dir)
+        await asyncio.gather(*(register(practice, s.url, 8) for s in (one, other, one, other)))
+        log = await log_of(practice, one.url)
+        assert log == await log_of(practice, other.url)
+        assert [e["seq"] for e in log] == list(range(1, 65))
+        async with practice.client(other.url, "supervisor") as reader, practice.client(one.url) as script:
+            polling = asyncio.create_task(reader.get("/v1/events", params={"after": 64, "wait": 5}))
+            await asyncio.sleep(0.2)
+            began = time.monotonic()
+            made(await script.post("/v1/clients", json={}))
+            assert [e["seq"] for e in ok(await polling)["items"]] == [65]
+            assert time.monotonic() - began < 1.5
+        one.kill()
+        await register(practice, other.url, 1)
+        assert await other.end() < 5
+
+
+async def test_two_workers_write_one_dense_log_deliver_it_and_leave_nobody_behind(
+    data_dir: Path, found: Found, receiver: Receiver
+):
+    async with Serving(data_dir, "serve", "--workers", "2") as service:
+        practice = await found(data_dir)
+        async with practice.client(service.url) as script:
+            endpoint = made(await script.post("/v1/webhook-endpoints", json={"url": receiver.url}))
+        begun = time.monotonic()
+        await asyncio.gather(*(register(practice, service.url, 10) for _ in range(8)))
+        log = await log_of(practice, service.url)
+        print("160 writes in", round(time.monotonic() - begun, 2))
+        assert [e["seq"] for e in log] == list(range(1, 162))
+        await receiver.until(set(range(2, 162)))
+        receiver.is_faithful(endpoint["secret"])
+        assert len(receiver.heard) == len({h.id for h in receiver.heard}), "sent twice though nothing failed"
+        took = await service.end(signal.SIGTERM)
+        print("ended in", round(took, 2))
+        assert took < 5
+        assert left_of(data_dir) == {}
+
+
+async def test_one_worker_ends_at_once_when_it_is_asked_to_though_somebody_waits(data_dir: Path, found: Found):
+    async with Serving(data_dir) as service:
+        practice = await found(data_dir)
+        async with practice.client(service.url) as script:
+            made(await script.post("/v1/clients", json={}))
+            polling = asyncio.create_task(script.get("/v1/events", params={"after": 1, "wait": 30}))
+            await asyncio.sleep(0.2)
+            took = await service.end(signal.SIGTERM)
+            print("ended in", round(took, 2))
+            assert took < 5
+            assert left_of(data_dir) == {}
+            await asyncio.gather(polling, return_exceptions=True)
+
+
+async def test_delivery_runs_in_a_process_of_its_own(data_dir: Path, found: Found, receiver: Receiver):
+    async with Serving(data_dir, "serve", "--no-dispatch") as service:
+        practice = await found(data_dir)
+        async with practice.client(service.url) as script:
+            endpoint = made(await script.post("/v1/webhook-endpoints", json={"url": receiver.url}))
+        await register(practice, service.url, 5)
+        await asyncio.sleep(0.7)
+        assert receiver.heard == []
+        async with Serving(data_dir, "dispatch") as dispatcher:
+            await receiver.until(set(range(2, 12)))
+            await register(practice, service.url, 5)
+            await receiver.until(set(range(2, 22)))
+            receiver.is_faithful(endpoint["secret"])
+            assert len(receiver.heard) == 20
+            assert await dispatcher.end() < 5
+        assert dispatcher.process.returncode == 0
+        await register(practice, service.url, 1)
+        await asyncio.sleep(0.7)
+        assert len(receiver.heard) == 20
