@@ -1,6 +1,6 @@
 """One collection over HTTP, whatever it holds: read, list, create, move, revise, remove. From route to row, once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -24,7 +24,7 @@ from infra.conflicts import Moved, Taken
 from infra.feed import Feed
 from infra.rows import Kept
 from infra.shelves import SHELVES, Shelf
-from infra.store import Holding, Store
+from infra.store import Store
 
 NIL = UUID(int=0)
 ATTEMPTS = 5
@@ -38,6 +38,14 @@ class Ask:
     body: Any
     kept: Kept | None
     expected: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An answer that is written, with how many deliveries it set off."""
+
+    reply: Reply
+    sent: int = 0
 
 
 class Resource:
@@ -123,29 +131,48 @@ class Resource:
         for _ in range(ATTEMPTS):
             # What it is made under may move meanwhile; then it is decided anew where that stands now.
             with suppress(Moved):
-                return await self._decide(call, move, ask, None, id)
-        return await self._decide(call, move, ask, None, id)
+                return await self._settled(call, ask, self._decide(call, move, ask, None, id, self.store))
+        return await self._settled(call, ask, self._decide(call, move, ask, None, id, self.store))
 
     async def _move(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
         if NEW in move.source:
-            # Who leaves, dies or falls silent does not race with those who work on the plan: the row is held first.
-            async with self.store.held(call.caller.practice_id, id) as holding:
-                return await self._once(call, move, ask, id, holding)
-        return await self._once(call, move, ask, id)
+            return await self._settled(call, ask, self._insist(call, move, ask, id))
+        return await self._settled(call, ask, self._once(call, move, ask, id, self.store))
 
-    async def _once(self, call: Call, move: Move, ask: Ask, id: UUID, holding: Holding = None) -> Reply:
-        row = await self.store.row(self.shelf, call.caller, id, ask.kept.key if ask.kept else None)
+    async def _insist(self, call: Call, move: Move, ask: Ask, id: UUID) -> Done:
+        # Who leaves, dies or falls silent does not race with those who work on the plan: its row is held first.
+        async with self.store.held(call.caller.practice_id, id) as store:
+            return await self._once(call, move, ask, id, store)
+
+    async def _once(self, call: Call, move: Move, ask: Ask, id: UUID, store: Store) -> Done:
+        row = await store.row(self.shelf, call.caller, id, ask.kept.key if ask.kept else None)
         if row is None:
             raise self.unknown()
         if ask.kept and row["fingerprint"]:
-            return replay(ask.kept, answered(ask.kept.key, row))
+            return Done(replay(ask.kept, answered(ask.kept.key, row)))
         self._expect(ask.expected, row["version"])
         try:
-            return await self._decide(call, move, ask, row, id, holding)
+            return await self._decide(call, move, ask, row, id, store)
         except Moved:
             if ask.expected is None:
                 raise
             raise Stale("Somebody else moved first; read it again.") from None
+
+    async def _settled(self, call: Call, ask: Ask, work: Awaitable[Done]) -> Reply:
+        """The answer, once it is committed; of several requests under one key each gets the same, a refusal as well."""
+        try:
+            done = await work
+        except Refused as refused:
+            if ask.kept and refused.status in (409, 422):
+                if not isinstance(refused, Moved | Taken):
+                    await self.store.keep(call.caller, refusal_kept(ask.kept, refused, call.request_id))
+                if prior := await self.store.kept(call.caller, ask.kept.key):
+                    return replay(ask.kept, prior)
+            raise
+        if done.sent:
+            self._wake()
+        self.feed.wake(call.caller.practice_id)
+        return done.reply
 
     async def _matched(self, call: Call, move: Move | None) -> Reply:
         assert move is not None
@@ -159,49 +186,30 @@ class Resource:
         self._expect(ask.expected, row["version"])
         body = merged(move.takes, row, ask.body) if takes is dict else ask.body
         try:
-            return await self._decide(call, move, Ask(body, None, ask.expected), row, call.id())
+            work = self._decide(call, move, Ask(body, None, ask.expected), row, call.id(), self.store)
+            return await self._settled(call, Ask(body, None, ask.expected), work)
         except Moved:
             raise Stale("Somebody else moved first; read it again.") from None
 
     async def _decide(
-        self, call: Call, move: Move, ask: Ask, row: Mapping[str, Any] | None, id: UUID, holding: Holding = None
-    ) -> Reply:
+        self, call: Call, move: Move, ask: Ask, row: Mapping[str, Any] | None, id: UUID, store: Store
+    ) -> Done:
         # Before anything is looked up: whose move it is not learns nothing of what is there.
         self.machine.permit(move, call.caller.role)
         state, version = (self.shelf.state(row), row["version"]) if row else (None, 0)
-        try:
-            self.check(move, ask.body)
-            known = await around(self.store, self.shelf, call.caller, move, ask.body, row, state)
-            decision = self.machine.decide(move, state, ask.body, known, id=id)
-        except Refused as refused:
-            if ask.kept and refused.status in (409, 422):
-                await self.store.keep(call.caller, refusal_kept(ask.kept, refused, call.request_id))
-                return await self._first_answer(call.caller, ask.kept, refused)
-            raise
+        self.check(move, ask.body)
+        known = await around(store, self.shelf, call.caller, move, ask.body, row, state)
+        decision = self.machine.decide(move, state, ask.body, known, id=id)
+        if row and move is self.machine.revise and not decision.changes:
+            # Nothing changed, so nothing is told: two systems that sync with each other would echo for ever.
+            return Done(self.reply(200, represent(self.machine, row, call.caller) | {"advisories": []}))
         shown = represent(self.machine, after(row, decision, version, known.now), call.caller)
         if move is not self.machine.begin:
             shown["advisories"] = advice(decision.advisories)
         reply = self.reply(200 if row else 201, shown)
-        if move is self.machine.revise and not decision.changes:
-            # Nothing changed, so nothing is told: two systems that sync with each other would echo for ever.
-            return self.reply(200, represent(self.machine, row or {}, call.caller) | {"advisories": []})
         sealed, once = await self.seal(decision, call.caller)
-        kept = ask.kept and reply_kept(ask.kept, reply)
-        try:
-            sent = await self.store.write(decision, known, version, kept, sealed, holding)
-        except (Moved, Taken) as lost:
-            return await self._first_answer(call.caller, ask.kept, lost)
-        if sent:
-            self._wake()
-        self.feed.wake(call.caller.practice_id)
-        return self.reply(reply.status, shown | once) if once else reply
-
-    async def _first_answer(self, caller: Caller, asked: Kept | None, refused: Refused) -> Reply:
-        """What stands under the key: of several at once each gets the same. Raises `refused` when nothing does."""
-        prior = await self.store.kept(caller, asked.key) if asked else None
-        if asked is None or prior is None:
-            raise refused
-        return replay(asked, prior)
+        sent = await store.write(decision, known, version, ask.kept and reply_kept(ask.kept, reply), sealed)
+        return Done(self.reply(reply.status, shown | once) if once else reply, sent)
 
     # -- what a collection may do differently ----------------------------------------------------------------------
 

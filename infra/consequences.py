@@ -22,19 +22,14 @@ from infra.shelves import SHELVES, Shelf
 class Together:
     """Writes a decision with all that follows from it by policy."""
 
-    def __init__(self, pool: Any) -> None:
-        """`pool` leads to a migrated database."""
-        self.pool = pool
+    def __init__(self, pool: Any, *, held: bool) -> None:
+        """`pool` leads to a migrated database; `held`: it is one connection, in a transaction already."""
+        self.pool, self._held = pool, held
 
-    async def write(
-        self, decision: Decision, around: Around, version: int, kept: Kept | None, holding: Any = None
-    ) -> int:
-        """Write everything, in the transaction that is `holding` rows for it or one of its own.
-
-        Raises Moved when the object or its relationship is not where it was seen.
-        """
-        if holding:
-            return await self._write(holding, decision, around, version, kept)
+    async def write(self, decision: Decision, around: Around, version: int, kept: Kept | None) -> int:
+        """Write everything. Raises Moved when the object or its relationship is not where it was seen."""
+        if self._held:
+            return await self._write(self.pool, decision, around, version, kept)
         async with self.pool.acquire() as connection, connection.transaction():
             return await self._write(connection, decision, around, version, kept)
 

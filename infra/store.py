@@ -1,6 +1,5 @@
 """The store: one statement per decision, and no other way to write."""
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -28,19 +27,15 @@ from infra.rows import (
 from infra.shelves import SHELVES, Shelf
 
 Pool = Any  # asyncpg's pool, whose generic parameter says nothing here.
-Holding = Any  # a connection whose transaction holds rows, or None
-HOLDERS = 2
-"""How many may hold rows at once: each needs a second connection meanwhile, and the pool has at least four."""
 
 
 class Store:
     """Everything that is read and written."""
 
-    def __init__(self, pool: Pool) -> None:
-        """`pool` leads to a migrated database."""
+    def __init__(self, pool: Pool, *, held: bool = False) -> None:
+        """`pool` leads to a migrated database; `held`: it is one connection, in a transaction that holds rows."""
         self.pool = pool
-        self._together = Together(pool)
-        self._holders = asyncio.Semaphore(HOLDERS)
+        self._held, self._together = held, Together(pool, held=held)
 
     # -- reading ---------------------------------------------------------------------------------------------------
 
@@ -126,15 +121,15 @@ class Store:
 
     async def write(
         self, decision: Decision, around: Around, version: int, kept: Kept | None = None,
-        secrets: bytes | None = None, holding: "Holding" = None,
+        secrets: bytes | None = None,
     ) -> int:  # fmt: skip
         """Write a decision with all that follows from it. Returns how many deliveries it set off.
 
         Raises Moved when `version` is no longer the row's, Taken when something that must be unique is not.
         """
         try:
-            if holding or following(decision.event.type) or renames(decision):
-                return await self._together.write(decision, around, version, kept, holding)
+            if self._held or following(decision.event.type) or renames(decision):
+                return await self._together.write(decision, around, version, kept)
             return await self._write_one(decision, around, version, kept, secrets)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "idempotency_pkey":
@@ -173,12 +168,15 @@ class Store:
         return sent
 
     @asynccontextmanager
-    async def held(self, practice_id: UUID, plan_id: UUID) -> AsyncIterator[Holding]:
-        """Hold a plan and its relationship until what is decided about them is written."""
-        async with self._holders, self.pool.acquire() as connection, connection.transaction():
+    async def held(self, practice_id: UUID, plan_id: UUID) -> AsyncIterator["Store"]:
+        """Hold a plan and its relationship until what is decided about them is written.
+
+        What it gives reads and writes on the one connection that holds them: the others of the pool may all be waiting.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
             for statement in (HOLD_RELATIONSHIP, HOLD_PLAN):
                 await connection.execute(statement, practice_id, plan_id)
-            yield connection
+            yield Store(connection, held=True)
 
     async def keep(self, caller: Caller, kept: Kept) -> None:
         """Keep a refusal under its Idempotency-Key; of two at once the first stands."""

@@ -71,6 +71,14 @@ def left_of(data_dir: Path) -> dict[int, str]:
     return found
 
 
+def remaining(data_dir: Path, patience: float) -> dict[int, str]:
+    """The same, once those who are on their way out had so many seconds."""
+    deadline = time.monotonic() + patience
+    while (left := left_of(data_dir)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left
+
+
 class Serving:
     """`bravespace serve`, or another long-running command, as a child."""
 
@@ -237,11 +245,8 @@ def data_dir(tmp_path: Path) -> Iterator[Path]:
     """A data directory of its own, and nobody left in it afterwards."""
     folder = tmp_path / "data"
     yield folder
-    deadline = time.monotonic() + 10
-    while left := left_of(folder):
-        if time.monotonic() > deadline:
-            for pid in left:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            raise AssertionError(f"still there: {left}")
-        time.sleep(0.02)
+    left = remaining(folder, 10)
+    for pid in left:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert left == {}

@@ -15,7 +15,7 @@ from infra import embedded
 from infra.keys import Keys
 from infra.settings import Settings
 from tests.conftest import made, ok, refused
-from tests.fault.conftest import Found, Practice, Receiver, Serving, free_port, left_of, run
+from tests.fault.conftest import Found, Practice, Receiver, Serving, free_port, remaining, run
 
 pytestmark = pytest.mark.fault
 
@@ -48,7 +48,7 @@ async def test_a_database_that_is_not_there_at_the_start_is_said_so_plainly(data
         assert code not in (0, -9), words
         assert "BRAVESPACE_DATABASE_URL" in err, f"{words}: {err[-2000:]}"
         assert "Traceback" not in out + err, f"{words}: {err[-2000:]}"
-    assert left_of(data_dir) == {}
+    assert remaining(data_dir, 1) == {}
 
 
 async def test_a_database_that_was_never_migrated_is_said_so_plainly(data_dir: Path, tmp_path: Path):
@@ -144,7 +144,7 @@ async def test_two_workers_write_one_dense_log_deliver_it_and_leave_nobody_behin
         took = await service.end(signal.SIGTERM)
         print("ended in", round(took, 2))
         assert took < 5
-        assert left_of(data_dir) == {}
+        assert remaining(data_dir, 1) == {}
 
 
 async def test_one_worker_ends_at_once_when_it_is_asked_to_though_somebody_waits(data_dir: Path, found: Found):
@@ -157,7 +157,7 @@ async def test_one_worker_ends_at_once_when_it_is_asked_to_though_somebody_waits
             took = await service.end(signal.SIGTERM)
             print("ended in", round(took, 2))
             assert took < 5
-            assert left_of(data_dir) == {}
+            assert remaining(data_dir, 1) == {}
             await asyncio.gather(polling, return_exceptions=True)
 
 
