@@ -45,13 +45,17 @@ def serve(
     """The service: the API, and webhook delivery unless told otherwise."""
     # The embedded server starts while everything else is still being imported.
     cluster = None if os.environ.get("BRAVESPACE_DATABASE_URL") else begin(data_dir)
-    configured(data_dir, dispatch=dispatch)
+    config = configured(data_dir, dispatch=dispatch)
+    if config.database_url:
+        from infra.database import reachable
+
+        run(lambda: reachable(config.database_url))
     import uvicorn
 
     try:
         uvicorn.run(
             "api.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False,
-            log_level="warning", loop="uvloop", http="httptools", timeout_graceful_shutdown=10, server_header=False,
+            log_level="warning", loop="uvloop", http="httptools", timeout_graceful_shutdown=3, server_header=False,
         )  # fmt: skip
     finally:
         if cluster:

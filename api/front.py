@@ -16,9 +16,9 @@ from typing import Any
 from api.auth import Door
 from api.call import Call, Receive, Reply, Scope, Send
 from api.metrics import Metrics
-from api.problems import Broken, NotFound, Unavailable, WrongMethod, rendered
+from api.problems import BEHIND, Broken, NotFound, Unavailable, WrongMethod, rendered
 from domain.errors import Refused
-from infra.database import UNREACHABLE
+from infra.database import UNMIGRATED, UNREACHABLE
 from infra.log import log
 
 Handler = Callable[[Call], Awaitable[Reply]]
@@ -120,6 +120,8 @@ class Front:
         except UNREACHABLE as error:
             log().warning("database_unreachable", request_id=request_id, route=template, error=type(error).__name__)
             reply = refusal(Unavailable(), request_id)
+        except UNMIGRATED:
+            reply = refusal(Unavailable(BEHIND), request_id)
         except Exception as error:  # noqa: BLE001 - the last wall: whatever it is, the caller gets problem details
             tell(error, request_id, template)
             reply = refusal(Broken("Nothing was written. The instance identifies this in our log."), request_id)

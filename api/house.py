@@ -13,7 +13,7 @@ from pydantic_core import to_json
 
 from api.call import Call, Reply
 from api.metrics import CONTENT_TYPE, Metrics
-from api.problems import NotFound, Unavailable, problems
+from api.problems import BEHIND, NotFound, Unavailable, problems
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
 JSON_BODY = (b"content-type", b"application/json")
@@ -39,7 +39,7 @@ class House:
     async def readyz(self, call: Call) -> Reply:
         """The database answers and its tables are current."""
         if not await self._ready():
-            raise Unavailable("The database's tables are not up to date: run bravespace migrate.")
+            raise Unavailable(BEHIND)
         return Reply(200, b'{"status":"ready"}', [JSON_BODY])
 
     async def metrics(self, call: Call) -> Reply:

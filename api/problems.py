@@ -8,6 +8,7 @@ from pydantic_core import to_json
 
 from domain.errors import Refused
 
+BEHIND = "The database's tables are not up to date: run bravespace migrate."
 MANY = 200
 """From so many faults on they are not named one by one."""
 

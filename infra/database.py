@@ -11,10 +11,12 @@ from infra import embedded
 from infra.settings import Settings
 
 UNREACHABLE: tuple[type[BaseException], ...] = (
-    OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError, asyncpg.CrashShutdownError, asyncpg.TooManyConnectionsError,
+    OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError,
 )  # fmt: skip
-"""What a call to the database raises when the database is not there."""
+"""What a call to the database raises when the database is not there, going, or coming."""
+UNMIGRATED = (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError)
+"""What it raises when its tables are not those of this version."""
 
 
 class Database:
@@ -64,3 +66,9 @@ async def _prepare(connection: "asyncpg.Connection[Any]") -> None:
 
 async def _keep(connection: "asyncpg.Connection[Any]") -> None:
     """Nothing to reset."""
+
+
+async def reachable(dsn: str) -> None:
+    """Raises what a connection raises."""
+    connection = await asyncpg.connect(dsn, timeout=5)
+    await connection.close()
