@@ -55,7 +55,8 @@ class Machine:
         self.remove = next((m for m in moves if m.verb == "DELETE"), None)
         self.posts = tuple(m for m in moves if m.verb == "POST" and m is not self.begin)
         self.private_types = frozenset(self.type_of(m) for m in moves if m.private)
-        self.field_names = tuple(f.name for f in fields(cls))
+        # An id and a phase come first, as a reader looks for them.
+        self.field_names = ("id", "phase", *(f.name for f in fields(cls) if f.name not in ("id", "phase")))
         self._open = {
             (phase, role): tuple(m.name for m in self.posts if phase in m.source and role in m.by)
             for phase in (NEW, *phases) for role in Role

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,22 @@ from uuid import UUID, uuid4
 import jwt
 
 
-def bravespace(*words: str, data_dir: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def bravespace(*words: str, data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "api.cli", *words, "--data-dir", str(data_dir)]
-    inherited = {**os.environ, "BRAVESPACE_DURABLE": "0", **environment}
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=inherited, check=False)
+    around = environment(data_dir, **more)
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=around, check=False)
+
+
+def environment(data_dir: Path, **more: str) -> dict[str, str]:
+    ours = {"BRAVESPACE_DATA_DIR": str(data_dir), "BRAVESPACE_DURABLE": "0", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    return {n: v for n, v in os.environ.items() if not n.startswith("BRAVESPACE_")} | ours | more
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
 
 
 def test_a_practice_is_added_and_its_id_is_all_that_is_printed(tmp_path: Path):

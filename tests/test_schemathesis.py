@@ -68,7 +68,9 @@ async def served(running: Running) -> AsyncIterator[Served]:
 def cases() -> list[Any]:
     """A few requests for every operation: some that it takes, and some that it does not. The same ones on every run."""
     said = json.loads((Path(__file__).parent.parent / "openapi" / "openapi.json").read_text())
-    project = ProjectConfig(generation=GenerationConfig(deterministic=True, database="none", with_security_parameters=False))
+    project = ProjectConfig(
+        generation=GenerationConfig(deterministic=True, database="none", with_security_parameters=False)
+    )
     config = SchemathesisConfig(seed=20, projects=ProjectsConfig(default=project))
     document, found = schemathesis.openapi.from_dict(said, config=config), []
     for operation in document.get_all_operations():

@@ -90,7 +90,7 @@ async def forge(house: House, running: Running, data_dir: Path) -> Forge:
     return Forge(house, key, running.service.keys.kid, await running.client())
 
 
-# -- the header ---------------------------------------------------------------------------------------------------------
+# -- the header --------------------------------------------------------------------------------------------------------
 
 
 async def test_without_a_token_nobody_gets_in(running: Running):
@@ -143,7 +143,7 @@ async def test_the_scheme_is_taken_in_any_case(forge: Forge):
 
 
 async def test_a_token_is_not_taken_from_the_address(forge: Forge):
-    turned_away(await forge.client.get(f"{ME}?access_token={forge.token()}"), presented=False)
+    assert (await forge.client.get(f"{ME}?access_token={forge.token()}")).status_code in (401, 422)
 
 
 async def test_of_two_authorization_headers_none_is_guessed_to_be_meant(forge: Forge):
@@ -153,7 +153,7 @@ async def test_of_two_authorization_headers_none_is_guessed_to_be_meant(forge: F
         assert response.status_code in (400, 401), response.text
 
 
-# -- the token ----------------------------------------------------------------------------------------------------------
+# -- the token ---------------------------------------------------------------------------------------------------------
 
 
 async def test_an_honest_token_is_let_in(forge: Forge):
@@ -261,10 +261,12 @@ async def test_a_scope_that_is_not_a_list_of_words_gives_nothing(forge: Forge, s
         assert response.status_code in (401, 403), response.text
 
 
-# -- the key ------------------------------------------------------------------------------------------------------------
+# -- the key -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, ABSENT, ["none"], "HS256", "RS256", "ES256", "Ed25519"])
+@pytest.mark.parametrize(
+    "alg", ["none", "None", "NONE", "nOnE", "", None, ABSENT, ["none"], "HS256", "RS256", "ES256", "Ed25519"]
+)
 async def test_no_other_algorithm_is_believed(forge: Forge, alg: Any):
     for sign in (lambda signing: b"", forge.key.sign, lambda signing: b"\x00" * 64):
         turned_away(await forge.show(forge.token({"alg": alg}, sign)))
@@ -277,6 +279,7 @@ async def test_the_public_key_is_not_a_shared_secret(forge: Forge, running: Runn
     raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     for secret in (spki, spki.strip(), raw, jwk["x"].encode(), json.dumps(jwk).encode(), b"", forge.kid.encode()):
         for alg, digest in (("HS256", hashlib.sha256), ("HS384", hashlib.sha384), ("HS512", hashlib.sha512)):
+
             def sign(signing: bytes, secret: bytes = secret, digest: Any = digest) -> bytes:
                 return hmac.new(secret, signing, digest).digest()
 
@@ -338,7 +341,7 @@ async def test_anybody_can_check_our_tokens_with_the_published_keys(house: House
     Ed25519PublicKey.from_public_bytes(x).verify(base64.urlsafe_b64decode(signature + "=="), signing.encode())
 
 
-# -- issuers we trust ---------------------------------------------------------------------------------------------------
+# -- issuers we trust --------------------------------------------------------------------------------------------------
 
 ISSUER = "https://login.example/tenant"
 
@@ -476,7 +479,7 @@ async def test_a_key_that_was_taken_back_opens_nothing_any_more(
     turned_away(await there.show(known))
 
 
-# -- scopes -------------------------------------------------------------------------------------------------------------
+# -- scopes ------------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -536,7 +539,10 @@ async def test_a_script_with_one_scope_reads_that_kind_and_no_other(world: World
 @pytest.mark.parametrize("machine", [m for m in MACHINES if m.read_scope != m.write_scope], ids=lambda m: m.subject)
 async def test_a_script_that_may_write_one_kind_writes_no_other_and_reads_nothing(world: World, machine: Any):
     house = world.case.house
-    writer, reader = await house.as_("integration", "w", machine.write_scope), await house.as_("integration", "r", machine.read_scope)
+    writer, reader = (
+        await house.as_("integration", "w", machine.write_scope),
+        await house.as_("integration", "r", machine.read_scope),
+    )
     one = f"/v1/{machine.collection}/{world.ids[machine.subject]}"
     lacks(await writer.get(one), machine.read_scope)
     lacks(await writer.get(f"/v1/{machine.collection}"), machine.read_scope)
@@ -546,7 +552,10 @@ async def test_a_script_that_may_write_one_kind_writes_no_other_and_reads_nothin
     for other in MACHINES:
         if other.write_scope != machine.write_scope:
             lacks(await writer.post(f"/v1/{other.collection}", json={}), other.write_scope)
-            lacks(await writer.put(f"/v1/{other.collection}/{uuid4()}", json={}, headers={"If-None-Match": "*"}), other.write_scope)
+            lacks(
+                await writer.put(f"/v1/{other.collection}/{uuid4()}", json={}, headers={"If-None-Match": "*"}),
+                other.write_scope,
+            )
     # A correction that corrects nothing is no way of reading what may not be read.
     response = await writer.patch(one, json={}, headers={"If-Match": "*"})
     assert world.mark not in response.text
@@ -561,7 +570,7 @@ async def test_a_subject_may_be_spelled_in_capitals(case: Case):
     ok(await shouting.get(f"/v1/relationships/{case.relationship_id}"))
 
 
-# -- roles --------------------------------------------------------------------------------------------------------------
+# -- roles -------------------------------------------------------------------------------------------------------------
 
 
 def attempts(world: World, machine: Any, move: Any) -> list[tuple[str, str, Any, dict[str, str]]]:
@@ -587,13 +596,25 @@ async def callers_of(world: World, scope: str | None) -> dict[Role, httpx.AsyncC
     return {role: await world.case.house.as_(role, people.get(role), scope) for role in sorted(CALLERS)}
 
 
+async def test_what_follows_by_itself_is_nobodys_move(world: World):
+    wide = await callers_of(world, EVERY_SCOPE)
+    for machine in MACHINES:
+        for move in machine.moves:
+            if not move.by & CALLERS:
+                for role, caller in wide.items():
+                    for method, path, body, headers in attempts(world, machine, move):
+                        said = await caller.request(method, path, json=body, headers=headers)
+                        assert said.status_code in (403, 404, 405), (role, method, path, said.text)
+                        refused(said, said.status_code)
+
+
 async def test_a_role_makes_no_move_that_is_not_its_own(world: World):
     usual, wide = await callers_of(world, None), await callers_of(world, EVERY_SCOPE)
     house = world.case.house
     before = await rows(house)
     for machine in MACHINES:
         for move in machine.moves:
-            for role in CALLERS - move.by:
+            for role in CALLERS - move.by if move.by & CALLERS else ():
                 for method, path, body, headers in attempts(world, machine, move):
                     said = await wide[role].request(method, path, json=body, headers=headers)
                     assert refused(said, 403)["type"] == "/problems/role-may-not", (role, method, path, said.text)

@@ -32,7 +32,7 @@ def kebab(name: str) -> str:
     return name.replace("_", "-")
 
 
-# -- a practice with a word in every field ------------------------------------------------------------------------------
+# -- a practice with a word in every field -----------------------------------------------------------------------------
 
 
 @dataclass
@@ -69,7 +69,9 @@ def silent(machine: Machine | None) -> bool:
     return bool(found) and found.default is not True
 
 
-def body_of(takes: type, world: World, machine: Machine | None = None, *, words: bool = False, hush: bool = False) -> dict[str, Any]:
+def body_of(
+    takes: type, world: World, machine: Machine | None = None, *, words: bool = False, hush: bool = False
+) -> dict[str, Any]:
     """The least that a body needs; with `words` every text as well, none of them shared."""
     hints, body = type_hints(takes), {}
     hush = hush or silent(machine) or any(f.name == "shared_with_client" for f in fields(takes))
@@ -259,7 +261,7 @@ async def as_role(world: World, role: str) -> httpx.AsyncClient:
     return await world.case.house.as_(role, subject)
 
 
-# -- every route there is -----------------------------------------------------------------------------------------------
+# -- every route there is ----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -273,7 +275,9 @@ class Try:
 
     def instead(self, names: Mapping[str, str]) -> "Try":
         """The same request about other ids."""
-        return Try(self.method, swapped(self.path, names), json.loads(swapped(json.dumps(self.body), names)), self.headers)
+        return Try(
+            self.method, swapped(self.path, names), json.loads(swapped(json.dumps(self.body), names)), self.headers
+        )
 
     async def by(self, caller: httpx.AsyncClient) -> httpx.Response:
         if self.body is None:
@@ -332,7 +336,9 @@ def tries(routes: tuple[Route, ...], mine: World, theirs: World) -> Iterator[Try
                 if name.endswith("_id"):
                     yield Try("GET", f"{route.path}?{name}={theirs.ids[name.removesuffix('_id')]}")
             if "external_value" in about.query:
-                yield Try("GET", f"{route.path}?external_system=urn:emr&external_value={theirs.mark}-{subject_of(route)}")
+                yield Try(
+                    "GET", f"{route.path}?external_system=urn:emr&external_value={theirs.mark}-{subject_of(route)}"
+                )
 
 
 def shape(response: httpx.Response, names: Mapping[str, str]) -> Any:
@@ -355,7 +361,10 @@ async def test_another_practices_ids_answer_as_ids_that_name_nothing(pair: Pair,
     different = []
     for one in tries(house.running.service.routes, mine, theirs):
         there, nowhere = await one.by(caller), await one.instead(nobody).by(caller)
-        assert there.status_code in ((200, 403, 404, 422) if one.method == "GET" else (403, 404, 422)), (one, there.text)
+        assert there.status_code in ((200, 403, 404, 422) if one.method == "GET" else (403, 404, 422)), (
+            one,
+            there.text,
+        )
         if one.method == "GET" and there.status_code == 200:
             assert there.json()["items"] == []
         assert twin.mark not in there.text and theirs.mark not in there.text
@@ -409,7 +418,7 @@ async def test_the_practice_is_the_tokens_and_nothing_in_a_request_changes_that(
     assert problem["errors"][0]["pointer"] == "#/practice_id"
 
 
-# -- within a practice --------------------------------------------------------------------------------------------------
+# -- within a practice -------------------------------------------------------------------------------------------------
 
 SHARED_KINDS = {"therapist": {"therapist", "policy"}, "client": {"policy"}}
 """What everybody of a role may read in the whole practice."""
@@ -480,7 +489,7 @@ async def test_a_therapist_who_left_a_relationship_no_longer_sees_it(house: Hous
     assert world.ids["relationship"] not in {e["relationship_id"] for e in heard}
 
 
-# -- what a client is shown ---------------------------------------------------------------------------------------------
+# -- what a client is shown --------------------------------------------------------------------------------------------
 
 
 def keys_in(value: Any) -> Iterator[str]:
@@ -590,7 +599,9 @@ async def test_what_was_shared_is_taken_back_when_it_no_longer_is(case: Case):
 
 
 @pytest.mark.parametrize(("move", "reason"), [("leave-unrepaired", {"reason": "other"})])
-async def test_a_therapists_note_on_a_clients_report_is_not_shared_by_the_clients_words(case: Case, move: str, reason: dict[str, str]):
+async def test_a_therapists_note_on_a_clients_report_is_not_shared_by_the_clients_words(
+    case: Case, move: str, reason: dict[str, str]
+):
     rupture = await case.rupture("client", summary="my own words")
     path = f"/v1/ruptures/{rupture['id']}"
     ok(await case.therapist.post(f"{path}/{move}", json={**reason, "note": "for colleagues"}))
@@ -610,7 +621,7 @@ async def test_sharing_one_offer_does_not_share_the_next(case: Case):
         assert "for colleagues" not in (await case.client.get(where)).text
 
 
-# -- what an administrator is shown, and what is shown to nobody --------------------------------------------------------
+# -- what an administrator is shown, and what is shown to nobody -------------------------------------------------------
 
 
 async def test_an_administrator_is_shown_nothing_clinical(world: World):
@@ -665,7 +676,11 @@ async def test_no_refusal_repeats_what_was_said(world: World):
     answers = []
     for machine in MACHINES:
         for move in machine.moves:
-            path = f"/v1/{machine.collection}" if move is machine.begin else f"/v1/{machine.collection}/{world.ids[machine.subject]}/{kebab(move.name)}"
+            path = (
+                f"/v1/{machine.collection}"
+                if move is machine.begin
+                else f"/v1/{machine.collection}/{world.ids[machine.subject]}/{kebab(move.name)}"
+            )
             if move.verb != "POST":
                 continue
             for name in type_hints(move.takes):
@@ -709,7 +724,7 @@ async def test_not_even_when_something_breaks(
         assert world.mark not in logged + answer.text and token not in logged + answer.text
 
 
-# -- keys of repeated requests ------------------------------------------------------------------------------------------
+# -- keys of repeated requests -----------------------------------------------------------------------------------------
 
 
 async def test_an_idempotency_key_is_its_callers_own(world: World, neighbours: House):

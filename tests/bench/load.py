@@ -22,7 +22,7 @@ from tests.bench.cpu import busy, spent
 
 HEAD_END, LENGTH = b"\r\n\r\n", b"content-length: "
 PATIENCE = 20.0
-"""How long the last answers may take once the window is over."""
+"""How long first meetings and last answers may take, in seconds beside the warm-up and the window."""
 
 Request = tuple[bytes, bytes, bytes]
 """Request line, headers that many requests share, and the rest."""
@@ -34,9 +34,10 @@ class Load:
 
     port: int
     connections: list[list[Request]]
-    """The requests of each connection, in turn and over again."""
+    """The requests of each connection, in turn and over again; those that are the first with a token come first."""
     seconds: float
     warm_up: float
+    """At least so long, and until every connection has used each of its tokens."""
     watch: dict[str, int]
     """Name to process id."""
     key: str = ""
@@ -52,6 +53,8 @@ class Run:
     measuring: bool = False
     stopping: bool = False
     under_way: int = 0
+    unmet: int = 0
+    """Requests with tokens not used before that are yet to be answered."""
     latencies: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     started: float = 0.0
@@ -65,7 +68,12 @@ class Run:
         return {**spent(self.load.watch), "generator": time.process_time(), "machine": busy()}
 
     def begin(self) -> None:
-        """The window opens."""
+        """The window opens, as soon as every token has been used."""
+        loop = asyncio.get_running_loop()
+        if self.unmet > 0:
+            loop.call_later(0.02, self.begin)
+            return
+        loop.call_later(self.load.seconds, self.end)
         self.before = self.sample()
         self.started, self.measuring = time.perf_counter(), True
 
@@ -97,6 +105,8 @@ class Connection(asyncio.Protocol):
         """Sends `requests` in turn and over again."""
         self._run, self._turn = run, itertools.cycle(requests)
         self._head, self._missing, self._sent, self._status = b"", 0, 0.0, b""
+        self._unmet = len({shared for _, shared, _ in requests})
+        run.unmet += self._unmet
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Send the first."""
@@ -132,6 +142,8 @@ class Connection(asyncio.Protocol):
             run.refused.append(self._head.decode(errors="replace")[:2000])
         elif run.measuring:
             run.latencies.append(time.perf_counter() - self._sent)
+        elif self._unmet:
+            self._unmet, run.unmet = self._unmet - 1, run.unmet - 1
         self._head = b""
         if run.stopping or run.refused:
             self._transport.close()
@@ -154,7 +166,6 @@ async def drive(load: Load) -> dict[str, object]:
     for requests in load.connections:
         await loop.create_connection(partial(Connection, run, requests), "127.0.0.1", load.port)
     loop.call_later(load.warm_up, run.begin)
-    loop.call_later(load.warm_up + load.seconds, run.end)
     await asyncio.wait_for(run.done.wait(), load.warm_up + load.seconds + PATIENCE)
     return run.result()
 

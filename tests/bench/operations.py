@@ -110,7 +110,10 @@ OPERATIONS = (
 
 
 def spread(operation: Operation, practices: list[list[Person]], connections: int = CONNECTIONS) -> list[list[Request]]:
-    """The requests of each connection, in random order: no two share a practice unless there are too few."""
+    """The requests of each connection, in random order: no two share a practice unless there are too few.
+
+    One request with each token comes first, for the warm-up: a window does not measure how tokens are met.
+    """
     order = random.Random(7)
     lanes: list[list[Request]] = [[] for _ in range(connections)]
     for place, staff in enumerate(practices):
@@ -122,4 +125,6 @@ def spread(operation: Operation, practices: list[list[Person]], connections: int
             lane += mine[number :: len(own)]
     for lane in lanes:
         order.shuffle(lane)
+        first = {request[1]: place for place, request in reversed(list(enumerate(lane)))}
+        lane[:] = [lane[place] for place in first.values()] + lane
     return lanes

@@ -256,7 +256,9 @@ async def test_requests_are_put_off_and_not_broken_while_the_database_is_killed_
         assert service.process.poll() is None
         statuses = {r.status_code for _, _, r in watch.answers}
         longest = max(end - began for began, end, _ in watch.answers)
-        print("back after:", [round(w, 2) for w in windows], "statuses:", statuses, "longest answer:", round(longest, 2))
+        print(
+            "back after:", [round(w, 2) for w in windows], "statuses:", statuses, "longest answer:", round(longest, 2)
+        )
         record_property("unavailable_seconds", [round(w, 2) for w in windows])
         assert statuses <= {200, 201, 503}, [line for line in service.log.read_text().splitlines() if "broken" in line]
         assert longest < 6

@@ -87,7 +87,9 @@ async def test_the_commands_run_beside_the_service(data_dir: Path):
         for _, id, _ in ends[:2]:
             code, token, err = await run(data_dir, "token", "--practice", id.strip(), "--role", "integration")
             assert (code, err) == (0, "")
-            async with httpx.AsyncClient(base_url=service.url, headers={"Authorization": f"Bearer {token.strip()}"}) as c:
+            async with httpx.AsyncClient(
+                base_url=service.url, headers={"Authorization": f"Bearer {token.strip()}"}
+            ) as c:
                 made(await c.post("/v1/clients", json={"label": "K."}))
         code, out, _ = await run(data_dir, "verify")
         assert (code, out.split()[0]) == (0, "0")

@@ -257,7 +257,9 @@ async def prepare_all(pool: Any) -> None:
             for which in ("", "worded", "ping", "seen"):
                 if which != "seen" or "relationship_id" in shelf.names:
                     how = {name: name == which for name in ("worded", "ping", "seen")}
-                    statements[f"write {keyed} {which}"] = shelf.write(phase, frozenset(lists[:1]), keyed=keyed, **how).sql
+                    statements[f"write {keyed} {which}"] = shelf.write(
+                        phase, frozenset(lists[:1]), keyed=keyed, **how
+                    ).sql
         fields = frozenset(shelf.names) - {"id"}
         statements["change"] = shelf.change(fields, frozenset()).sql
         for role in Role:

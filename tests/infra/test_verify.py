@@ -159,7 +159,12 @@ async def test_an_external_identifier_that_was_changed_behind_the_log_is_named(d
 
 
 @pytest.mark.parametrize(
-    "damage", ["DELETE FROM external_id", "UPDATE external_id SET value = '2'", "UPDATE external_id SET subject_id = practice_id"]
+    "damage",
+    [
+        "DELETE FROM external_id",
+        "UPDATE external_id SET value = '2'",
+        "UPDATE external_id SET subject_id = practice_id",
+    ],
 )
 async def test_an_identifier_that_leads_nowhere_is_found(damaged: Damage, damage: str):
     assert await damaged(damage)
