@@ -124,7 +124,12 @@ class Front:
             reply = refusal(Unavailable(BEHIND), request_id)
         except Exception as error:  # noqa: BLE001 - the last wall: whatever it is, the caller gets problem details
             tell(error, request_id, template)
-            reply = refusal(Broken("Nothing was written. The instance identifies this in our log."), request_id)
+            reply = refusal(
+                Broken(
+                    "The instance identifies this in our log. If this was a write, read it again before repeating it."
+                ),
+                request_id,
+            )
         headers = [*reply.headers, (b"x-request-id", request_id.encode()), NOSNIFF]
         if reply.status not in (204, 304):
             headers.append((b"content-length", str(len(reply.body)).encode()))

@@ -99,8 +99,8 @@ def roles_explained() -> list[tuple[Role, str]]:
 def problem_list() -> str:
     """Every problem."""
     intro = (
-        "Refusals are problem details (RFC 9457). Nothing was written, whichever it is, and `detail` says what it is "
-        "this time. The `type` leads to a page of the service, `/problems/{code}`."
+        "Refusals are problem details (RFC 9457). A refusal writes nothing (of a 500 or 503 that is not "
+        "known), and `detail` says what it is this time. The `type` leads to a page of the service, `/problems/{code}`."
     )
     rows = [(f"`{kind.code}`", str(kind.status), kind.title, *meaning_and_way(kind)) for kind in problems()]
     return "\n".join(["# Problems", "", intro, "", *table(("code", "status", "title", "meaning", "way out"), rows)])

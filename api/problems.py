@@ -9,6 +9,10 @@ from pydantic_core import to_json
 from domain.errors import Refused
 
 BEHIND = "The database's tables are not up to date: run bravespace migrate."
+UNSURE = (
+    "The database can not be reached. If this was a write, it is not known whether it was written: read it again, or "
+    "repeat it with its Idempotency-Key."
+)
 MANY = 200
 """From so many faults on they are not named one by one."""
 
@@ -124,13 +128,13 @@ class Broken(Refused):
 
 
 class Unavailable(Refused):
-    """The database can not be reached. Nothing was lost; try again after `Retry-After` seconds."""
+    """The database can not be reached. Try again after `Retry-After` seconds; a write with its Idempotency-Key."""
 
     status = 503
     code = "unavailable"
     title = "The service is not available just now"
 
-    def __init__(self, detail: str = "The database can not be reached. Nothing was written; try again.") -> None:
+    def __init__(self, detail: str = UNSURE) -> None:
         """Says when to come back."""
         super().__init__(detail)
         self.headers = {"Retry-After": "2"}

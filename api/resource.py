@@ -1,67 +1,35 @@
-"""One collection over HTTP, whatever it holds: read, list, create, move, revise, remove. From route to row, once."""
+"""One collection over HTTP, whatever it holds: read, list, create, move, revise, remove."""
 
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from pydantic_core import to_json
 from uuid_utils.compat import uuid7
 
-from api.around import around, nothing_there
-from api.body import adapter, merged, with_relationship
-from api.call import JSON, PRIVATE, VARY, Call, Reply, parsed
+from api.around import nothing_there
+from api.body import with_relationship
+from api.call import PRIVATE, VARY, Call, Reply
+from api.deciding import Ask, Deciding, etag
 from api.listing import listing
 from api.problems import ConditionNeeded, NotFound, OutOfScope, Stale
-from api.repeat import answered, fingerprint, refusal_kept, replay, reply_kept
-from api.representation import advice, after, represent
+from api.representation import represent
 from domain.access import Caller
-from domain.errors import NotYours, Refused
-from domain.machine import Decision
-from domain.move import NEW, Move
-from infra.conflicts import Moved, Taken
-from infra.feed import Feed
-from infra.rows import Kept
-from infra.shelves import SHELVES, Shelf
-from infra.store import Store
+from domain.errors import NotYours
+from domain.move import Move
+from infra.conflicts import Taken
+from infra.shelves import SHELVES
 
 NIL = UUID(int=0)
-ATTEMPTS = 5
-"""How often a creation is decided anew when what it is made under moved meanwhile."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a request asks for, checked by its schema."""
-
-    body: Any
-    kept: Kept | None
-    expected: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An answer that is written, with how many deliveries it set off."""
-
-    reply: Reply
-    sent: int = 0
-
-
-class Resource:
+class Resource(Deciding):
     """One collection over HTTP."""
-
-    def __init__(self, shelf: Shelf, store: Store, feed: Feed, wake: Callable[[], None]) -> None:
-        """`wake` tells the dispatcher that there is something to deliver."""
-        self.shelf, self.machine, self.store, self.feed, self._wake = shelf, shelf.machine, store, feed, wake
-
-    # -- routes ----------------------------------------------------------------------------------------------------
 
     async def read(self, call: Call) -> Reply:
         """One object."""
         row = await self.find(call, call.id())
         # An ordinal changes with other sessions, so a session is always sent.
-        if "ordinal" not in row and call.header(b"if-none-match") in (f'"{row["version"]}"', "*"):
+        if "ordinal" not in row and is_seen(call.header(b"if-none-match"), row["version"]):
             return Reply(304, b"", [etag(row["version"]), PRIVATE, VARY])
         return self.reply(200, represent(self.machine, row, call.caller))
 
@@ -72,17 +40,17 @@ class Resource:
 
     async def create(self, call: Call) -> Reply:
         """A new object under an id of ours."""
-        return await self._make(call, self.machine.begin, await self._ask(call, self.machine.begin.takes), uuid7())
+        return await self.make(call, self.machine.begin, await self.ask(call, self.machine.begin.takes), uuid7())
 
     async def put(self, call: Call) -> Reply:
         """A new object under the caller's id; never overwrites."""
         if call.header(b"if-none-match") != "*":
             raise ConditionNeeded("PUT creates and never overwrites: send If-None-Match: * (to correct, PATCH).")
-        ask, id = await self._ask(call, self.machine.begin.takes), call.id()
+        ask, id = await self.ask(call, self.machine.begin.takes), call.id()
         if id == NIL:
             raise NotFound("The nil UUID names nothing.")
         try:
-            return await self._make(call, self.machine.begin, ask, id)
+            return await self.make(call, self.machine.begin, ask, id)
         except Taken as taken:
             if taken.constraint.endswith("_pkey") and taken.constraint != "external_id_pkey":
                 raise Stale("If-None-Match: * does not hold: an object with this id exists already.") from None
@@ -90,11 +58,11 @@ class Resource:
 
     async def move(self, call: Call, move: Move) -> Reply:
         """A move on an object."""
-        return await self._move(call, move, await self._ask(call, move.takes), call.id())
+        return await self.move_on(call, move, await self.ask(call, move.takes), call.id())
 
     async def collection_move(self, call: Call, move: Move) -> Reply:
         """A move that may come before there is a plan: on the one the relationship has, or on a new one."""
-        ask = await self._ask(call, with_relationship(move.takes))
+        ask = await self.ask(call, with_relationship(move.takes))
         try:
             return await self._wherever(call, move, ask)
         except Taken:
@@ -106,121 +74,15 @@ class Resource:
         if await self.store.row(SHELVES["relationship"], call.caller, id) is None:
             raise nothing_there("relationship_id", "relationship")
         existing = await self.store.plan_of(call.caller.practice_id, id)
-        return await (self._move(call, move, ask, existing) if existing else self._make(call, move, ask, uuid7()))
+        return await (self.move_on(call, move, ask, existing) if existing else self.make(call, move, ask, uuid7()))
 
     async def revise(self, call: Call) -> Reply:
         """A merge patch of the fields that may be corrected."""
-        return await self._matched(call, self.machine.revise)
+        return await self.matched(call, self.machine.revise)
 
     async def remove(self, call: Call) -> Reply:
         """Archive, or mark as entered in error. Nothing is erased."""
-        return await self._matched(call, self.machine.remove)
-
-    # -- the way from there to the row -----------------------------------------------------------------------------
-
-    async def _ask(self, call: Call, takes: type) -> Ask:
-        if self.machine.write_scope not in call.caller.scopes:
-            raise OutOfScope(self.machine.write_scope)
-        raw, key = await call.body(), call.idempotency_key()
-        kept = Kept(key, fingerprint(call, raw)) if key else None
-        return Ask(parsed(adapter(takes), raw), kept, call.if_match())
-
-    async def _make(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
-        if ask.kept and (prior := await self.store.kept(call.caller, ask.kept.key)):
-            return replay(ask.kept, prior)
-        for _ in range(ATTEMPTS):
-            # What it is made under may move meanwhile; then it is decided anew where that stands now.
-            with suppress(Moved):
-                return await self._settled(call, ask, self._decide(call, move, ask, None, id, self.store))
-        return await self._settled(call, ask, self._decide(call, move, ask, None, id, self.store))
-
-    async def _move(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
-        if NEW in move.source:
-            return await self._settled(call, ask, self._insist(call, move, ask, id))
-        return await self._settled(call, ask, self._once(call, move, ask, id, self.store))
-
-    async def _insist(self, call: Call, move: Move, ask: Ask, id: UUID) -> Done:
-        # Who leaves, dies or falls silent does not race with those who work on the plan: its row is held first.
-        async with self.store.held(call.caller.practice_id, id) as store:
-            return await self._once(call, move, ask, id, store)
-
-    async def _once(self, call: Call, move: Move, ask: Ask, id: UUID, store: Store) -> Done:
-        row = await store.row(self.shelf, call.caller, id, ask.kept.key if ask.kept else None)
-        if row is None:
-            raise self.unknown()
-        if ask.kept and row["fingerprint"]:
-            return Done(replay(ask.kept, answered(ask.kept.key, row)))
-        self._expect(ask.expected, row["version"])
-        try:
-            return await self._decide(call, move, ask, row, id, store)
-        except Moved:
-            if ask.expected is None:
-                raise
-            raise Stale("Somebody else moved first; read it again.") from None
-
-    async def _settled(self, call: Call, ask: Ask, work: Awaitable[Done]) -> Reply:
-        """The answer, once it is committed; of several requests under one key each gets the same, a refusal as well."""
-        try:
-            done = await work
-        except Refused as refused:
-            if ask.kept and refused.status in (409, 422):
-                if not isinstance(refused, Moved | Taken):
-                    await self.store.keep(call.caller, refusal_kept(ask.kept, refused, call.request_id))
-                if prior := await self.store.kept(call.caller, ask.kept.key):
-                    return replay(ask.kept, prior)
-            raise
-        if done.sent:
-            self._wake()
-        self.feed.wake(call.caller.practice_id)
-        return done.reply
-
-    async def _matched(self, call: Call, move: Move | None) -> Reply:
-        assert move is not None
-        takes = move.takes if move is self.machine.remove else dict
-        ask = await self._ask(call, takes)
-        if call.header(b"if-match") is None:
-            raise ConditionNeeded('Send If-Match with the ETag you read, so that nobody is overwritten unseen: "7".')
-        row = await self.store.row(self.shelf, call.caller, call.id())
-        if row is None:
-            raise self.unknown()
-        self._expect(ask.expected, row["version"])
-        body = merged(move.takes, row, ask.body) if takes is dict else ask.body
-        try:
-            work = self._decide(call, move, Ask(body, None, ask.expected), row, call.id(), self.store)
-            return await self._settled(call, Ask(body, None, ask.expected), work)
-        except Moved:
-            raise Stale("Somebody else moved first; read it again.") from None
-
-    async def _decide(
-        self, call: Call, move: Move, ask: Ask, row: Mapping[str, Any] | None, id: UUID, store: Store
-    ) -> Done:
-        # Before anything is looked up: whose move it is not learns nothing of what is there.
-        self.machine.permit(move, call.caller.role)
-        state, version = (self.shelf.state(row), row["version"]) if row else (None, 0)
-        self.check(move, ask.body)
-        known = await around(store, self.shelf, call.caller, move, ask.body, row, state)
-        decision = self.machine.decide(move, state, ask.body, known, id=id)
-        if row and move is self.machine.revise and not decision.changes:
-            # Nothing changed, so nothing is told: two systems that sync with each other would echo for ever.
-            return Done(self.reply(200, represent(self.machine, row, call.caller) | {"advisories": []}))
-        shown = represent(self.machine, after(row, decision, version, known.now), call.caller)
-        if move is not self.machine.begin:
-            shown["advisories"] = advice(decision.advisories)
-        reply = self.reply(200 if row else 201, shown)
-        sealed, once = await self.seal(decision, call.caller)
-        sent = await store.write(decision, known, version, ask.kept and reply_kept(ask.kept, reply), sealed)
-        return Done(self.reply(reply.status, shown | once) if once else reply, sent)
-
-    # -- what a collection may do differently ----------------------------------------------------------------------
-
-    def check(self, move: Move, body: Any) -> None:
-        """What only this process knows to be wrong with a body."""
-
-    async def seal(self, decision: Decision, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
-        """What is kept sealed beside the row, and shown this once."""
-        return None, {}
-
-    # -- small change ----------------------------------------------------------------------------------------------
+        return await self.matched(call, self.machine.remove)
 
     async def find(self, call: Call, id: UUID) -> Mapping[str, Any]:
         """The row, if the caller may read it."""
@@ -237,22 +99,9 @@ class Resource:
         if caller.role not in self.machine.read_by:
             raise NotYours(f"{self.machine.collection} are not for the role {caller.role}.")
 
-    def reply(self, status: int, shown: dict[str, Any]) -> Reply:
-        """A representation with its ETag, and its address when it is new."""
-        headers = [JSON, etag(shown["version"]), PRIVATE, VARY]
-        if status == 201:
-            headers.append((b"location", f"/v1/{self.machine.collection}/{shown['id']}".encode()))
-        return Reply(status, to_json(shown), headers)
 
-    def unknown(self) -> NotFound:
-        """What is not there, and what is not yours to see, look the same."""
-        return NotFound(f"There is no such {self.machine.subject.replace('_', ' ')} here.")
-
-    def _expect(self, expected: int | None, version: int) -> None:
-        if expected not in (None, version):
-            raise Stale(f"If-Match names version {expected}; it is at {version} now. Read it again and decide anew.")
-
-
-def etag(version: int) -> tuple[bytes, bytes]:
-    """The version, as a strong ETag."""
-    return b"etag", f'"{version}"'.encode()
+def is_seen(said: str | None, version: int) -> bool:
+    """Whether If-None-Match names this version; weakly compared, as RFC 9110 has it for reading."""
+    if said is None:
+        return False
+    return said == "*" or f'"{version}"' in [tag.strip().removeprefix("W/") for tag in said.split(",")]

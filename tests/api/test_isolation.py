@@ -195,6 +195,8 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     await tell("termination_plan", "complete_task", plan, task="farewell_ritual")
     await tell("termination_plan", "end", plan)
     await tell("termination_plan", "open_aftercare", plan)
+    # Nobody listens there; what is pending waits, and other tests' numbers stay their own.
+    ok(await case.script.post(f"/v1/webhook-endpoints/{ids['webhook_endpoint']}/disable"))
     return world
 
 
