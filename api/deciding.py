@@ -16,8 +16,7 @@ from api.repeat import answered, fingerprint, refusal_kept, replay, reply_kept
 from api.representation import advice, after, represent
 from domain.access import Caller
 from domain.errors import Refused
-from domain.machine import Decision
-from domain.move import NEW, Move
+from domain.move import NEW, Decision, Move
 from infra.conflicts import Moved, Taken
 from infra.feed import Feed
 from infra.rows import Kept

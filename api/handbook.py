@@ -9,6 +9,7 @@ from api.problems import problems
 from api.schemas import docstrings
 from domain.access import Role
 from domain.catalog import MACHINES, scopes_of
+from domain.diagram import mermaid
 from domain.machine import Machine
 from domain.move import Move
 
@@ -34,7 +35,7 @@ def machine_part(machine: Machine) -> list[str]:
     ]  # fmt: skip
     says = inspect.cleandoc(machine.cls.__doc__ or "")
     return ["", f"## {title(machine)}", "", f"{says} At `/v1/{machine.collection}`.", "",
-            "```mermaid", machine.mermaid(), "```", "", *table(head, rows)]  # fmt: skip
+            "```mermaid", mermaid(machine), "```", "", *table(head, rows)]  # fmt: skip
 
 
 def notes(machine: Machine, move: Move) -> list[str]:

@@ -6,8 +6,8 @@ from typing import Any
 
 from domain.access import Caller, Role
 from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
-from domain.machine import Decision, Machine
-from domain.move import Advisory
+from domain.machine import Machine
+from domain.move import Advisory, Decision
 from domain.values import Private, marked, plain, records, texts
 
 ENVELOPE = ("id", "phase", "version", "open_moves", "created_at", "updated_at")

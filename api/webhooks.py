@@ -16,8 +16,7 @@ from api.problems import NotFound
 from api.resource import Resource
 from domain.access import Caller
 from domain.errors import NotOpen, Refused
-from domain.machine import Decision
-from domain.move import Move, Nothing
+from domain.move import Decision, Move, Nothing
 from domain.webhook import EndpointDetails, EndpointPhase
 from infra.deliveries import STATES, Deliveries, webhook_id
 from infra.feed import known_types

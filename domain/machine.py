@@ -4,34 +4,15 @@ An aggregate declares its moves once. `Machine.decide` answers what a move would
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, fields, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
 from domain.access import EVERYONE, Role
 from domain.errors import NotOpen, NotYours
-from domain.move import NEW, Added, Advisory, Around, Event, Move
+from domain.move import NEW, Added, Advisory, Around, Decision, Event, Move
 from domain.values import plain, texts
-
-OPEN = "open"
-"""What the phases that stand together are called in a diagram."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What a move does to one object. `before` is None when it makes it."""
-
-    machine: "Machine"
-    move: Move
-    before: Any
-    after: Any
-    event: Event
-    changes: Mapping[str, Any]
-    """The fields that change, with their new values; the phase among them when it moves."""
-    entries: Mapping[str, Any]
-    """What is appended to lists, as JSON can hold it."""
-    advisories: tuple[Advisory, ...]
 
 
 class Machine:
@@ -144,23 +125,3 @@ class Machine:
             for name, entry in event.add.items():
                 facts[name] = [*(facts[name] or []), entry]
         return facts
-
-    def mermaid(self) -> str:
-        """The table as a state diagram. What stays where it is is left to the table, so that the ways can be seen."""
-        group = (
-            [f"    state {OPEN} {{", *(f"        {phase}" for phase in self.together), "    }"] if self.together else []
-        )
-        rows = [
-            f"    {'[*]' if source == NEW else source} --> {to}: {move.name}"
-            for move in self.moves
-            for source in self._drawn(move.source)
-            for to in self._drawn(move.to)
-        ]
-        return "\n".join(["stateDiagram-v2", *group, *rows])
-
-    def _drawn(self, phases: tuple[str, ...]) -> list[str]:
-        """Phases as they are drawn: those that stand together as one, where a move treats them alike."""
-        together = set(self.together)
-        if not together or not together <= set(phases):
-            return list(phases)
-        return [*(p for p in phases if p not in together), OPEN]

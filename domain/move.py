@@ -123,3 +123,20 @@ class Event:
     add: Mapping[str, Any] = field(default_factory=dict)
     texts: tuple[str, ...] = ()
     """The free-text fields that changed. What they say stands in the row."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a move does to one object. `before` is None when it makes it."""
+
+    machine: Any
+    """The machine that decided."""
+    move: Move
+    before: Any
+    after: Any
+    event: Event
+    changes: Mapping[str, Any]
+    """The fields that change, with their new values; the phase among them when it moves."""
+    entries: Mapping[str, Any]
+    """What is appended to lists, as JSON can hold it."""
+    advisories: tuple[Advisory, ...]

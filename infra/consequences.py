@@ -3,8 +3,7 @@
 from typing import Any
 
 from domain.access import Caller, Role, Stamp
-from domain.machine import Decision
-from domain.move import Around
+from domain.move import Around, Decision
 from domain.policies import Policy, following
 from infra.conflicts import Moved
 from infra.rows import (

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from domain.access import Caller, Role, Stamp
-from domain.machine import Decision
+from domain.move import Decision
 from domain.relationship import RelationshipPhase, Risk
 from domain.values import plain, spoken
 from infra.shelves import Shelf

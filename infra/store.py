@@ -8,8 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from domain.access import Caller
-from domain.machine import Decision
-from domain.move import Around, Endings
+from domain.move import Around, Decision, Endings
 from domain.policies import following
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together

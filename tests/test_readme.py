@@ -7,6 +7,7 @@ import time
 import urllib.request
 from pathlib import Path
 
+from domain.diagram import mermaid
 from domain.repair import REPAIR
 from tests.test_cli import environment, free_port
 
@@ -48,7 +49,7 @@ def until_ready(port: int) -> None:
 
 
 def test_the_diagram_is_the_tables():
-    assert REPAIR.mermaid() in README.read_text()
+    assert mermaid(REPAIR) in README.read_text()
 
 
 def test_every_command_that_shows_a_promise_names_tests_that_are_there():

@@ -13,8 +13,8 @@ import pytest
 
 from domain.access import Caller, Role
 from domain.errors import Refused
-from domain.machine import Decision, Machine
-from domain.move import NEW, Around, Endings
+from domain.machine import Machine
+from domain.move import NEW, Around, Decision, Endings
 from domain.relationship import Relationship, RelationshipPhase
 from domain.termination import TERMINATION_PLAN
 from domain.values import type_hints

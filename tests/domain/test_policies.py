@@ -6,8 +6,7 @@ import pytest
 
 from domain.access import Role
 from domain.catalog import BY_SUBJECT, EVENT_TYPES
-from domain.machine import Decision
-from domain.move import NEW
+from domain.move import NEW, Decision
 from domain.policies import FOLLOWING, POLICIES, following
 from domain.relationship import RELATIONSHIP, RelationshipPhase
 from domain.repair import REPAIR, Outcome, RepairPhase

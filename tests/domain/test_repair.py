@@ -5,7 +5,7 @@ from itertools import permutations, product
 import pytest
 
 from domain.access import Role
-from domain.machine import Decision
+from domain.move import Decision
 from domain.repair import ACTIVE, PHASE_OF, REPAIR, Outcome, Repair, RepairPhase, ScoreRule, Step, StepTaken
 from domain.rupture import Rupture, RupturePhase
 from domain.skills import Skill, Strategy

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from domain.access import Role
-from domain.machine import Decision
+from domain.move import Decision
 from domain.policies import POLICIES
 from domain.relationship import RelationshipPhase
 from domain.rupture import (

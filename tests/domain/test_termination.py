@@ -9,8 +9,7 @@ import pytest
 from domain.access import Role
 from domain.endings import BHA_REASON, EndingKind, Premature, PrematureDefinition, Reason, Timing, bha_codes, nhs_code
 from domain.errors import Incomplete
-from domain.machine import Decision
-from domain.move import NEW, Endings
+from domain.move import NEW, Decision, Endings
 from domain.relationship import RelationshipPhase, Risk
 from domain.termination import (
     TERMINATION_PLAN,
