@@ -18,11 +18,15 @@ class Door:
         """`store` knows which practices there are."""
         self._keys, self._store = keys, store
         self._known: dict[str, Caller] = {}
+        self._generation = keys.generation
 
     async def caller(self, authorization: str | None) -> Caller:
         """Who is calling. Raises Unauthorized."""
         if authorization is None:
             raise Unauthorized("Send Authorization: Bearer and a token.", presented=False)
+        if self._generation != self._keys.generation:
+            self._known.clear()
+            self._generation = self._keys.generation
         known = self._known.get(authorization)
         if known is not None:
             if known.expires_at > time.time():

@@ -105,7 +105,7 @@ class Front:
         method, label, template = scope["method"], "other", "unknown"
         request_id = given_id(scope) or secrets.token_hex(12)
         try:
-            if b"%2" in scope["raw_path"] and b"%2f" in scope["raw_path"].lower():
+            if b"%2f" in (scope.get("raw_path") or b"").lower():
                 raise NotFound("An address here has no encoded slash.")
             route, params = self.find(method, scope["path"])
             label, template = route.method, route.path

@@ -1,8 +1,7 @@
 """Webhook endpoints: what is particular about them, and what became of their deliveries."""
 
-import ipaddress
-import re
 from collections.abc import Mapping
+from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,7 @@ from domain.access import Caller
 from domain.errors import NotOpen, Refused
 from domain.move import Decision, Move, Nothing
 from domain.webhook import EndpointDetails, EndpointPhase
+from infra.addresses import is_loopback, is_public
 from infra.deliveries import STATES, Deliveries, webhook_id
 from infra.feed import known_types
 from infra.secrets import added, new_secret
@@ -110,10 +110,12 @@ def delivery(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_url(url: str, *, allow_loopback: bool) -> None:
-    """Raises what is wrong with an address as it is written. What a name resolves to is not looked at here."""
+    """Raises what is wrong with an address as it is written. What a name leads to is looked at when it is sent to."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname or "", parts.port
+        if "[" in parts.netloc:
+            IPv6Address(host)
     except ValueError:
         raise Refused("This is not a URL.", at="url") from None
     if parts.username is not None or parts.password is not None or parts.fragment or not url.isascii() or " " in url:
@@ -123,28 +125,5 @@ def check_url(url: str, *, allow_loopback: bool) -> None:
         raise Refused("A loopback address is for development: set BRAVESPACE_WEBHOOK_ALLOW_LOOPBACK=1.", at="url")
     if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
         raise Refused("An https address.", at="url")
-    if not host or (not loopback and is_private_literal(host)):
+    if not host or (not loopback and not is_public(host)):
         raise Refused("An address on the public internet.", at="url")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or literal is this machine's own."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.rstrip(".").lower().rpartition(".")[2] == "localhost"
-
-
-def is_private_literal(host: str) -> bool:
-    """Whether a host is no name of the public kind, nor an address literal on the public internet."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return PUBLIC_NAME.fullmatch(host) is None
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    return address in NAT64 or not all(a.is_global and not a.is_multicast for a in (address, inner or address))
-
-
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-PUBLIC_NAME = re.compile(r"([a-z0-9_-]+\.)+(?!0x)[a-z0-9-]*[a-z][a-z0-9-]*\.?", re.IGNORECASE)
-"""At least two labels, the last with a letter: `127.0x1` and `2130706433` are addresses in disguise."""

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
+from infra.addresses import Forbidden, PublicOnly
 from infra.database import UNREACHABLE
 from infra.secrets import key_of, live, signature
 from infra.settings import Settings
@@ -110,7 +111,10 @@ class Dispatcher:
         import aiohttp
 
         if self._client is None:
-            connector = aiohttp.TCPConnector(limit=IN_FLIGHT, limit_per_host=EACH, keepalive_timeout=30)
+            resolver: Any = PublicOnly(aiohttp.ThreadedResolver(), allow_loopback=self._settings.webhook_allow_loopback)
+            connector = aiohttp.TCPConnector(
+                limit=IN_FLIGHT, limit_per_host=EACH, keepalive_timeout=30, resolver=resolver
+            )  # fmt: skip
             self._client = aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=False)
         id, now, body = webhook_id(row["practice_id"], row["seq"]), int(time.time()), row["body"].encode()
         headers = {
@@ -127,6 +131,8 @@ class Dispatcher:
         except TimeoutError:
             return "timeout", None
         except (aiohttp.ClientError, OSError, ValueError) as error:
+            if isinstance(error.__cause__ or error, Forbidden):
+                return "forbidden_address", None
             return ("tls" if isinstance(error, aiohttp.ClientSSLError) else "connection"), None
 
     def _unsealed(self, sealed: bytes) -> list[bytes]:

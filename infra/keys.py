@@ -73,6 +73,8 @@ class Keys:
         self.jwks = {"keys": [{**public, "kid": self.kid, "use": "sig", "alg": "EdDSA"}]}
         self._settings = settings
         self._own = key_set(self.jwks)
+        self.generation = 0
+        """Grows whenever an issuer's keys were read anew: what was verified before is verified again."""
         self._trusted: dict[str, KeySet] = {}
         self._read_at: dict[str, int] = {}
 
@@ -122,6 +124,7 @@ class Keys:
             changed = path.stat().st_mtime_ns
             if self._read_at.get(issuer) != changed:
                 self._trusted[issuer] = key_set(json.loads(path.read_bytes()))
+                self.generation += 1
                 self._read_at[issuer] = changed
         except (OSError, ValueError, AttributeError) as error:
             log().error("issuer_keys_unreadable", issuer=issuer, error=type(error).__name__)
@@ -145,6 +148,8 @@ def caller_of(claims: dict[str, Any]) -> Caller:
     """The caller that verified claims name. Raises BadToken."""
     try:
         expires_at = float(claims["exp"])
+        if isinstance(claims["exp"], str | bool):
+            raise TypeError
         role, practice, subject = Role(claims["role"]), UUID(claims["practice"]), str(claims["sub"])
         if role is Role.POLICY:
             raise ValueError
