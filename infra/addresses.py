@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
-PUBLIC_NAME = re.compile(r"([a-z0-9_-]+\\.)+(?!0x)[a-z0-9-]*[a-z][a-z0-9-]*\\.?", re.IGNORECASE)
+PUBLIC_NAME = re.compile(r"([a-z0-9_-]+\.)+(?!0x)[a-z0-9-]*[a-z][a-z0-9-]*\.?", re.IGNORECASE)
 """At least two labels, the last with a letter: `127.0x1` and `2130706433` are addresses in disguise."""
 
 

@@ -554,7 +554,7 @@ async def test_ten_farewells_from_a_plan_under_one_key_are_one(case: Case):
     plan = await case.plan()
     before = await seq_of(case.house)
     path = f"/v1/termination-plans/{plan['id']}/client-ends"
-    once(await ten_times(case.house, case.client, path, {"reasons": ["improved"]}, together=False), 200)
+    once(await ten_times(case.house, case.client, path, {"reasons": ["client_choice"]}, together=False), 200)
     assert await seq_of(case.house) == before + 2
 
 
@@ -711,7 +711,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"outcome": "repaired", "score_rule": "full_return"}, {"outcome": "partially_repaired"},
     ],
     "review_readiness": [{"feelings": {"loss": 4}, "note": "Hard."}, {"client_ready": "yes"}],
-    "plan_ending": [ENDING, {"kind": "therapist_initiated", "target_date": "2026-12-18", "reasons": ["relocation"]}],
+    "plan_ending": [ENDING, {"kind": "therapist_initiated", "target_date": "2026-12-18", "reasons": ["client_choice"]}],
     "complete_task": [{"task": "farewell_ritual", "ritual": "A letter."}],
     "end": [{"acknowledge_open_ruptures": True}, {"exception": {"code": "payer", "detail": "No cover."}}],
     "record_outreach": [{"channel": "letter"}, {"channel": "phone"}],
@@ -724,7 +724,7 @@ PATCHES: dict[str, list[dict[str, Any]]] = {
     "ruptures": [{"summary": "Put better."}, {"summary": None}, {"strains": ["bond", "goal"]}, {"type": "mixed"}],
     "sessions": [{"duration_minutes": 50}, {"external_identifiers": []}],
     "relationships": [{"goals": [{"text": "To sleep.", "agreed_by_client": True}]}, {"modality": "ACT"}],
-    "termination-plans": [{"alternative_providers": ["One", "Two"]}, {"reasons": ["relocation"], "timing": None}],
+    "termination-plans": [{"alternative_providers": ["One", "Two"]}, {"reasons": ["client_choice"], "timing": None}],
     "repairs": [],
 }
 
