@@ -2,9 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
-
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
+from typing import Any
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -19,8 +17,6 @@ class Metrics:
         self._seconds: dict[tuple[str, str], float] = {}
         self._statuses: dict[tuple[str, str, int], int] = {}
         self.deliveries: dict[str, int] = {}
-        self.registry = CollectorRegistry()
-        self.registry.register(self)
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answer."""
@@ -38,8 +34,10 @@ class Metrics:
         """One attempt at a delivery."""
         self.deliveries[outcome] = self.deliveries.get(outcome, 0) + 1
 
-    def collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Any]:
         """Everything, as the library writes it down."""
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
         requests = CounterMetricFamily(
             "bravespace_requests", "Answers by status.", labels=["method", "route", "status"]
         )
@@ -63,4 +61,9 @@ class Metrics:
 
     def written(self) -> bytes:
         """The exposition."""
-        return generate_latest(self.registry)
+        # Loaded when it is first asked for: a service that is not scraped starts without it.
+        from prometheus_client import CollectorRegistry, generate_latest
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        return generate_latest(registry)
