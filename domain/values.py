@@ -7,6 +7,7 @@ each limit once and imports nothing for it.
 from collections.abc import Callable
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime
+from enum import Enum
 from functools import cache
 from typing import Annotated, Any, ClassVar, get_args, get_type_hints
 from uuid import UUID
@@ -135,6 +136,18 @@ def records(cls: type) -> dict[str, type]:
     return {name: record for name, record in found.items() if record}
 
 
+@cache
+def ids(cls: type) -> tuple[str, ...]:
+    """The fields of `cls` that hold one id or a list of them."""
+    return tuple(n for n, hint in type_hints(cls).items() if UUID in kinds(hint))
+
+
+def kinds(annotation: Any) -> set[Any]:
+    """The plain types in an annotation, however deep they are wrapped in unions and lists."""
+    inner = get_args(annotation)
+    return set().union(*map(kinds, inner)) if inner else {annotation}
+
+
 def texts(cls: type) -> frozenset[str]:
     """The free-text fields of `cls` itself."""
     return marked(cls, Words)
@@ -157,6 +170,8 @@ def plain(value: Any, *, words: bool = True) -> Any:
         return str(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
     names = told(value.__class__, words)
     return value if names is None else {name: plain(getattr(value, name), words=words) for name in names}
 

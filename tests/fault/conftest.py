@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from domain.access import Role
+from infra import standalone
 from infra.keys import Keys
 from infra.settings import Settings
 
@@ -152,21 +153,11 @@ class Practice:
         return httpx.AsyncClient(base_url=url, headers=headers, timeout=15, limits=limits, verify=NO_TLS)
 
 
-Found = Callable[[Path], Awaitable[Practice]]
-
-
-@pytest.fixture
-def found() -> Found:
+async def add_practice(data_dir: Path) -> Practice:
     """A new practice in a data directory."""
-
-    async def found(data_dir: Path) -> Practice:
-        from infra.standalone import found as make
-
-        config, id = Settings(data_dir=data_dir, database_url=""), uuid4()
-        await make(config, id, "A practice")
-        return Practice(data_dir, id, Keys(config))
-
-    return found
+    config, id = Settings(data_dir=data_dir, database_url=""), uuid4()
+    await standalone.found(config, id, "A practice")
+    return Practice(data_dir, id, Keys(config))
 
 
 @dataclass

@@ -7,7 +7,9 @@ import random
 import signal
 import time
 from collections import defaultdict
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +20,7 @@ import pytest
 from infra import embedded
 from infra.database import open_pool
 from tests.conftest import made, ok
-from tests.fault.conftest import Found, Practice, Receiver, Serving, run
+from tests.fault.conftest import Practice, Receiver, Serving, add_practice, remaining, run
 
 pytestmark = pytest.mark.fault
 GONE = (httpx.TransportError,)
@@ -138,67 +140,66 @@ async def everything(who: httpx.AsyncClient, collection: str) -> dict[str, Any]:
         response = await who.get(response.links["next"]["url"])
 
 
-async def test_nothing_acknowledged_is_lost_when_the_service_is_killed_in_the_middle_of_writing(
-    data_dir: Path, found: Found, record_property: Any
-):
-    chance, starts = random.Random(1), []
-    async with Serving(data_dir) as service:
-        burst = Burst(await found(data_dir), service.url)
-        await burst.prepare()
-        for _ in range(5):
-            before = len(burst.told)
-            writing = asyncio.create_task(burst.write())
-            while len(burst.told) < before + 15:
-                await asyncio.sleep(0.005)
-                assert not writing.done(), writing.exception()
-            await asyncio.sleep(chance.uniform(0.05, 0.25))
-            service.kill()
-            await writing
-            starts.append(await service.start())
-            await burst.keys_still_hold()
-        await burst.is_all_there()
-        code, said, err = await run(data_dir, "verify")
-        assert code == 0, said + err
-        record_property("restart_seconds", [round(s, 2) for s in starts])
-        print("restart after kill -9:", [round(s, 2) for s in starts])
+@dataclass
+class Aftermath:
+    """A service that was killed five times in the middle of writing and delivering, and runs again."""
+
+    service: Serving
+    burst: Burst
+    receiver: Receiver
+    secret: str
 
 
-async def test_every_event_arrives_when_the_service_is_killed_in_the_middle_of_delivering(
-    data_dir: Path, found: Found, receiver: Receiver
-):
-    async with Serving(data_dir) as service:
-        burst = Burst(await found(data_dir), service.url)
+@pytest.fixture(scope="module")
+async def aftermath(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Aftermath]:
+    data_dir, chance, starts = tmp_path_factory.mktemp("killed") / "data", random.Random(1), []
+    async with Serving(data_dir) as service, Receiver() as receiver:
+        burst = Burst(await add_practice(data_dir), service.url)
         async with burst.practice.client(service.url) as script:
             endpoint = made(await script.post("/v1/webhook-endpoints", json={"url": receiver.url}))
         await burst.prepare()
-        for _ in range(3):
-            begun = len(receiver.heard)
+        for _ in range(5):
+            told, heard = len(burst.told), len(receiver.heard)
             writing = asyncio.create_task(burst.write())
-            while len(receiver.heard) < begun + 40:
+            while len(burst.told) < told + 12 or len(receiver.heard) < heard + 25:
                 await asyncio.sleep(0.005)
+                assert not writing.done(), writing.exception()
+            await asyncio.sleep(chance.uniform(0, 0.2))
             service.kill()
             await writing
-            await service.start()
-        async with burst.practice.client(service.url) as script:
-            last = ok(await script.get("/v1/practices/me"))["seq"]
+            starts.append(round(await service.start(), 2))
+            await burst.keys_still_hold()
+        print("ready again after kill -9:", starts)
+        yield Aftermath(service, burst, receiver, endpoint["secret"])
+    assert remaining(data_dir, 10) == {}
+
+
+async def test_nothing_acknowledged_is_lost_when_the_service_is_killed_in_the_middle_of_writing(aftermath: Aftermath):
+    await aftermath.burst.is_all_there()
+    code, said, err = await run(aftermath.service.data_dir, "verify")
+    assert code == 0, said + err
+
+
+async def test_every_event_arrives_when_the_service_is_killed_in_the_middle_of_delivering(aftermath: Aftermath):
+    receiver, service, practice = aftermath.receiver, aftermath.service, aftermath.burst.practice
+    async with practice.client(service.url) as script:
+        last = ok(await script.get("/v1/practices/me"))["seq"]
         # What was under way when it was killed waits for its lease to run out: let that time pass.
-        with embedded.start(data_dir) as cluster:
+        with embedded.start(service.data_dir) as cluster:
             pool = await open_pool(cluster.dsn, 1)
-            leased = await pool.execute("UPDATE delivery SET next_at = now() WHERE lease IS NOT NULL AND attempt = 1")
+            done = await pool.execute("UPDATE delivery SET next_at = now() WHERE lease IS NOT NULL AND attempt = 1")
             await pool.close()
-        print("under way when it was killed:", leased)
         await receiver.until(set(range(2, last + 1)))
-        receiver.is_faithful(endpoint["secret"])
-        async with burst.practice.client(service.url) as script:
-            at = f"/v1/webhook-endpoints/{endpoint['id']}/deliveries?state=pending"
-            for _ in range(100):
-                if not ok(await script.get(at))["items"]:
-                    break
-                await asyncio.sleep(0.05)
-            assert ok(await script.get(at))["items"] == []
-        repeated = len(receiver.heard) - len({h.id for h in receiver.heard})
-        print("events:", last - 1, "sent more than once:", repeated)
-        await burst.is_all_there()
+        receiver.is_faithful(aftermath.secret)
+        (endpoint,) = ok(await script.get("/v1/webhook-endpoints"))["items"]
+        pending = f"/v1/webhook-endpoints/{endpoint['id']}/deliveries?state=pending"
+        for _ in range(100):
+            if not ok(await script.get(pending))["items"]:
+                break
+            await asyncio.sleep(0.05)
+        assert ok(await script.get(pending))["items"] == []
+    repeated = len(receiver.heard) - len({h.id for h in receiver.heard})
+    print(f"{last - 1} events, {repeated} sent again, {done.split()[1]} were under way at a kill")
 
 
 class Watch:
@@ -232,10 +233,10 @@ class Watch:
 
 
 async def test_requests_are_put_off_and_not_broken_while_the_database_is_killed_and_comes_back(
-    data_dir: Path, found: Found, record_property: Any
+    data_dir: Path, record_property: Any
 ):
     async with Serving(data_dir) as service:
-        practice = await found(data_dir)
+        practice = await add_practice(data_dir)
         watch = Watch(practice, service.url)
         asking = asyncio.create_task(watch.ask_all())
         windows = []

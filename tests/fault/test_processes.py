@@ -15,7 +15,7 @@ from infra import embedded
 from infra.keys import Keys
 from infra.settings import Settings
 from tests.conftest import made, ok, refused
-from tests.fault.conftest import NO_TLS, Found, Practice, Receiver, Serving, free_port, remaining, run
+from tests.fault.conftest import NO_TLS, Practice, Receiver, Serving, add_practice, free_port, remaining, run
 
 pytestmark = pytest.mark.fault
 
@@ -97,9 +97,9 @@ async def test_service_and_commands_may_all_be_started_at_the_same_moment_on_a_f
         service.kill()
 
 
-async def test_two_services_on_one_data_directory_share_what_they_know(data_dir: Path, found: Found):
+async def test_two_services_on_one_data_directory_share_what_they_know(data_dir: Path):
     async with Serving(data_dir) as one, Serving(data_dir) as other:
-        practice = await found(data_dir)
+        practice = await add_practice(data_dir)
         await asyncio.gather(*(register(practice, s.url, 8) for s in (one, other, one, other)))
         log = await log_of(practice, one.url)
         assert log == await log_of(practice, other.url)
@@ -123,11 +123,9 @@ async def test_two_services_on_one_data_directory_share_what_they_know(data_dir:
             await asyncio.gather(waiting, return_exceptions=True)
 
 
-async def test_two_workers_write_one_dense_log_deliver_it_and_leave_nobody_behind(
-    data_dir: Path, found: Found, receiver: Receiver
-):
+async def test_two_workers_write_one_dense_log_deliver_it_and_leave_nobody_behind(data_dir: Path, receiver: Receiver):
     async with Serving(data_dir, "serve", "--workers", "2") as service:
-        practice = await found(data_dir)
+        practice = await add_practice(data_dir)
         async with practice.client(service.url) as script:
             endpoint = made(await script.post("/v1/webhook-endpoints", json={"url": receiver.url}))
         begun = time.monotonic()
@@ -144,9 +142,9 @@ async def test_two_workers_write_one_dense_log_deliver_it_and_leave_nobody_behin
         assert remaining(data_dir, 1) == {}
 
 
-async def test_delivery_runs_in_a_process_of_its_own(data_dir: Path, found: Found, receiver: Receiver):
+async def test_delivery_runs_in_a_process_of_its_own(data_dir: Path, receiver: Receiver):
     async with Serving(data_dir, "serve", "--no-dispatch") as service:
-        practice = await found(data_dir)
+        practice = await add_practice(data_dir)
         async with practice.client(service.url) as script:
             endpoint = made(await script.post("/v1/webhook-endpoints", json={"url": receiver.url}))
         await register(practice, service.url, 5)
