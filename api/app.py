@@ -98,6 +98,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 1_000)
+        gc.enable()
         yield
         for task in tasks:
             task.cancel()

@@ -1,6 +1,9 @@
 """The `bravespace` command."""
 
+import gc
 import os
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -43,6 +46,8 @@ def serve(
     data_dir: DataDir = HERE,
 ) -> None:
     """The service: the API, and webhook delivery unless told otherwise."""
+    # What is imported now stays: nothing to collect until it is all there (`api.app` freezes it and collects again).
+    gc.disable()
     # The embedded server starts while everything else is still being imported.
     cluster = None if os.environ.get("BRAVESPACE_DATABASE_URL") else begin(data_dir)
     config = configured(data_dir, dispatch=dispatch)
@@ -52,6 +57,8 @@ def serve(
         run(lambda: reachable(config.database_url))
     import uvicorn
 
+    # The server hands the signal on when it is done; by default that ends the process with the database still held.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run(
             "api.app:create_app", factory=True, host=host, port=port, workers=workers, access_log=False,

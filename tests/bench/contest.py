@@ -27,6 +27,8 @@ class Budget:
     figure: Figure
     limit: float
     at_most: bool = False
+    judged: bool = True
+    """False where other work on the machine decided it: a ratio bears that, a time does not."""
 
     @property
     def met(self) -> bool:
@@ -40,6 +42,10 @@ USUAL = {"read": 5.0, "list": 5.0, "move": 6.0}
 """How many times the usual way's throughput per CPU-second."""
 TAIL = {"read": 10.0, "move": 15.0, "keyed": 15.0, "create": 15.0}
 """The slowest of a hundred requests, in milliseconds, with 32 connections on one worker kept busy."""
+
+
+NOISY = 0.15
+"""So many cores of other work make times doubtful."""
 
 
 async def contest(data_dir: Path, rig_of: Callable[[int], Rig], tell: Callable[[str], None]) -> Results:
@@ -87,5 +93,6 @@ def budgets(results: Results) -> list[Budget]:
         found.append(Budget(f"{name}: times U, service CPU", times, limit))
     for name, most in TAIL.items():
         series = results["move"]["keyed"] if name == "keyed" else results[name]["ours"]
-        found.append(Budget(f"{name}: p99 in ms", series.figure("p99"), most, at_most=True))
+        quiet = series.figure("others").median <= NOISY
+        found.append(Budget(f"{name}: p99 in ms", series.figure("p99"), most, at_most=True, judged=quiet))
     return found

@@ -8,7 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.contest import Budget, Results
+from tests.bench.contest import NOISY, Budget, Results
 from tests.bench.operations import OPERATIONS
 from tests.bench.rounds import Series, ratio
 from tests.bench.startup import Start
@@ -24,8 +24,6 @@ COLUMNS = {
     "service": "service CPU ms", "postgres": "Postgres CPU ms", "rate": "requests/s", "p50": "p50 ms", "p99": "p99 ms"
 }  # fmt: skip
 BESIDE = (("F", "service"), ("F", "total"), ("B", "service"), ("U", "service"), ("U", "total"))
-NOISY = 0.15
-"""So many cores of other work make the figures doubtful."""
 FULL = 0.90
 """A server that used less of its core than this was held up by something else."""
 
@@ -73,6 +71,8 @@ def show_budgets(console: Console, budgets: list[Budget]) -> None:
     made = table("Budgets", "", "measured", "promised", "")
     for budget in budgets:
         verdict = "[green]met[/green]" if budget.met else "[red]missed[/red]"
+        if not (budget.met or budget.judged):
+            verdict = "[yellow]not judged: the machine was busy[/yellow]"
         made.add_row(budget.says, str(budget.figure), f"{'<=' if budget.at_most else '>='} {budget.limit:g}", verdict)
     console.print(made)
 
@@ -123,5 +123,5 @@ def budget_json(budget: Budget) -> dict[str, Any]:
     """One promise."""
     return {
         "says": budget.says, "median": budget.figure.median, "values": budget.figure.values, "limit": budget.limit,
-        "at_most": budget.at_most, "met": budget.met,
+        "at_most": budget.at_most, "met": budget.met, "judged": budget.judged,
     }  # fmt: skip
