@@ -62,12 +62,12 @@ SCOPES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("role", CALLERS)
+@pytest.mark.parametrize("role", sorted(CALLERS))
 def test_a_role_carries_the_scopes_it_can_use_and_no_others(role):
     assert scopes_of(role) == SCOPES[role]
 
 
-@pytest.mark.parametrize("role", CALLERS)
+@pytest.mark.parametrize("role", sorted(CALLERS))
 def test_nobody_is_given_a_scope_to_write_what_they_can_not_write(role):
     for machine in MACHINES:
         writes = any(role in move.by for move in machine.moves)

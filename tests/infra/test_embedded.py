@@ -27,6 +27,9 @@ import pytest
 from infra import embedded
 from infra.embedded import EmbeddedPostgresError, start, start_in_background
 
+# Real servers, killed for real: it takes its time.
+pytestmark = pytest.mark.fault
+
 ROOT = os.geteuid() == 0
 LIBC = ctypes.CDLL(None, use_errno=True)
 UNSHARE = {"x86_64": 272, "aarch64": 97}.get(os.uname().machine)
