@@ -49,12 +49,6 @@ class Caller:
         """The therapist's or client's id. Only tokens of those roles are held to name one."""
         return UUID(self.id)
 
-    def sees(self, client_id: UUID | None, therapist_ids: tuple[UUID, ...] | list[UUID]) -> bool:
-        """Whether a relationship of this client and these therapists is in the caller's sight."""
-        if self.role is Role.THERAPIST:
-            return self.person in therapist_ids
-        return self.person == client_id if self.role is Role.CLIENT else True
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stamp:

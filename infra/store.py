@@ -46,13 +46,9 @@ class Store:
     async def row(self, shelf: Shelf, caller: Caller, id: UUID, key: str | None = None) -> Mapping[str, Any] | None:
         """One object in the caller's sight, with what is kept under `key`."""
         statement = shelf.read(caller.role, keyed=key is not None)
-        values = {
-            "practice_id": caller.practice_id,
-            "id": id,
-            "caller": identity(caller),
-            "key": key,
-            **subject_of(caller),
-        }
+        values: dict[str, Any] = {"practice_id": caller.practice_id, "id": id, **subject_of(caller)}
+        if key is not None:
+            values |= {"caller": identity(caller), "key": key}
         row: Mapping[str, Any] | None = await self.pool.fetchrow(statement.sql, *statement.args(values))
         return row
 

@@ -73,11 +73,6 @@ def number(default: int) -> Any:
     return Field(sa_column_kwargs={"server_default": text(str(default))})
 
 
-def flag(default: bool = False) -> Any:
-    """A yes or no with a default."""
-    return Field(sa_column_kwargs={"server_default": text(str(default).lower())})
-
-
 def one_of(cls: type) -> list[CheckConstraint]:
     """What the domain's enums allow, as constraints: one for each enum field of an aggregate."""
     found = []

@@ -18,7 +18,11 @@ def bravespace(*words: str, data_dir: Path, **more: str) -> subprocess.Completed
 
 
 def environment(data_dir: Path, **more: str) -> dict[str, str]:
-    ours = {"BRAVESPACE_DATA_DIR": str(data_dir), "BRAVESPACE_DURABLE": "0", "PYTHONPATH": str(Path(__file__).parent.parent)}
+    ours = {
+        "BRAVESPACE_DATA_DIR": str(data_dir),
+        "BRAVESPACE_DURABLE": "0",
+        "PYTHONPATH": str(Path(__file__).parent.parent),
+    }
     return {n: v for n, v in os.environ.items() if not n.startswith("BRAVESPACE_")} | ours | more
 
 

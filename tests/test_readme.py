@@ -25,7 +25,9 @@ def test_the_tour_does_what_it_says(tmp_path: Path):
         try:
             until_ready(port)
             script = as_installed + "\n".join(blocks).replace(":8000", f":{port}")
-            told = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=around, timeout=60, check=True)
+            told = subprocess.run(
+                ["bash", "-c", script], capture_output=True, text=True, env=around, timeout=60, check=True
+            )
         finally:
             service.terminate()
     answers = [line for line in told.stdout.splitlines() if line]

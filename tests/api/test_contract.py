@@ -55,11 +55,17 @@ async def test_a_correction_that_changes_nothing_is_not_told(case: Case):
 
 async def test_a_merge_patch_takes_a_field_away_with_null_and_refuses_what_it_does_not_know(case: Case):
     rupture = await case.rupture(client_intensity=3)
-    url, condition = f"/v1/ruptures/{rupture['id']}", {"If-Match": '"1"', "Content-Type": "application/merge-patch+json"}
+    url, condition = (
+        f"/v1/ruptures/{rupture['id']}",
+        {"If-Match": '"1"', "Content-Type": "application/merge-patch+json"},
+    )
     for body in ({"phase": "repaired"}, {"relationship_id": rupture["id"]}, {"colour": "blue"}):
         problem = refused(await case.therapist.patch(url, json=body, headers=condition), 422, "invalid")
         assert problem["errors"][0]["pointer"] == f"#/{next(iter(body))}"
-    assert ok(await case.therapist.patch(url, json={"client_intensity": None}, headers=condition))["client_intensity"] is None
+    assert (
+        ok(await case.therapist.patch(url, json={"client_intensity": None}, headers=condition))["client_intensity"]
+        is None
+    )
 
 
 async def test_a_move_that_is_not_open_names_the_phase_and_what_is_open(case: Case):

@@ -159,7 +159,9 @@ async def test_when_a_client_dies_nothing_more_is_planned(case: Case):
 
 async def test_an_ended_therapy_can_be_taken_up_again_with_what_was_left_open(case: Case):
     rupture = await case.rupture()
-    plan = made(await case.client.post("/v1/termination-plans/client-ends", json={"relationship_id": case.relationship_id}))
+    plan = made(
+        await case.client.post("/v1/termination-plans/client-ends", json={"relationship_id": case.relationship_id})
+    )
     assert (await do(case, plan, "reopen"))["phase"] == "reviewing"
     assert await relationship(case) == "active"
     assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["phase"] == "unrepaired"

@@ -104,7 +104,11 @@ async def test_a_suspicion_is_confirmed_before_it_is_repaired(case: Case):
 async def test_a_rupture_left_unrepaired_sets_its_repair_aside(case: Case):
     rupture = await case.rupture()
     repair = await case.repair(rupture)
-    ok(await case.therapist.post(f"/v1/ruptures/{rupture['id']}/leave-unrepaired", json={"reason": "client_prefers_not"}))
+    ok(
+        await case.therapist.post(
+            f"/v1/ruptures/{rupture['id']}/leave-unrepaired", json={"reason": "client_prefers_not"}
+        )
+    )
     assert ok(await case.therapist.get(f"/v1/repairs/{repair['id']}"))["phase"] == "set_aside"
     ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/take-up"))
     assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["phase"] == "in_repair"

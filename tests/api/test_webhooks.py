@@ -174,7 +174,9 @@ async def test_a_rotated_secret_overlaps_with_the_one_before(house: House, recei
         Webhook(secret).verify(body, headers)
 
 
-async def test_a_disabled_endpoint_is_sent_nothing_new_and_a_deleted_one_nothing_at_all(house: House, receiver: Receiver):
+async def test_a_disabled_endpoint_is_sent_nothing_new_and_a_deleted_one_nothing_at_all(
+    house: House, receiver: Receiver
+):
     script = await house.as_("integration")
     url = f"/v1/webhook-endpoints/{(await endpoint(house, receiver, 'client.*'))['id']}"
     ok(await script.post(f"{url}/disable"))

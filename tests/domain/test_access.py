@@ -6,7 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from itertools import count
 from typing import Annotated, Any, get_args, get_origin
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import pytest
 
@@ -21,25 +21,6 @@ each_machine = pytest.mark.parametrize("machine", MACHINES, ids=lambda m: m.subj
 
 
 # -- in whose sight ----------------------------------------------------------------------------------------------------
-
-
-def test_a_therapist_sees_the_relationships_they_are_part_of():
-    assert caller(T).sees(CLIENT_ID, (SOMEBODY, THERAPIST_ID))
-    assert not caller(T).sees(CLIENT_ID, (SOMEBODY,))
-    assert not caller(T).sees(CLIENT_ID, ())
-    assert not caller(T).sees(THERAPIST_ID, (SOMEBODY,)), "not even one in which they are the client"
-
-
-def test_a_client_sees_their_own():
-    assert caller(C).sees(CLIENT_ID, (THERAPIST_ID,))
-    assert not caller(C).sees(SOMEBODY, (CLIENT_ID,))
-    assert not caller(C).sees(None, (THERAPIST_ID,))
-
-
-@pytest.mark.parametrize("role", [S, API, A])
-def test_those_who_answer_for_the_whole_practice_see_the_whole_practice(role):
-    for therapists in ((), (uuid4(),), [uuid4(), THERAPIST_ID]):
-        assert caller(role).sees(uuid4(), therapists)
 
 
 def test_a_person_is_named_by_their_token_and_by_nothing_else():

@@ -65,7 +65,9 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     ("rupture", "mark_in_error", Role.CLIENT): CLIENTS,
     ("repair", "conclude", None): {"body": {"client_resolution": 4}},
     ("termination_plan", "plan_ending", None): {"body": {**AGREED, "target_date": TODAY}},
-    ("termination_plan", "therapist_unavailable", None): {"body": {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}},
+    ("termination_plan", "therapist_unavailable", None): {
+        "body": {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
+    },
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
     ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
 }

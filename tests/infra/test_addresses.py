@@ -21,8 +21,20 @@ class Answers:
         pass
 
 
-@pytest.mark.parametrize("led_to", [("10.0.0.1",), ("169.254.169.254",), ("93.184.216.34", "192.168.0.1"), ("::1",),
-                                    ("fd00::1",), ("64:ff9b::a00:1",), ("2002:7f00:1::",), ("::ffff:10.0.0.1",), ("224.0.0.1",)])
+@pytest.mark.parametrize(
+    "led_to",
+    [
+        ("10.0.0.1",),
+        ("169.254.169.254",),
+        ("93.184.216.34", "192.168.0.1"),
+        ("::1",),
+        ("fd00::1",),
+        ("64:ff9b::a00:1",),
+        ("2002:7f00:1::",),
+        ("::ffff:10.0.0.1",),
+        ("224.0.0.1",),
+    ],
+)
 async def test_a_name_that_leads_within_is_not_followed(led_to: tuple[str, ...]):
     with pytest.raises(Forbidden):
         await PublicOnly(Answers(*led_to), allow_loopback=led_to != ("::1",)).resolve("hooks.example.com")
@@ -58,6 +70,8 @@ def test_an_ordinary_host_is_public(host: str):
     assert is_public(host)
 
 
-@pytest.mark.parametrize("host", ["localhost", "intranet", "127.0x1", "2130706433", "0x7f.1", "10.1", "[v1.x]", ".", ""])
+@pytest.mark.parametrize(
+    "host", ["localhost", "intranet", "127.0x1", "2130706433", "0x7f.1", "10.1", "[v1.x]", ".", ""]
+)
 def test_an_address_in_disguise_is_not(host: str):
     assert not is_public(host)
