@@ -25,6 +25,7 @@ from infra.deliveries import Deliveries, Dispatcher
 from infra.feed import Feed
 from infra.housekeeping import tidy_for_ever
 from infra.keys import Keys
+from infra.lanes import Lanes
 from infra.schema import current, migrate
 from infra.settings import Settings, settings
 from infra.shelves import SHELVES
@@ -88,7 +89,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         dsn = await asyncio.to_thread(lambda: database.dsn)
-        service.pool.real = await open_pool(dsn, config.pool_size)
+        service.pool.real = Lanes(await open_pool(dsn, config.pool_size), config.pool_size)
         if database.embedded:
             await migrate(service.pool, dsn)
         tasks = [asyncio.create_task(tidy_for_ever(service.pool, config))]
