@@ -15,6 +15,7 @@ from domain.access import Role
 
 app = typer.Typer(
     help="Bravespace: the alliance layer of a mental-health record.", no_args_is_help=True, add_completion=False,
+    context_settings={"auto_envvar_prefix": "BRAVESPACE"},
     pretty_exceptions_enable=False,
 )  # fmt: skip
 practices = typer.Typer(help="Practices: the tenants.", no_args_is_help=True)
@@ -174,7 +175,7 @@ def demo(
         Path | None, typer.Option(help="Keep its data here. Left out: a folder of its own, fresh.")
     ] = None,
 ) -> None:
-    """See it all: real session data, a rupture and its repair, endings, and every webhook verified."""
+    """See it all: public example data, a rupture and its repair, endings, and every webhook verified."""
     from api.demo import walk
 
     raise typer.Exit(walk(once=once, port=port, data_dir=data_dir))

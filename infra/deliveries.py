@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 
 from infra.addresses import Forbidden, PublicOnly
 from infra.database import UNREACHABLE
-from infra.secrets import key_of, live, signature
+from infra.secrets import key_of, live, opened, signature
 from infra.settings import Settings
 
 SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
@@ -51,12 +51,13 @@ class Dispatcher:
 
     def __init__(self, pool: Any, seal: Fernet, settings: Settings, attempted: Callable[[str], None]) -> None:
         """`attempted` counts outcomes."""
-        self._pool, self._seal, self._settings, self._attempted = pool, seal, settings, attempted
+        self._pool, self._settings, self._attempted = pool, settings, attempted
         self._wake = asyncio.Event()
         self._results: asyncio.Queue[Result] = asyncio.Queue()
         self._flying: set[asyncio.Task[None]] = set()
         self._client: Any = None
-        self._keys = lru_cache(1024)(self._unsealed)
+        # Opening a seal costs more than signing; what is live is asked anew each time.
+        self._opened = lru_cache(1024)(partial(opened, seal))
 
     def wake(self) -> None:
         """There may be something to deliver."""
@@ -135,8 +136,8 @@ class Dispatcher:
                 return "forbidden_address", None
             return ("tls" if isinstance(error, aiohttp.ClientSSLError) else "connection"), None
 
-    def _unsealed(self, sealed: bytes) -> list[bytes]:
-        return [key_of(entry["secret"]) for entry in live(self._seal, sealed, time.time())]
+    def _keys(self, sealed: bytes) -> list[bytes]:
+        return [key_of(entry["secret"]) for entry in live(self._opened(sealed), time.time())]
 
     async def _finish_for_ever(self) -> None:
         while True:

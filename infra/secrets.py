@@ -24,16 +24,20 @@ def new_secret() -> str:
 def added(seal: Fernet, sealed: bytes | None, secret: str) -> bytes:
     """The sealed secrets with a new one in front; what it replaces signs on for the overlap."""
     now = time.time()
-    known = live(seal, sealed, now)
-    for old in known:
-        old["until"] = min(old["until"] or now + OVERLAP, now + OVERLAP)
-    return seal.encrypt(json.dumps([{"secret": secret, "until": None}, *known][:LIVE]).encode())
+    known = live(opened(seal, sealed), now) if sealed else []
+    replaced = [{**old, "until": min(old["until"] or now + OVERLAP, now + OVERLAP)} for old in known]
+    return seal.encrypt(json.dumps([{"secret": secret, "until": None}, *replaced][:LIVE]).encode())
 
 
-def live(seal: Fernet, sealed: bytes | None, now: float) -> list[dict[str, Any]]:
-    """The secrets that sign now, newest first."""
-    kept: list[dict[str, Any]] = json.loads(seal.decrypt(sealed)) if sealed else []
-    return [entry for entry in kept if entry["until"] is None or entry["until"] > now]
+def opened(seal: Fernet, sealed: bytes) -> list[dict[str, Any]]:
+    """Every secret under the seal, newest first."""
+    kept: list[dict[str, Any]] = json.loads(seal.decrypt(sealed))
+    return kept
+
+
+def live(secrets: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
+    """Those that sign now, newest first."""
+    return [entry for entry in secrets if entry["until"] is None or entry["until"] > now]
 
 
 def signature(keys: list[bytes], id: str, timestamp: int, body: bytes) -> str:
