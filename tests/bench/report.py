@@ -100,7 +100,7 @@ def show_start(console: Console, times: dict[str, Start], imports: list[tuple[st
         "Start", "median [dim]min-max[/dim]", "s to the first 200 on /readyz", "CPU s of the command until then"
     )
     for kind, start in times.items():
-        made.add_row(f"{kind} database", str(start.took), str(start.cpu))
+        made.add_row(kind, str(start.took), str(start.cpu))
     console.print(made)
     made = table("Imports of a start", "", "its own ms", "with all it brings along")
     for name, own, whole in imports:
