@@ -10,11 +10,12 @@ so every prompt is a suggestion, can be dismissed, and never stands in the way o
 types of people: the same person may look different next month, or with someone else. `disorganized` is the founding
 text's word for what the field calls fearful; two scores from a questionnaire do not measure disorganization.
 `indeterminate` is what to use when nothing is known, which is most of the time.
-
 The DBT skill is the therapist's own, shown by example, never something done to the client. The 3RS codes name what a
 prompt mostly resembles; staying present has hardly any, because it shows in what the therapist leaves out. No prompt
 redirects the client or links the moment to their other relationships: while it is still raw, both can feel like being
 put off.
+
+The file is long because it is content: one prompt after another, each with its source.
 """
 
 from dataclasses import dataclass

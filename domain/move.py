@@ -35,15 +35,19 @@ class Added:
     entry: Any
 
 
+ATTEMPTS, CHANNELS = 3, 2
+"""How often, and over how many channels, somebody who fell silent is tried where a practice says nothing else."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endings:
     """What an ending has to reckon with."""
 
     open_ruptures: int = 0
     """Ruptures of the relationship that are confirmed or in repair."""
-    outreach_attempts: int = 3
+    outreach_attempts: int = ATTEMPTS
     """How many attempts the practice's no-contact policy asks for before `lapse`."""
-    outreach_channels: int = 2
+    outreach_channels: int = CHANNELS
     """Over how many different channels."""
     no_contact_policy: bool = False
     """Whether the practice has such a policy; the numbers above are the defaults if not."""

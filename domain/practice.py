@@ -7,7 +7,7 @@ from uuid import UUID
 
 from domain.access import CALLERS, Role
 from domain.machine import Machine
-from domain.move import NEW, Move
+from domain.move import ATTEMPTS, CHANNELS, NEW, Move
 from domain.values import Between, Name, Ref, Said, Token, Words
 
 
@@ -61,9 +61,9 @@ class PolicyTerms(Said):
     """The version of the wording, as the practice counts it."""
     wording: Annotated[str, Words(20_000)] | None = None
     """The text that clients are given. Earlier editions stay in the history."""
-    outreach_attempts: Annotated[int, Between(1, 20)] = 3
+    outreach_attempts: Annotated[int, Between(1, 20)] = ATTEMPTS
     """No contact: how many attempts to reach the client come before `lapse`."""
-    outreach_channels: Annotated[int, Between(1, 5)] = 2
+    outreach_channels: Annotated[int, Between(1, 5)] = CHANNELS
     """No contact: over how many different channels."""
     missed_sessions: Annotated[int, Between(1, 20)] = 2
     """No contact: missed sessions in a row that start an outreach."""

@@ -2,6 +2,8 @@
 
 It is reported, never detected: no number opens or closes one. Both parties can strain an alliance, so a marker names
 its party and nobody is "the cause".
+
+The whole aggregate is in this one file: its words with their sources (most of its length), its table, its guards.
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
 Introduced early, woven into informed consent, reviewed regularly, closed with reflection and ritual (founding text). A
 client can always leave. What a therapist owes before ending is a guard, and every exception is on record (APA 10.10).
+
+The whole aggregate is in this one file: its words with their sources (most of its length), its table, its guards.
 """
 
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from domain.access import Role
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing
 from domain.errors import Incomplete, Refused
 from domain.machine import Machine
-from domain.move import NEW, Added, Advisory, Around, Move, as_said
+from domain.move import NEW, Added, Advisory, Around, Endings, Move, as_said
 from domain.relationship import Risk
 from domain.values import Day, Feeling, Few, Name, Private, Ref, Said, Summary, Token
 
@@ -667,8 +669,8 @@ def tried(state: Any, body: Outreach, around: Around) -> dict[str, Any]:
 
 def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> None:
     """The whole ladder was climbed, and no high risk is left alone."""
-    rule = around.endings
-    attempts, channels = (rule.outreach_attempts, rule.outreach_channels) if rule else (3, 2)
+    rule = around.endings or Endings()
+    attempts, channels = rule.outreach_attempts, rule.outreach_channels
     used = {o.channel for o in state.outreach}
     missing = []
     if len(state.outreach) < attempts:

@@ -4,6 +4,8 @@ Every process that uses the server holds a shared lock on `users.lock`. A small 
 script) owns the server as its child, restarts it after a crash, and stops it once it gets that lock for itself alone.
 The supervisor's life is a second lock, `server.lock`: taken by whoever starts it and inherited by it, so there is never
 a moment in which two processes could both believe they should start a server. The kernel drops both after kill -9.
+
+One file, however long: as a script it runs isolated from every package, this one included.
 """
 
 from __future__ import annotations

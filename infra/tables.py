@@ -1,22 +1,10 @@
 """The tables. Every primary key begins with the practice: the tenant, the isolation boundary and the shard key."""
 
 from datetime import date, datetime
-from enum import StrEnum
-from typing import Any, get_args
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    CheckConstraint,
-    DateTime,
-    ForeignKeyConstraint,
-    Index,
-    LargeBinary,
-    Text,
-    Uuid,
-    text,
-)
+from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKeyConstraint, Index, LargeBinary, Text, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
@@ -27,69 +15,14 @@ from domain.repair import ACTIVE, REPAIR
 from domain.rupture import RUPTURE
 from domain.session import SESSION
 from domain.termination import TERMINATION_PLAN
-from domain.values import type_hints
 from domain.webhook import WEBHOOK_ENDPOINT
+from infra.columns import belongs_to, big, ids, key, moment, number, one_of, record, records
 
 SQLModel.metadata.naming_convention = {
     "ix": "%(table_name)s_%(column_0_N_name)s", "uq": "%(table_name)s_%(column_0_N_name)s_key",
     "ck": "%(table_name)s_%(constraint_name)s", "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
     "pk": "%(table_name)s_pkey",
 }  # fmt: skip
-
-
-def key() -> Any:
-    """A column of the primary key."""
-    return Field(primary_key=True)
-
-
-def records() -> Any:
-    """A list of records, as JSON."""
-    return Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
-
-
-def record() -> Any:
-    """One record, as JSON, or nothing."""
-    return Field(default=None, sa_type=JSONB, nullable=True)
-
-
-def moment(*, null: bool = False, default: str | None = None) -> Any:
-    """A point in time."""
-    kwargs = {"server_default": text(default)} if default else {}
-    return Field(sa_type=DateTime(timezone=True), nullable=null, sa_column_kwargs=kwargs)
-
-
-def ids() -> Any:
-    """A list of ids."""
-    return Field(sa_type=ARRAY(Uuid))
-
-
-def big(*, primary: bool = False) -> Any:
-    """A number that counts events."""
-    return Field(sa_type=BigInteger, primary_key=primary)
-
-
-def number(default: int) -> Any:
-    """A small number with a default."""
-    return Field(sa_column_kwargs={"server_default": text(str(default))})
-
-
-def one_of(cls: type) -> list[CheckConstraint]:
-    """What the domain's enums allow, as constraints: one for each enum field of an aggregate."""
-    found = []
-    for name, hint in type_hints(cls).items():
-        kinds = [t for t in (hint, *get_args(hint)) if isinstance(t, type) and issubclass(t, StrEnum)]
-        kinds += [t for a in get_args(hint) for t in get_args(a) if isinstance(t, type) and issubclass(t, StrEnum)]
-        if kinds and "tuple" not in str(hint):
-            values = ", ".join(f"'{v.value}'" for v in kinds[0])
-            found.append(CheckConstraint(f"{name} IN ({values})", name=f"{name}_known"))
-    return found
-
-
-def belongs_to(parent: str, *columns: str) -> ForeignKeyConstraint:
-    """A reference that stays within the practice."""
-    own = ("practice_id", *columns)
-    target = ("practice_id", *(("relationship_id",) if len(columns) > 1 else ()), "id")
-    return ForeignKeyConstraint(own, [f"{parent}.{c}" for c in target])
 
 
 class Practice(SQLModel, table=True):

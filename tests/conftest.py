@@ -118,6 +118,16 @@ def ok(response: httpx.Response) -> dict[str, Any]:
     return found
 
 
+async def everything(who: httpx.AsyncClient, collection: str, limit: int = 200) -> dict[str, Any]:
+    """All of a collection, page by page."""
+    found, response = {}, await who.get(f"/v1/{collection}?limit={limit}")
+    while True:
+        found |= {item["id"]: item for item in ok(response)["items"]}
+        if "next" not in response.links:
+            return found
+        response = await who.get(response.links["next"]["url"])
+
+
 def refused(response: httpx.Response, status: int, code: str = "") -> dict[str, Any]:
     """The problem details of a refusal."""
     assert response.status_code == status, response.text

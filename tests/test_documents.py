@@ -243,4 +243,5 @@ def test_the_pages_for_people_name_every_move_event_and_problem() -> None:
 
 
 def test_no_document_names_a_machine_or_a_person(said: dict[str, Any]) -> None:
-    assert "/work/" not in json.dumps(said) and "localhost" not in json.dumps(said)
+    written = json.dumps(said)
+    assert str(HERE.parent) not in written and "localhost" not in written

@@ -15,6 +15,7 @@ T, C, S, API, A = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION
 P = SessionPhase
 WHEN = {"relationship_id": RELATIONSHIP_ID, "starts_at": NOW}
 RECORDED = but(P, P.ENTERED_IN_ERROR)
+ADDRESS = "https://hooks.example/"
 
 
 # -- people ------------------------------------------------------------------------------------------------------------
@@ -122,12 +123,12 @@ def test_a_therapist_lives_by_the_policies_and_a_client_reads_them():
 
 
 def test_an_endpoint_is_told_of_everything_unless_it_asks_for_less():
-    endpoint = do(WEBHOOK_ENDPOINT, "register", by=API, url="https://ehr.example/hooks").after
+    endpoint = do(WEBHOOK_ENDPOINT, "register", by=API, url=ADDRESS).after
     assert (endpoint.event_types, endpoint.payload, endpoint.phase) == (("*",), Payload.THIN, EndpointPhase.ENABLED)
 
 
 def test_an_endpoint_is_switched_off_and_on_and_removed_for_good():
-    endpoint = do(WEBHOOK_ENDPOINT, "register", by=A, url="https://ehr.example/hooks").after
+    endpoint = do(WEBHOOK_ENDPOINT, "register", by=A, url=ADDRESS).after
     off = do(WEBHOOK_ENDPOINT, "disable", endpoint, A).after
     assert off.phase is EndpointPhase.DISABLED
     with refused(status=409):
@@ -140,5 +141,5 @@ def test_an_endpoint_is_switched_off_and_on_and_removed_for_good():
 def test_no_one_in_the_room_says_where_events_are_sent():
     for by in (T, C, S):
         with refused(status=403):
-            do(WEBHOOK_ENDPOINT, "register", by=by, url="https://elsewhere.example")
+            do(WEBHOOK_ENDPOINT, "register", by=by, url=ADDRESS)
         assert by not in WEBHOOK_ENDPOINT.read_by

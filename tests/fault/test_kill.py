@@ -19,7 +19,7 @@ import pytest
 
 from infra import embedded
 from infra.database import open_pool
-from tests.conftest import made, ok
+from tests.conftest import everything, made, ok
 from tests.fault.conftest import Practice, Receiver, Serving, add_practice, remaining, run
 
 pytestmark = pytest.mark.fault
@@ -129,15 +129,6 @@ class Burst:
                 assert answer is None or again.headers["idempotent-replayed"] == "true"
                 third = await script.post("/v1/sessions", json=body, headers=headers)
                 assert (third.content, third.headers["idempotent-replayed"]) == (again.content, "true")
-
-
-async def everything(who: httpx.AsyncClient, collection: str) -> dict[str, Any]:
-    found, response = {}, await who.get(f"/v1/{collection}?limit=200")
-    while True:
-        found |= {item["id"]: item for item in ok(response)["items"]}
-        if "next" not in response.links:
-            return found
-        response = await who.get(response.links["next"]["url"])
 
 
 @dataclass

@@ -16,7 +16,7 @@ from domain.access import Role
 from domain.catalog import MACHINES
 from infra.shelves import SHELVES
 from infra.verify import DENSE, compare
-from tests.conftest import Case, House, Running, made, ok, refused
+from tests.conftest import Case, House, Running, everything, made, ok, refused
 
 ENDING = {"kind": "planned_mutual", "agreed_by_client": True, "target_date": "2026-12-18"}
 
@@ -945,15 +945,6 @@ class Follower:
             pass
 
 
-async def everything(who: httpx.AsyncClient, collection: str) -> dict[str, Any]:
-    found, response = {}, await who.get(f"/v1/{collection}?limit=7")
-    while True:
-        found |= {item["id"]: item for item in ok(response)["items"]}
-        if "next" not in response.links:
-            return found
-        response = await who.get(response.links["next"]["url"])
-
-
 async def test_who_pages_through_what_changed_while_others_write_ends_with_everything_as_it_is(house: House):
     cases = [await house.case() for _ in range(3)]
     supervisor, done = await house.as_("supervisor"), asyncio.Event()
@@ -969,7 +960,7 @@ async def test_who_pages_through_what_changed_while_others_write_ends_with_every
         await asyncio.gather(*many.hands())
         done.set()
     for follower in followers:
-        assert follower.copy == await everything(follower.who, follower.collection)
+        assert follower.copy == await everything(follower.who, follower.collection, 7)
         assert follower.copy
     assert max(f.pages for f in followers) > 5
 
@@ -989,7 +980,7 @@ async def test_pages_of_changes_add_up_to_the_whole_list_whatever_their_size(fou
             await follower.look()
     while await follower.look():
         pass
-    held = await everything(case.script, "sessions")
+    held = await everything(case.script, "sessions", 7)
     assert follower.copy.keys() == held.keys()
     # An ordinal counts other sessions, so it may change without a change of its own session.
     for id, session in held.items():

@@ -1,4 +1,7 @@
-"""The spine: people, relationships, ruptures, repairs, endings, the log and its deliveries."""
+"""The spine: people, relationships, ruptures, repairs, endings, the log and its deliveries.
+
+One step of a schema is one file, however long: it is never half applied.
+"""
 
 import sqlalchemy as sa
 from alembic import op
