@@ -20,12 +20,13 @@ from api.reading import Practices, Repairs
 from api.resource import Resource
 from api.routes import collection_routes, house_routes, other_routes
 from api.webhooks import Endpoints
+from infra.connections import Connections
 from infra.database import UNREACHABLE, Database, open_pool
-from infra.deliveries import Deliveries, Dispatcher
+from infra.deliveries import Dispatcher
+from infra.delivery_log import DeliveryLog
 from infra.feed import Feed
 from infra.housekeeping import tidy_for_ever
 from infra.keys import Keys
-from infra.lanes import Lanes
 from infra.schema import current, migrate
 from infra.settings import Settings, settings
 from infra.shelves import SHELVES
@@ -64,15 +65,16 @@ class Service:
 
 def wire(config: Settings) -> Service:
     """Put everything together. Nothing is opened yet."""
-    pool, keys, metrics = Pool(), Keys(config), Metrics()
+    pool, keys = Pool(), Keys(config)
     store, feed = Store(pool), Feed(pool)
-    dispatcher = Dispatcher(pool, keys.seal, config, metrics.attempted)
+    dispatcher = Dispatcher(pool, keys.seal, config, feed.wake)
+    metrics = Metrics(dispatcher.tally)
     resources = {
         subject: KINDS.get(subject, Resource)(shelf, store, feed, dispatcher.wake) for subject, shelf in SHELVES.items()
     }  # fmt: skip
     endpoints = resources["webhook_endpoint"]
     assert isinstance(endpoints, Endpoints)
-    endpoints.furnish(keys.seal, Deliveries(pool), allow_loopback=config.webhook_allow_loopback)
+    endpoints.furnish(keys.seal, DeliveryLog(pool), allow_loopback=config.webhook_allow_loopback)
     changes = Changes(feed, resources)
     house = House(metrics, keys.jwks, lambda: current(pool))
     routes = [r for resource in resources.values() for r in collection_routes(resource, changes)]
@@ -89,7 +91,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         dsn = await asyncio.to_thread(lambda: database.dsn)
-        service.pool.real = Lanes(await open_pool(dsn, config.pool_size), config.pool_size)
+        service.pool.real = Connections(await open_pool(dsn, config.pool_size), config.pool_size)
         if database.embedded:
             await migrate(service.pool, dsn)
         tasks = [asyncio.create_task(tidy_for_ever(service.pool, config))]

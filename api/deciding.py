@@ -144,7 +144,7 @@ class Deciding:
         if move is not self.machine.begin:
             shown["advisories"] = advice(decision.advisories)
         reply = self.reply(200 if row else 201, shown)
-        sealed, once = await self.seal(decision, call.caller)
+        sealed, once = await self.seal(decision, ask.body, call.caller)
         sent = await store.write(decision, known, version, ask.kept and reply_kept(ask.kept, reply), sealed)
         return Done(self.reply(reply.status, shown | once) if once else reply, sent)
 
@@ -153,7 +153,7 @@ class Deciding:
     def check(self, move: Move, body: Any) -> None:
         """What only this process knows to be wrong with a body."""
 
-    async def seal(self, decision: Decision, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
+    async def seal(self, decision: Decision, body: Any, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
         """What is kept sealed beside the row, and shown this once."""
         return None, {}
 

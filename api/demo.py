@@ -41,6 +41,8 @@ from infra.standalone import found
 
 TOLD = ["rupture.*", "repair.*", "termination_plan.*", "relationship.transition_entered", "relationship.ended"]
 """What the webhook endpoint subscribes to."""
+PING = "webhook_endpoint.pinged"
+"""What it is sent before anything else."""
 PATIENCE = 15
 """How long the last webhook may take, in seconds."""
 START, STOP = 120, 30
@@ -251,7 +253,7 @@ async def imported(stage: Stage, desk: Voice) -> dict[int, Pair]:
 
 async def all_arrived(stage: Stage, receiver: Receiver) -> None:
     """Hold what the receiver verified against the change feed. Raises Failed when they differ."""
-    expected = await everything(stage.voice(Role.INTEGRATION, "demo"), "/v1/events", {"types": ",".join(TOLD)})
+    expected = await everything(stage.voice(Role.INTEGRATION, "demo"), "/v1/events", {"types": ",".join((*TOLD, PING))})
     missing = await receiver.wait_for((event["seq"] for event in expected), PATIENCE)
     if receiver.refused:
         raise Failed(f"a webhook's signature does not hold: {receiver.refused[0]}.")

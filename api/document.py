@@ -16,7 +16,8 @@ from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
 from domain.errors import Incomplete, NotOpen, Refused
-from infra.deliveries import SCHEDULE, STATES
+from infra.delivery_log import STATES
+from infra.patience import SCHEDULE
 from infra.settings import Settings
 
 ABOUT = """The alliance layer of a mental-health record: ruptures in the therapeutic alliance, their repair, and a \

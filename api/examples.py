@@ -124,6 +124,9 @@ SAID: Mapping[str, Body] = {
         "description": "Keeps the chart's alliance panel up to date.",
     },
     "webhook_endpoint.revise": {"payload": "id_only"},
+    "webhook_endpoint.relocate": {"url": "https://new.ehr.example/hooks/bravespace"},
+    "webhook_endpoint.rotate_secret": {"overlap_seconds": 3600},
+    "webhook_endpoint.recover": {"after_seq": 4711},
 }  # fmt: skip
 """One example of every body that says something, by the move that takes it; of a revision, a merge patch."""
 
@@ -176,9 +179,8 @@ def event(machine: Machine, move: Move) -> dict[str, Any]:
     told = Event(type=machine.type_of(move), source=move.source[0], to=to)
     # No move is made here: this is all of a decision that the body looks at.
     decision: Any = SimpleNamespace(machine=machine, after=SimpleNamespace(id=IDS[machine.subject]), event=told)
-    head, tail, _ = body_parts(
-        decision, Around(caller=caller_of(likely(move)), now=NOW), 0 if move.source[0] == NEW else 1
-    )
+    around = Around(caller=caller_of(likely(move)), now=NOW)
+    head, tail = body_parts(decision, around, 0 if move.source[0] == NEW else 1)
     found: dict[str, Any] = json.loads(f"{head}{SEQ}{tail}")
     return found
 

@@ -1,8 +1,12 @@
 """Counts and durations by route, for Prometheus. Labels are templates and numbers, never ids."""
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
+
+from infra.tally import BOUNDS as TIMES
+from infra.tally import Tally
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
@@ -11,12 +15,12 @@ CONTENT_TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 class Metrics:
     """What this process has answered. Its own counters cost a tenth of the library's per-call labels."""
 
-    def __init__(self) -> None:
-        """Starts at nought."""
+    def __init__(self, tally: Tally) -> None:
+        """Starts at nought. `tally` is the dispatcher's."""
+        self._tally = tally
         self._buckets: dict[tuple[str, str], list[int]] = {}
         self._seconds: dict[tuple[str, str], float] = {}
         self._statuses: dict[tuple[str, str, int], int] = {}
-        self.deliveries: dict[str, int] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answer."""
@@ -30,10 +34,6 @@ class Metrics:
         told = (method, route, status)
         self._statuses[told] = self._statuses.get(told, 0) + 1
 
-    def attempted(self, outcome: str) -> None:
-        """One attempt at a delivery."""
-        self.deliveries[outcome] = self.deliveries.get(outcome, 0) + 1
-
     def collect(self) -> Iterator[Any]:
         """Everything, as the library writes it down."""
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
@@ -46,18 +46,28 @@ class Metrics:
         yield requests
         durations = HistogramMetricFamily("bravespace_request_seconds", "Time to answer.", labels=["method", "route"])
         for key, buckets in self._buckets.items():
-            total, rows = 0, []
-            for bound, count in zip((*map(str, BOUNDS), "+Inf"), buckets, strict=True):
-                total += count
-                rows.append((bound, total))
-            durations.add_metric(list(key), rows, self._seconds[key])
+            durations.add_metric(list(key), added_up(BOUNDS, buckets), self._seconds[key])
         yield durations
-        attempts = CounterMetricFamily(
-            "bravespace_delivery_attempts", "Delivery attempts by outcome.", labels=["outcome"]
+        yield from self._delivered()
+
+    def _delivered(self) -> Iterator[Any]:
+        from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
+
+        tally = self._tally
+        for name, says, label, counted in (
+            ("bravespace_delivery_attempts", "Delivery attempts by outcome.", "outcome", tally.attempts),
+            ("bravespace_delivery_moves", "What the service did with endpoints by itself.", "move", tally.moves),
+        ):  # fmt: skip
+            found = CounterMetricFamily(name, says, labels=[label])
+            for key, count in counted.items():
+                found.add_metric([key], count)
+            yield found
+        yield CounterMetricFamily(
+            "bravespace_delivery_lost_leases", "Turns that were taken over before they ended.", value=tally.lost_leases
         )
-        for outcome, count in self.deliveries.items():
-            attempts.add_metric([outcome], count)
-        yield attempts
+        latency = HistogramMetricFamily("bravespace_delivery_seconds", "From an event's commit to its 2xx.", labels=[])
+        latency.add_metric([], added_up(TIMES, tally.buckets), tally.seconds)
+        yield latency
 
     def written(self) -> bytes:
         """The exposition."""
@@ -67,3 +77,8 @@ class Metrics:
         registry = CollectorRegistry()
         registry.register(self)
         return generate_latest(registry)
+
+
+def added_up(bounds: Sequence[float], buckets: Sequence[int]) -> list[tuple[str, int]]:
+    """A histogram as the library takes it: each bucket with all below it."""
+    return list(zip((*map(str, bounds), "+Inf"), accumulate(buckets), strict=True))

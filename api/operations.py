@@ -19,7 +19,7 @@ from domain.policies import following
 from domain.practice import Practice
 from domain.repair import Step
 from domain.rupture import RuptureType
-from infra.deliveries import STATES
+from infra.delivery_log import STATES
 
 JSON, PATCHES = "application/json", ("application/merge-patch+json", "application/json")
 OF = {machine.collection: machine.cls.__name__ for machine in MACHINES}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,7 @@ class Receiver:
         """Called with each event that is new."""
         self.url = ""
         self._webhook: Webhook | None = None
+        self._trusted = asyncio.Event()
         self._grown = asyncio.Event()
         app = web.Application()
         app.router.add_post("/webhooks", self._hear)
@@ -51,9 +53,14 @@ class Receiver:
     def trust(self, secret: str) -> None:
         """Verify with this secret from now on."""
         self._webhook = Webhook(secret)
+        self._trusted.set()
 
     async def _hear(self, request: web.Request) -> web.Response:
         body = await request.read()
+        # The first ping may be here before the answer that brings the secret.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(5):
+                await self._trusted.wait()
         try:
             if self._webhook is None:
                 raise WebhookVerificationError("no secret is known yet")

@@ -44,7 +44,7 @@ def derived(subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
         # Not after a write: it would take another read to know.
         return {"ordinal": row["ordinal"]} if "ordinal" in row else {}
     if subject == "webhook_endpoint":
-        return {n: row.get(n) for n in ("last_success_at", "first_failure_at")}
+        return {"health": row["health"]} if "health" in row else {}
     return {}
 
 

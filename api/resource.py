@@ -28,8 +28,8 @@ class Resource(Deciding):
     async def read(self, call: Call) -> Reply:
         """One object."""
         row = await self.find(call, call.id())
-        # An ordinal changes with other sessions, so a session is always sent.
-        if "ordinal" not in row and is_seen(call.header(b"if-none-match"), row["version"]):
+        # An ordinal changes with other sessions and health with every delivery, so these are always sent.
+        if "ordinal" not in row and "health" not in row and is_seen(call.header(b"if-none-match"), row["version"]):
             return Reply(304, b"", [etag(row["version"]), PRIVATE, VARY])
         return self.reply(200, represent(self.machine, row, call.caller))
 

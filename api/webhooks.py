@@ -1,6 +1,8 @@
 """Webhook endpoints: what is particular about them, and what became of their deliveries."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,42 +16,57 @@ from api.listing import page_headers
 from api.problems import NotFound
 from api.resource import Resource
 from domain.access import Caller
+from domain.catalog import MACHINES
 from domain.errors import NotOpen, Refused
 from domain.move import Decision, Move, Nothing
-from domain.webhook import EndpointDetails, EndpointPhase
+from domain.webhook import FED, Address, EndpointDetails, EndpointSettings, Rotation
 from infra.addresses import is_loopback, is_public
-from infra.deliveries import STATES, Deliveries, webhook_id
+from infra.deliveries import webhook_id
+from infra.delivery_log import STATES, DeliveryLog
 from infra.feed import known_types
-from infra.secrets import added, new_secret
+from infra.secrets import added, live, new_secret, opened, public_keys
 
 NEWEST = 2**62
+PHASES = frozenset(phase.value for machine in MACHINES for phase in machine.phases)
 
 
 class Endpoints(Resource):
     """Webhook endpoints."""
 
-    def furnish(self, seal: Fernet, deliveries: Deliveries, *, allow_loopback: bool) -> "Endpoints":
+    def furnish(self, seal: Fernet, deliveries: DeliveryLog, *, allow_loopback: bool) -> "Endpoints":
         """What only endpoints need."""
         self._seal_with, self._deliveries, self._allow_loopback = seal, deliveries, allow_loopback
         return self
 
     def check(self, move: Move, body: Any) -> None:
         """An address that may be sent to, and filters that name events."""
-        if isinstance(body, EndpointDetails):
+        if isinstance(body, EndpointDetails | Address):
             check_url(body.url, allow_loopback=self._allow_loopback)
+        if isinstance(body, EndpointSettings):
+            check_phases(body.phases)
             for place, wanted in enumerate(body.event_types):
                 try:
                     known_types([wanted])
                 except ValueError:
                     raise Refused("No event is called that.", at=f"event_types/{place}") from None
 
-    async def seal(self, decision: Decision, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
+    async def seal(self, decision: Decision, body: Any, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
         """A new secret: kept sealed, shown this once."""
-        if decision.move.name not in ("register", "rotate_secret"):
-            return None, {}
-        secret = new_secret()
-        sealed = await self.store.secrets(caller.practice_id, decision.after.id)
-        return added(self._seal_with, sealed, secret), {"secret": secret}
+        if decision.move is self.machine.begin:
+            secret = new_secret()
+            return added(self._seal_with, None, secret), {"secret": secret}
+        if isinstance(body, Rotation):
+            secret, sealed = new_secret(), await self.store.secrets(caller.practice_id, decision.after.id)
+            return added(self._seal_with, sealed, secret, body.overlap_seconds), {"secret": secret}
+        return None, {}
+
+    async def keys(self, call: Call) -> Reply:
+        """The public keys that `v1a` signatures are verified with, newest first."""
+        row = await self.find(call, call.id())
+        sealed = await self.store.secrets(call.caller.practice_id, row["id"])
+        keys = public_keys(live(opened(self._seal_with, sealed), time.time())) if sealed else []
+        shown = [{**key, "until": key["until"] and datetime.fromtimestamp(key["until"], UTC)} for key in keys]
+        return Reply(200, to_json({"keys": shown}))
 
     async def deliveries(self, call: Call) -> Reply:
         """What was sent, is to be sent, and was given up; newest first."""
@@ -80,7 +97,7 @@ class Endpoints(Resource):
         parsed(adapter(Nothing), await call.body())
         call.idempotency_key()
         row = await self.find(call, call.id())
-        if row["phase"] != EndpointPhase.ENABLED:
+        if row["phase"] not in FED:
             open_moves = list(self.machine.open_moves(row["phase"], call.caller.role))
             raise NotOpen(
                 f"The endpoint is {row['phase']}; enable it first.", phase=row["phase"], open_moves=open_moves
@@ -90,6 +107,13 @@ class Endpoints(Resource):
         self._wake()
         found, _ = await self._deliveries.one(call.caller.practice_id, row["id"], seq_in(call))
         return Reply(202, to_json(delivery(call.caller, found)))
+
+
+def check_phases(phases: Sequence[str]) -> None:
+    """Raises Refused for a phase that nothing is ever in."""
+    for place, wanted in enumerate(phases):
+        if wanted not in PHASES:
+            raise Refused("Nothing is ever in a phase called that.", at=f"phases/{place}")
 
 
 def seq_in(call: Call) -> int:

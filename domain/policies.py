@@ -9,6 +9,7 @@ from domain.relationship import RELATIONSHIP, RelationshipPhase
 from domain.repair import REPAIR, Outcome
 from domain.rupture import RUPTURE, RupturePhase
 from domain.termination import TERMINATION_PLAN, PlanPhase, back_to_work
+from domain.webhook import WEBHOOK_ENDPOINT, EndpointPhase
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ POLICIES = (
     Policy(reaching(TERMINATION_PLAN, P.ENDED), RELATIONSHIP, "end", "id", "relationship_id"),
     Policy(reaching(RELATIONSHIP, RelationshipPhase.ENDED), RUPTURE, "end_unrepaired", "relationship_id", "id"),
     Policy(("relationship.reactivated",), RUPTURE, "carry_over", "relationship_id", "id"),
+    Policy(reaching(WEBHOOK_ENDPOINT, EndpointPhase.PENDING), WEBHOOK_ENDPOINT, "ping", "id", "id"),
 )  # fmt: skip
 
 

@@ -11,18 +11,18 @@ from sqlalchemy import (
     Text,
     Uuid,
     bindparam,
-    case,
     cast,
     column,
     func,
     insert,
     literal_column,
-    null,
     select,
+    text,
 )  # fmt: skip
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
+from domain.webhook import FED, WEBHOOK_ENDPOINT
 from infra import tables
 
 
@@ -44,10 +44,11 @@ CALLER, KEY = bindparam("caller", type_=Text()), bindparam("key", type_=Text())
 VERSION, NOW = bindparam("version", type_=Integer()), bindparam("now", type_=DateTime(timezone=True))
 SEEN = ("client_id", "therapist_ids", "phase", "risk", "screened_on", "version")
 HELD: Any = literal_column("'held'")
-ENABLED: Any = literal_column("'enabled'")
 ID_ONLY: Any = literal_column("'id_only'")
 ONE: Any = literal_column("1")
 EXTERNAL_ID = table_of(tables.ExternalId)
+PINGED = WEBHOOK_ENDPOINT.type_of(WEBHOOK_ENDPOINT.by_name["ping"])
+FED_PHASES = ", ".join(f"'{phase}'" for phase in FED)
 
 
 def bool_of(clause: Any) -> ColumnElement[bool]:
@@ -79,19 +80,25 @@ def log_clause(ticket: Any) -> Any:
         e.body: text_of["head"] + cast(seq, Text) + text_of["tail"],
     }  # fmt: skip
     return insert(EVENT).from_select(list(values), select(*values.values())).returning(
-        e.practice_id, e.seq, e.subject_id, e.version
+        e.practice_id, e.seq, e.type, e.subject_id, e.relationship_id, e.target
     ).cte("logged")  # fmt: skip
 
 
-def fan_clause(logged: Any, *, ping: bool) -> Any:
-    """A delivery for every enabled endpoint that wants the event; a ping goes to its own endpoint alone."""
+WANTS = f"""
+webhook_endpoint.practice_id = logged.practice_id AND CASE WHEN logged.type = '{PINGED}'
+  THEN webhook_endpoint.id = logged.subject_id
+  ELSE webhook_endpoint.id <> logged.subject_id AND webhook_endpoint.phase IN ({FED_PHASES})
+   AND webhook_endpoint.event_types && ARRAY['*', logged.type, split_part(logged.type, '.', 1) || '.*']::text[]
+   AND (webhook_endpoint.relationship_ids = '{{}}' OR logged.relationship_id = ANY (webhook_endpoint.relationship_ids))
+   AND (webhook_endpoint.phases = '{{}}' OR logged.target = ANY (webhook_endpoint.phases)) END"""
+"""Which endpoints are told of an event called `logged`. A ping goes to its own alone; of itself none is told."""
+
+
+def fan_clause(logged: Any) -> Any:
+    """A delivery for every endpoint that wants the event."""
     n, d, log = ENDPOINT.c, DELIVERY.c, logged.c
-    wants = n.id == ID if ping else n.event_types.op("&&")(bindparam("wanted", type_=ARRAY(Text)))
-    lean = bindparam("head", type_=Text()) + cast(log.seq, Text) + bindparam("lean", type_=Text())
-    rows = select(
-        log.practice_id, n.id, log.seq, log.subject_id, log.version, case((n.payload == ID_ONLY, lean), else_=null())
-    ).where(n.practice_id == log.practice_id, n.phase == ENABLED, wants)  # fmt: skip
-    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.version, d.body]
+    rows = select(log.practice_id, n.id, log.seq, log.subject_id, n.payload == ID_ONLY).where(text(WANTS))
+    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.lean]
     return insert(DELIVERY).from_select(into, rows).returning(d.seq).cte("fan")
 
 
@@ -114,3 +121,26 @@ def wording_clause(touched: Any) -> Any:
     said = func.unnest(fields_, texts_).table_valued(column("field", Text), column("text", Text)).render_derived()
     row = select(PRACTICE_ID, touched.c.id, VERSION, said.c.field, said.c.text)
     return insert(WORDING).from_select([w.practice_id, w.subject_id, w.version, w.field, w.text], row)
+
+
+HEALTH: Any = literal_column(
+    """(
+SELECT jsonb_build_object(
+  'breaker', CASE WHEN coalesce(l.trips, 0) = 0 THEN 'closed'
+    WHEN l.paused_until > now() THEN 'open' ELSE 'half_open' END,
+  'paused_until', CASE WHEN l.paused_until > now() THEN l.paused_until END,
+  'last_success_at', l.last_success_at, 'last_failure_at', l.last_failure_at, 'failing_since', l.first_failure_at,
+  'success_rate', (SELECT round(avg((outcome = 'delivered')::int), 3) FROM (SELECT outcome FROM attempt a
+    WHERE a.practice_id = n.practice_id AND a.endpoint_id = n.id ORDER BY at DESC LIMIT 100) recent),
+  'backlog', (SELECT count(*) FROM (SELECT 1 FROM delivery d
+    WHERE d.practice_id = n.practice_id AND d.endpoint_id = n.id LIMIT 10000) waiting),
+  'oldest_since', (SELECT d.first_at FROM delivery d
+    WHERE d.practice_id = n.practice_id AND d.endpoint_id = n.id ORDER BY d.seq LIMIT 1),
+  'dead', (SELECT count(*) FROM (SELECT 1 FROM dead d
+    WHERE d.practice_id = n.practice_id AND d.endpoint_id = n.id LIMIT 10000) dead),
+  'recovered_to', CASE WHEN jsonb_typeof(n.recovery) = 'object' THEN l.recovered_to END)
+FROM (SELECT webhook_endpoint.practice_id, webhook_endpoint.id, webhook_endpoint.recovery) n
+LEFT JOIN lane l ON l.practice_id = n.practice_id AND l.endpoint_id = n.id)""",
+    JSONB(),
+)
+"""How an endpoint fares: what its last hundred attempts came to, and what is waiting (counted to 10,000)."""

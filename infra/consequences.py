@@ -5,6 +5,7 @@ from typing import Any
 from domain.access import Caller, Role, Stamp
 from domain.move import Around, Decision
 from domain.policies import Policy, following
+from infra.clauses import WANTS
 from infra.conflicts import Moved
 from infra.rows import (
     Kept,
@@ -25,17 +26,27 @@ class Together:
         """`pool` leads to a migrated database; `held`: it is one connection, in a transaction already."""
         self.pool, self._held = pool, held
 
-    async def write(self, decision: Decision, around: Around, version: int, kept: Kept | None) -> int:
+    async def write(
+        self, decision: Decision, around: Around, version: int, kept: Kept | None, secrets: bytes | None
+    ) -> int:
         """Write everything. Raises Moved when the object or its relationship is not where it was seen."""
         if self._held:
-            return await self._write(self.pool, decision, around, version, kept)
+            return await self._write(self.pool, decision, around, version, kept, secrets)
         async with self.pool.acquire() as connection, connection.transaction():
-            return await self._write(connection, decision, around, version, kept)
+            return await self._write(connection, decision, around, version, kept, secrets)
 
-    async def _write(self, connection: Any, decision: Decision, around: Around, version: int, kept: Kept | None) -> int:
+    async def _write(
+        self,
+        connection: Any,
+        decision: Decision,
+        around: Around,
+        version: int,
+        kept: Kept | None,
+        secrets: bytes | None,
+    ) -> int:
         await self._hold(connection, decision, around)
         done: list[tuple[Decision, int]] = []
-        await self._change(connection, decision, around, version, done)
+        await self._change(connection, decision, around, version, done, secrets)
         # The practice's counter is drawn last: it is the one row every writer of the practice waits for.
         rows = [event_row(d, around, v, i) for i, (d, v) in enumerate(done, 1)]
         sent: int = await connection.fetchval(APPEND, around.caller.practice_id, len(done), rows)
@@ -53,13 +64,19 @@ class Together:
             raise Moved("Something about this relationship changed at the same moment; read it again.")
 
     async def _change(
-        self, connection: Any, decision: Decision, stamp: Stamp, version: int, done: list[tuple[Decision, int]]
+        self,
+        connection: Any,
+        decision: Decision,
+        stamp: Stamp,
+        version: int,
+        done: list[tuple[Decision, int]],
+        secrets: bytes | None = None,
     ) -> None:
         shelf = SHELVES[decision.machine.subject]
         values = changed_values(shelf, decision, stamp, version)
         if decision.before is None:
             statement = shelf.insert()
-            values["new_secrets"] = None
+            values["new_secrets"] = secrets
         else:
             statement = shelf.change(frozenset(decision.changes), frozenset(decision.event.add))
         if await connection.fetchval(statement.sql, *statement.args(values)) is None:
@@ -109,7 +126,7 @@ INSERT INTO idempotency (practice_id, caller, key, fingerprint, status, headers,
 VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 WORD = "INSERT INTO wording (practice_id, subject_id, version, field, text) VALUES ($1, $2, $3, $4, $5)"
 # The same appending as in a single decision's statement, for several events of one transaction.
-APPEND = """
+APPEND = f"""
 WITH ticket AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq - $2 AS base),
 logged AS (
   INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id,
@@ -119,14 +136,10 @@ logged AS (
   FROM ticket, jsonb_to_recordset($3::jsonb) AS n (place int, type text, subject text, subject_id uuid,
     relationship_id uuid, version int, at timestamptz, actor_kind text, actor_id text, origin text, source text,
     target text, data jsonb, head text, tail text)
-  RETURNING seq, type, subject_id, version),
+  RETURNING practice_id, seq, type, subject_id, relationship_id, target),
 fan AS (
-  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, body)
-  SELECT $1, e.id, l.seq, l.subject_id, l.version,
-         CASE WHEN e.payload = 'id_only' THEN n.head || l.seq || n.lean END
-  FROM logged l CROSS JOIN ticket JOIN jsonb_to_recordset($3::jsonb) AS n (place int, head text, lean text)
-    ON ticket.base + n.place = l.seq
-  JOIN webhook_endpoint e ON e.practice_id = $1 AND e.phase = 'enabled'
-   AND e.event_types && ARRAY['*', l.type, split_part(l.type, '.', 1) || '.*']::text[]
+  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean)
+  SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only'
+  FROM logged, webhook_endpoint WHERE {WANTS}
   RETURNING seq)
 SELECT count(*) FROM fan"""

@@ -1,44 +1,91 @@
 """Delivery: what the log set off is signed and sent, at least once, in the order of each resource."""
 
 import asyncio
-import random
+import re
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 from cryptography.fernet import Fernet
 
-from infra.addresses import Forbidden, PublicOnly
 from infra.database import UNREACHABLE
-from infra.secrets import key_of, live, opened, signature
+from infra.egress import Answer, Egress
+from infra.patience import COUNTED, NARROW, SCHEDULE, Lane, wait_after
+from infra.queue import FINISH, READ, TAKE
+from infra.recovery import Recoveries
+from infra.secrets import live, opened, signature
 from infra.settings import Settings
+from infra.store import Store
+from infra.tally import Tally
+from infra.upkeep import Upkeep
 
-SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400)
-"""Seconds from each failed attempt to the next (Standard Webhooks' example); after the last it is given up."""
-JITTER = 0.2
-IN_FLIGHT = 64
-EACH = 16
-"""How many deliveries of one endpoint are claimed at once."""
-IDLE = 0.5
+IN_FLIGHT = 256
+"""How many deliveries one dispatcher has under way at most, roughly: an endpoint widens while its turn goes on."""
+TURN = 128
+"""How many deliveries of one endpoint are read for one turn."""
+POLL = 0.25
 """How long another process's deliveries may wait to be seen, in seconds."""
-GRACE = 15
-"""How much longer than an attempt its lease lasts, in seconds."""
-READ = 64 * 1024
-STATES = ("pending", "delivered", "dead")
+LINGER = 0.1
+"""How long the results of a turn that goes on may wait to be written, in seconds."""
+
+PHASES = re.compile(rb',"from":"[a-z_]*","to":"[a-z_]*"')
+"""What an endpoint that asked for ids only is not told."""
+LEASED = ("practice_id", "endpoint_id", "lease", "width", "unreachable", "tried", "failed", "trips", "warned",
+          "failing_for", "pending", "url", "secrets", "asymmetric", "api_version")  # fmt: skip
+
+LOOK = 1
+"""Seconds between looks for recoveries to go on with."""
+
+Row = Mapping[str, Any]
+PASSING: tuple[type[BaseException], ...] = (*UNREACHABLE, asyncpg.TransactionRollbackError)
+"""What a statement raises that would be done the next time."""
+
+
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A lane's deliveries, while the lease lasts."""
+
+    lane: Lane
+    secrets: list[Any]
+    until: float
+    """No attempt starts after this: it could outlive the lease. On the monotonic clock."""
+    waiting: deque[list[Row]]
+    """What is still to be sent: the events of one resource after another."""
+    parked: list[Row]
+    """What has to wait behind an earlier event of its resource."""
+    started: float = field(default_factory=time.monotonic)
+    active: int = 0
+    sent: int = 0
+    ended: bool = False
+
+    def stopped(self) -> bool:
+        """Whether nothing more may be started."""
+        return self.lane.over or time.monotonic() >= self.until
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
     """How an attempt went."""
 
-    row: Mapping[str, Any]
-    outcome: str
-    status: int | None
-    took_ms: int
+    turn: Turn
+    row: Row
+    answer: Answer
+    ended: float
+    """On the monotonic clock."""
+
+    def as_row(self, place: int, scale: float, now: float) -> tuple[Any, ...]:
+        """As FINISH takes it."""
+        row, answer, lane, number = self.row, self.answer, self.turn.lane, self.row["attempt"] + 1
+        wait = None if answer.outcome == "delivered" else wait_after(number, scale, lane.pause)
+        ago = now - self.ended + answer.took_ms / 1000
+        return (place, row["seq"], row["subject_id"], number, answer.outcome, answer.status, answer.took_ms, wait,
+                row["cause"], ago)  # fmt: skip
 
 
 def webhook_id(practice_id: UUID, seq: int) -> str:
@@ -46,219 +93,221 @@ def webhook_id(practice_id: UUID, seq: int) -> str:
     return f"evt_{practice_id.hex}_{seq}"
 
 
+def ignored(practice_id: UUID) -> None:
+    """Nobody in this process waits for the log to grow."""
+
+
 class Dispatcher:
     """Sends what is due. Any number of them may work on one database."""
 
-    def __init__(self, pool: Any, seal: Fernet, settings: Settings, attempted: Callable[[str], None]) -> None:
-        """`attempted` counts outcomes."""
-        self._pool, self._settings, self._attempted = pool, settings, attempted
-        self._wake = asyncio.Event()
-        self._results: asyncio.Queue[Result] = asyncio.Queue()
-        self._flying: set[asyncio.Task[None]] = set()
-        self._client: Any = None
+    def __init__(self, pool: Any, seal: Fernet, settings: Settings, told: Callable[[UUID], None] = ignored) -> None:
+        """`told` hears of the practices in whose logs the dispatcher's own moves are."""
+        self._pool, self._settings, self.tally = pool, settings, Tally()
+        self._told, self._upkeep = told, Upkeep(Store(pool), self._heard)
+        self._recoveries = Recoveries(pool, self._upkeep)
+        self._scale = settings.webhook_base_delay / SCHEDULE[0]
+        self._wake, self._written = asyncio.Event(), asyncio.Event()
+        self._egress = Egress(settings)
+        self._turns: set[Turn] = set()
+        self._ended: list[Turn] = []
+        self._results: list[Result] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         # Opening a seal costs more than signing; what is live is asked anew each time.
-        self._opened = lru_cache(1024)(partial(opened, seal))
+        self._open = lru_cache(1024)(partial(opened, seal))
 
     def wake(self) -> None:
         """There may be something to deliver."""
         self._wake.set()
 
+    def _heard(self, practice_id: UUID) -> None:
+        self._wake.set()
+        self._told(practice_id)
+
     async def run(self) -> None:
         """Deliver until cancelled; then let what is under way finish."""
-        finisher = asyncio.create_task(self._finish_for_ever())
+        writer = asyncio.create_task(self._write_for_ever())
+        recoverer = asyncio.create_task(self._recover_for_ever())
         try:
-            while True:
-                full = await self._round()
-                if not full:
-                    # Not wait_for: in Python 3.11 it swallows a cancellation that comes with its result.
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(IDLE):
-                            await self._wake.wait()
-        finally:
-            if self._flying:
-                await asyncio.wait(self._flying, timeout=5)
-            with suppress(*UNREACHABLE):
-                await self._finish(self._drained())
-            finisher.cancel()
-            if self._client:
-                await self._client.close()
-
-    async def _round(self) -> bool:
-        """Claim what there is room for. True when there may be more at once."""
-        self._wake.clear()
-        room = IN_FLIGHT - len(self._flying)
-        if room <= 0:
-            await asyncio.wait(self._flying, return_when=asyncio.FIRST_COMPLETED)
-            return True
-        lease = self._settings.webhook_timeout + GRACE
-        try:
-            rows = await self._pool.fetch(CLAIM, room, EACH, lease, uuid4())
-        except UNREACHABLE:
-            await asyncio.sleep(1)
-            return True
-        for row in rows:
-            task = asyncio.create_task(self._attempt(row))
-            self._flying.add(task)
-            task.add_done_callback(self._flying.discard)
-        return bool(rows)
-
-    async def _attempt(self, row: Mapping[str, Any]) -> None:
-        started = time.monotonic()
-        outcome, status = await self._post(row)
-        self._attempted(outcome)
-        self._results.put_nowait(Result(row, outcome, status, round((time.monotonic() - started) * 1000)))
-
-    async def _post(self, row: Mapping[str, Any]) -> tuple[str, int | None]:
-        import aiohttp
-
-        if self._client is None:
-            resolver: Any = PublicOnly(aiohttp.ThreadedResolver(), allow_loopback=self._settings.webhook_allow_loopback)
-            connector = aiohttp.TCPConnector(
-                limit=IN_FLIGHT, limit_per_host=EACH, keepalive_timeout=30, resolver=resolver
-            )  # fmt: skip
-            self._client = aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=False)
-        id, now, body = webhook_id(row["practice_id"], row["seq"]), int(time.time()), row["body"].encode()
-        headers = {
-            "content-type": "application/json", "user-agent": "bravespace-webhooks", "webhook-id": id,
-            "webhook-timestamp": str(now), "webhook-signature": signature(self._keys(row["secrets"]), id, now, body),
-        }  # fmt: skip
-        deadline = aiohttp.ClientTimeout(total=self._settings.webhook_timeout, connect=5)
-        try:
-            async with self._client.post(
-                row["url"], data=body, headers=headers, allow_redirects=False, timeout=deadline
-            ) as answer:  # fmt: skip
-                await answer.content.read(READ)
-                return ("delivered" if 200 <= answer.status < 300 else f"http_{answer.status // 100}xx"), answer.status
-        except TimeoutError:
-            return "timeout", None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            if isinstance(error.__cause__ or error, Forbidden):
-                return "forbidden_address", None
-            return ("tls" if isinstance(error, aiohttp.ClientSSLError) else "connection"), None
-
-    def _keys(self, sealed: bytes) -> list[bytes]:
-        return [key_of(entry["secret"]) for entry in live(self._opened(sealed), time.time())]
-
-    async def _finish_for_ever(self) -> None:
-        while True:
-            results = [await self._results.get(), *self._drained()]
             while True:
                 try:
-                    await self._finish(results)
-                    break
-                except UNREACHABLE:
-                    # A lost result only means that the same event is sent once more.
+                    more = await self._round()
+                except PASSING:
                     await asyncio.sleep(1)
+                    continue
+                if not more:
+                    # Not wait_for: in Python 3.11 it swallows a cancellation that comes with its result.
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(POLL):
+                            await self._wake.wait()
+        finally:
+            for turn in self._turns:
+                turn.until = 0
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=5)
+            writer.cancel()
+            recoverer.cancel()
+            with suppress(*PASSING):
+                await self._write()
+            await self._egress.close()
+
+    async def _round(self) -> bool:
+        """Lease the lanes there is room for, and start their turns. True when there may be more at once."""
+        self._wake.clear()
+        room = IN_FLIGHT - sum(max(turn.active, 1) for turn in self._turns)
+        if room <= 0:
+            await self._wake.wait()
+            return True
+        asked = time.monotonic()
+        timeout = self._settings.webhook_timeout
+        most = -(-room // NARROW)
+        lanes = await self._pool.fetch(TAKE, most, uuid4(), 2 * timeout, COUNTED * self._scale)
+        if not lanes:
+            return False
+        taken = [self._lane(row) for row in lanes]
+        columns = zip(*((t.practice_id, t.endpoint_id, t.room(TURN), t.pending) for t in taken), strict=True)
+        due: list[list[Row]] = [[] for _ in taken]
+        for row in await self._pool.fetch(READ, *map(list, columns)):
+            due[row["place"] - 1].append(row)
+        for lane, rows in zip(taken, due, strict=True):
+            # A tenth less than half the lease: the other half is for the last attempt.
+            self._begin(lane, rows, asked + 0.9 * timeout)
+        return len(lanes) == most
+
+    def _lane(self, row: Row) -> Lane:
+        known = {name: row[name] for name in LEASED}
+        return Lane(most=row["max_in_flight"], rate=row["rate_per_second"], scale=self._scale, **known)
+
+    def _begin(self, lane: Lane, rows: list[Row], until: float) -> None:
+        resources: dict[UUID, list[Row]] = {}
+        parked = []
+        for row in rows:
+            if row["behind"] is None or (row["subject_id"] in resources and not row["held"]):
+                resources.setdefault(row["subject_id"], []).append(row)
+            else:
+                parked.append(row)
+        waiting = deque(resources.values())
+        if lane.trips and waiting:
+            waiting = deque([waiting[0][:1]])
+        secrets = live(self._open(lane.secrets), time.time())
+        turn = Turn(lane, secrets, until, waiting, parked)
+        self._turns.add(turn)
+        self._widen(turn)
+        if not turn.active:
+            self._end(turn)
+
+    def _widen(self, turn: Turn) -> None:
+        """As many at once as the lane has shown to take."""
+        while turn.waiting and turn.active < turn.lane.width and not turn.stopped():
+            turn.active += 1
+            task = asyncio.create_task(self._work(turn))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, turn: Turn) -> None:
+        """Send one resource's events after another's, while there is room for one more at once."""
+        try:
+            while turn.waiting and turn.active <= turn.lane.width and not turn.stopped():
+                for row in turn.waiting.popleft():
+                    if turn.stopped() or not await self._attempt(turn, row):
+                        break
+                self._widen(turn)
+        finally:
+            turn.active -= 1
+            if not turn.active:
+                self._end(turn)
+
+    async def _attempt(self, turn: Turn, row: Row) -> bool:
+        lane, body, now = turn.lane, row["body"].encode(), int(time.time())
+        if row["lean"]:
+            body = PHASES.sub(b"", body, 1)
+        id = webhook_id(lane.practice_id, row["seq"])
+        headers = {
+            "content-type": "application/json", "user-agent": "bravespace-webhooks", "webhook-id": id,
+            "webhook-timestamp": str(now),
+            "webhook-signature": signature(turn.secrets, id, now, body, asymmetric=lane.asymmetric),
+            "bravespace-api-version": lane.api_version,
+        }  # fmt: skip
+        turn.sent += 1
+        answer = await self._egress.post(lane.url, body, headers)
+        took = answer.outcome == "delivered"
+        if took:
+            lane.succeeded()
+        else:
+            lane.failed_with(answer.outcome, answer.retry_after, last=row["attempt"] >= len(SCHEDULE))
+        self.tally.attempts[answer.outcome] += 1
+        if took and row["cause"] == "event":
+            self.tally.received(row["age"] + time.monotonic() - turn.started)
+        self._results.append(Result(turn, row, answer, time.monotonic()))
+        if len(self._results) == 1:
+            asyncio.get_running_loop().call_later(LINGER, self._written.set)
+        return took
+
+    def _end(self, turn: Turn) -> None:
+        turn.lane.paced(turn.sent, time.monotonic() - turn.started)
+        turn.ended = True
+        self._turns.discard(turn)
+        self._ended.append(turn)
+        self._written.set()
+
+    async def _recover_for_ever(self) -> None:
+        while True:
+            more = False
+            with suppress(*PASSING):
+                more = await self._recoveries.step()
             self._wake.set()
+            await asyncio.sleep(0 if more else LOOK)
 
-    def _drained(self) -> list[Result]:
-        return [self._results.get_nowait() for _ in range(self._results.qsize())]
+    # -- writing down what happened --------------------------------------------------------------------------------
 
-    async def _finish(self, results: list[Result]) -> None:
-        if not results:
+    async def _write_for_ever(self) -> None:
+        while True:
+            await self._written.wait()
+            self._written.clear()
+            try:
+                await self._write()
+            except PASSING:
+                # What is lost is sent once more under the same id; what can still be written is.
+                await asyncio.sleep(1)
+                self._written.set()
+
+    async def _write(self) -> None:
+        """Write every result there is, and give back the lanes whose turn has ended."""
+        results, ended = self._results, self._ended
+        turns = list(dict.fromkeys([*(result.turn for result in results), *ended]))
+        if not turns:
             return
-        rows = []
-        for result in results:
-            row, number = result.row, result.row["attempt"]
-            over = result.outcome == "delivered" or number > len(SCHEDULE)
-            wait = None if over else SCHEDULE[number - 1] * self._settings.webhook_base_delay / SCHEDULE[0]
-            rows.append({
-                "practice_id": row["practice_id"], "endpoint_id": row["endpoint_id"], "seq": row["seq"],
-                "number": number, "lease": row["lease"], "outcome": result.outcome, "status": result.status,
-                "took_ms": result.took_ms,
-                "wait": wait and wait * random.uniform(1 - JITTER, 1 + JITTER),  # noqa: S311 - jitter is no secret
-            })  # fmt: skip
-        await self._pool.execute(FINISH, rows)
+        self._results, self._ended = [], []
+        try:
+            held = await self._pool.fetch(FINISH, *self._report(turns, results))
+        except PASSING:
+            self._results, self._ended = results + self._results, ended + self._ended
+            raise
+        ours = {row["place"] for row in held}
+        for place, turn in enumerate(turns):
+            if place in ours:
+                self._follow(turn.lane)
+            else:
+                self.tally.lost_leases += 1
+        self._wake.set()
+
+    def _report(self, turns: list[Turn], results: list[Result]) -> list[Any]:
+        """The parameters of FINISH."""
+        places, now = {turn: place for place, turn in enumerate(turns)}, time.monotonic()
+        rows = [result.as_row(places[result.turn], self._scale, now) for result in results]
+        parked = [(places[turn], row["seq"], row["behind"]) for turn in turns if turn.ended for row in turn.parked]
+        lanes = [turn.lane.figures() | {"place": place, "over": turn.ended} for turn, place in places.items()]
+        return [lanes, *columns(rows, 10), *columns(parked, 3)]
+
+    def _follow(self, lane: Lane) -> None:
+        """Make the moves that follow from how an endpoint answered."""
+        news, lane.news = lane.news, {}
+        for move, said in news.items():
+            self.tally.moves[move] += 1
+            task = asyncio.create_task(self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
 
-# Fair over endpoints: each gives a few. Ordered per resource: a version waits while an earlier one is still there.
-CLAIM = """
-WITH lanes AS (
-  SELECT practice_id, id FROM webhook_endpoint WHERE phase = 'enabled' AND paused_until <= now() ORDER BY random()),
-pick AS MATERIALIZED (
-  SELECT d.practice_id, d.endpoint_id, d.seq FROM lanes l CROSS JOIN LATERAL (
-    SELECT d.practice_id, d.endpoint_id, d.seq FROM delivery d
-    WHERE d.practice_id = l.practice_id AND d.endpoint_id = l.id AND d.next_at <= now()
-      AND NOT EXISTS (SELECT 1 FROM delivery earlier WHERE earlier.practice_id = d.practice_id
-        AND earlier.endpoint_id = d.endpoint_id AND earlier.subject_id = d.subject_id AND earlier.version < d.version)
-    ORDER BY d.next_at, d.seq LIMIT $2 FOR UPDATE SKIP LOCKED) d LIMIT $1)
-UPDATE delivery d SET next_at = now() + make_interval(secs => $3), lease = $4, attempt = d.attempt + 1
-FROM pick p
-JOIN webhook_endpoint n ON n.practice_id = p.practice_id AND n.id = p.endpoint_id
-JOIN event e ON e.practice_id = p.practice_id AND e.seq = p.seq
-WHERE d.practice_id = p.practice_id AND d.endpoint_id = p.endpoint_id AND d.seq = p.seq
-RETURNING d.practice_id, d.endpoint_id, d.seq, d.attempt, d.lease, coalesce(d.body, e.body) AS body, n.url, n.secrets"""
-# The lease is the fence: the result of an attempt that outlived it changes nothing but the record of attempts.
-FINISH = """
-WITH done AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS x (practice_id uuid, endpoint_id uuid, seq bigint,
-  number int, lease uuid, outcome text, status int, took_ms int, wait float)),
-recorded AS (
-  INSERT INTO attempt (practice_id, endpoint_id, seq, number, at, outcome, status, took_ms)
-  SELECT practice_id, endpoint_id, seq, number, now(), outcome, status, took_ms FROM done ON CONFLICT DO NOTHING),
-gone AS (
-  DELETE FROM delivery d USING done x WHERE x.wait IS NULL AND d.practice_id = x.practice_id
-   AND d.endpoint_id = x.endpoint_id AND d.seq = x.seq AND d.lease = x.lease
-  RETURNING x.*),
-buried AS (
-  INSERT INTO dead (practice_id, endpoint_id, seq, at, attempts, outcome)
-  SELECT practice_id, endpoint_id, seq, now(), number, outcome FROM gone WHERE outcome <> 'delivered'
-  ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET at = now(), attempts = excluded.attempts),
-health AS (
-  UPDATE webhook_endpoint n SET last_success_at = CASE WHEN x.ok THEN now() ELSE n.last_success_at END,
-    first_failure_at = CASE WHEN x.ok THEN NULL ELSE coalesce(n.first_failure_at, now()) END
-  FROM (SELECT practice_id, endpoint_id, bool_or(outcome = 'delivered') AS ok FROM done GROUP BY 1, 2) x
-  WHERE n.practice_id = x.practice_id AND n.id = x.endpoint_id
-   AND (CASE WHEN x.ok THEN n.first_failure_at IS NOT NULL OR n.last_success_at IS NULL
-             OR n.last_success_at < now() - interval '10 seconds' ELSE n.first_failure_at IS NULL END))
-UPDATE delivery d SET next_at = now() + make_interval(secs => x.wait), lease = NULL FROM done x
-WHERE x.wait IS NOT NULL AND d.practice_id = x.practice_id AND d.endpoint_id = x.endpoint_id AND d.seq = x.seq
- AND d.lease = x.lease"""
-
-
-class Deliveries:
-    """What became of deliveries, for those who operate an endpoint."""
-
-    def __init__(self, pool: Any) -> None:
-        """`pool` leads to a migrated database."""
-        self.pool = pool
-
-    async def page(self, practice_id: UUID, endpoint_id: UUID, state: str | None, before: int, limit: int) -> list[Any]:
-        """Deliveries of an endpoint, newest first."""
-        rows: list[Any] = await self.pool.fetch(LIST, practice_id, endpoint_id, state, before, limit)
-        return rows
-
-    async def one(self, practice_id: UUID, endpoint_id: UUID, seq: int) -> tuple[Any, list[Any]]:
-        """One delivery, and every attempt at it; None when there never was one."""
-        rows = await self.pool.fetch(LIST, practice_id, endpoint_id, None, seq + 1, 1)
-        found = rows[0] if rows and rows[0]["seq"] == seq else None
-        return found, await self.pool.fetch(ATTEMPTS, practice_id, endpoint_id, seq)
-
-    async def redeliver(self, practice_id: UUID, endpoint_id: UUID, seq: int) -> bool:
-        """Send an event once more: the same id and the same bytes. False when there is no such event."""
-        return await self.pool.fetchval(REDELIVER, practice_id, endpoint_id, seq) is not None
-
-
-LIST = """
-SELECT s.*, e.type, e.subject, e.subject_id, e.version, e.at FROM (
-  SELECT DISTINCT ON (seq) * FROM (
-    SELECT seq, 1 AS rank, 'pending' AS state, attempt AS attempts, next_at FROM delivery
-     WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4
-    UNION ALL SELECT seq, 2, 'delivered', number, NULL FROM attempt
-     WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4 AND outcome = 'delivered'
-    UNION ALL SELECT seq, 3, 'dead', attempts, NULL FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4
-  ) every ORDER BY seq DESC, rank) s
-JOIN event e ON e.practice_id = $1 AND e.seq = s.seq
-WHERE $3::text IS NULL OR s.state = $3
-ORDER BY s.seq DESC LIMIT $5"""
-ATTEMPTS = """
-SELECT number, at, outcome, status, took_ms FROM attempt WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3
-ORDER BY at, number"""
-REDELIVER = """
-WITH n AS (SELECT id, payload FROM webhook_endpoint WHERE practice_id = $1 AND id = $2 AND phase = 'enabled'),
-gone AS (DELETE FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3)
-INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, body)
-SELECT $1, n.id, e.seq, e.subject_id, e.version, CASE WHEN n.payload = 'id_only' THEN
-  regexp_replace(e.body, ',"from":"[a-z_]*","to":"[a-z_]*"', '') END
-FROM n JOIN event e ON e.practice_id = $1 AND e.seq = $3
-ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = now(), lease = NULL, attempt = 0
-RETURNING seq"""
+def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
+    """Rows, turned."""
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]

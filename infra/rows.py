@@ -72,18 +72,12 @@ def changed_values(shelf: Shelf, decision: Decision, stamp: Stamp, version: int)
 def event_values(decision: Decision, stamp: Stamp, version: int) -> dict[str, Any]:
     """The event's columns, and its body around the number it has yet to be given."""
     event, caller = decision.event, stamp.caller
-    head, tail, lean = body_parts(decision, stamp, version)
+    head, tail = body_parts(decision, stamp, version)
     return {
         "type": event.type, "subject": decision.machine.subject, "relationship_id": relationship_of(decision),
         "actor_kind": caller.role.value, "actor_id": caller.id, "origin": caller.origin, "source": event.source,
-        "target": event.to, "data": event_data(decision), "head": head, "tail": tail, "lean": lean,
-        "wanted": wanted(event.type),
+        "target": event.to, "data": event_data(decision), "head": head, "tail": tail,
     }  # fmt: skip
-
-
-def wanted(event_type: str) -> list[str]:
-    """The filters that let an event of this type through."""
-    return ["*", event_type, f"{event_type.partition('.')[0]}.*"]
 
 
 def event_data(decision: Decision) -> dict[str, Any]:
@@ -107,8 +101,8 @@ def signature(role: Role, id: str, origin: str) -> str:
     return f'"actor":{actor},"origin":{json.dumps(origin)}'
 
 
-def body_parts(decision: Decision, stamp: Stamp, version: int) -> tuple[str, str, str]:
-    """A webhook's body up to its number, after it, and after it without the phases."""
+def body_parts(decision: Decision, stamp: Stamp, version: int) -> tuple[str, str]:
+    """A webhook's body up to its number, and after it."""
     event, caller, machine = decision.event, stamp.caller, decision.machine
     signed = signature(caller.role, caller.id, caller.origin)
     at = stamp.now.isoformat().replace("+00:00", "Z")
@@ -116,8 +110,7 @@ def body_parts(decision: Decision, stamp: Stamp, version: int) -> tuple[str, str
     named = f',"resource":"{machine.subject}","id":"{decision.after.id}","version":{version + 1}'
     phases = f',"from":"{event.source}","to":"{event.to}"'
     href = f'"/v1/{machine.collection}/{decision.after.id}"'
-    rest = f',"href":{href},{signed}}}}}'
-    return head, named + phases + rest, named + rest
+    return head, f'{named}{phases},"href":{href},{signed}}}}}'
 
 
 def wording(decision: Decision) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0001"
+HEAD = "0003"
 """The newest revision. Named here so that a current database is known without loading Alembic."""
 
 

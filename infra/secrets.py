@@ -5,47 +5,83 @@ import hmac
 import json
 import secrets
 import time
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 LIVE = 3
 """How many secrets may sign at once."""
-OVERLAP = 24 * 3600
-"""How long a replaced secret still signs beside its successor, in seconds."""
-PREFIX = "whsec_"
+PREFIX, PUBLIC = "whsec_", "whpk_"
+
+Entry = dict[str, Any]
 
 
 def new_secret() -> str:
     """A secret in the notation of Standard Webhooks. 36 bytes, so that no `=` is lost in somebody's settings file."""
-    return PREFIX + base64.b64encode(secrets.token_bytes(36)).decode()
+    return PREFIX + written(secrets.token_bytes(36))
 
 
-def added(seal: Fernet, sealed: bytes | None, secret: str) -> bytes:
-    """The sealed secrets with a new one in front; what it replaces signs on for the overlap."""
+def added(seal: Fernet, sealed: bytes | None, secret: str, overlap: int = 0) -> bytes:
+    """The sealed secrets with a new one in front; what it replaces signs on for `overlap` seconds.
+
+    An ed25519 key of its own comes with it: one derived from the secret could be derived by whoever verifies, too.
+    """
     now = time.time()
     known = live(opened(seal, sealed), now) if sealed else []
-    replaced = [{**old, "until": min(old["until"] or now + OVERLAP, now + OVERLAP)} for old in known]
-    return seal.encrypt(json.dumps([{"secret": secret, "until": None}, *replaced][:LIVE]).encode())
+    replaced = [{**old, "until": min(old["until"] or now + overlap, now + overlap)} for old in known]
+    new = {"secret": secret, "private": written(secrets.token_bytes(32)), "until": None}
+    return seal.encrypt(json.dumps([new, *replaced][:LIVE]).encode())
 
 
-def opened(seal: Fernet, sealed: bytes) -> list[dict[str, Any]]:
+def opened(seal: Fernet, sealed: bytes) -> list[Entry]:
     """Every secret under the seal, newest first."""
-    kept: list[dict[str, Any]] = json.loads(seal.decrypt(sealed))
+    kept: list[Entry] = json.loads(seal.decrypt(sealed))
     return kept
 
 
-def live(secrets: list[dict[str, Any]], now: float) -> list[dict[str, Any]]:
+def live(entries: Iterable[Entry], now: float) -> list[Entry]:
     """Those that sign now, newest first."""
-    return [entry for entry in secrets if entry["until"] is None or entry["until"] > now]
+    return [entry for entry in entries if entry["until"] is None or entry["until"] > now]
 
 
-def signature(keys: list[bytes], id: str, timestamp: int, body: bytes) -> str:
-    """The `webhook-signature` header: one v1 signature for each live secret (Standard Webhooks 1.0)."""
+def signature(entries: Sequence[Entry], id: str, timestamp: int, body: bytes, *, asymmetric: bool) -> str:
+    """The `webhook-signature` header (Standard Webhooks 1.0): a `v1` for each secret, and a `v1a` if asked for."""
     signed = f"{id}.{timestamp}.".encode() + body
-    return " ".join("v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode() for key in keys)
+    found = ["v1," + written(hmac.digest(key_of(entry["secret"]), signed, "sha256")) for entry in entries]
+    if asymmetric:
+        found += ["v1a," + written(private_key(entry["private"]).sign(signed)) for entry in entries if has_key(entry)]
+    return " ".join(found)
 
 
+def public_keys(entries: Sequence[Entry]) -> list[dict[str, Any]]:
+    """What `v1a` signatures are verified with, newest first, and until when each signs."""
+    return [
+        {"public_key": PUBLIC + written(private_key(entry["private"]).public_key().public_bytes_raw()),
+         "until": entry["until"]}
+        for entry in entries if has_key(entry)
+    ]  # fmt: skip
+
+
+def has_key(entry: Entry) -> bool:
+    """Whether an ed25519 key came with it: none did at first."""
+    return "private" in entry
+
+
+@lru_cache(1024)
 def key_of(secret: str) -> bytes:
     """The raw key behind a `whsec_` secret."""
     return base64.b64decode(secret.removeprefix(PREFIX))
+
+
+@lru_cache(1024)
+def private_key(private: str) -> Ed25519PrivateKey:
+    """The key that a sealed entry keeps."""
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(private))
+
+
+def written(raw: bytes) -> str:
+    """Bytes in standard base64, as Standard Webhooks has them."""
+    return base64.b64encode(raw).decode()

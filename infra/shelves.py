@@ -35,9 +35,9 @@ from domain.values import plain
 from infra import tables
 from infra.clauses import (
     CALLER,
-    ENDPOINT,
     EVENT,
     EXTERNAL_ID,
+    HEALTH,
     HELD,
     ID,
     IDEMPOTENCY,
@@ -103,7 +103,7 @@ class Shelf:
         if self.machine.subject == "session":
             found.append(self._ordinal().label("ordinal"))
         if self.machine.subject == "webhook_endpoint":
-            found += [ENDPOINT.c.last_success_at, ENDPOINT.c.first_failure_at]
+            found.append(HEALTH.label("health"))
         return found
 
     def _ordinal(self) -> Any:
@@ -213,22 +213,22 @@ class Shelf:
         return tuple(own)
 
     def write(
-        self, changed: frozenset[str], added: frozenset[str], *, keyed: bool, worded: bool, ping: bool, seen: bool
+        self, changed: frozenset[str], added: frozenset[str], *, keyed: bool, worded: bool, seen: bool
     ) -> Statement:
         """The one statement of a decision: row, log and deliveries, or nothing."""
 
         def build() -> Any:
             touched = self.change_clause(changed, added, seen=seen).cte("touched")
-            return self._decision(touched, keyed=keyed, worded=worded, ping=ping)
+            return self._decision(touched, keyed=keyed, worded=worded)
 
-        return self._once(("write", changed, added, keyed, worded, ping, seen), build)
+        return self._once(("write", changed, added, keyed, worded, seen), build)
 
     def make(self, *, keyed: bool) -> Statement:
         """The one statement of a creation."""
 
         def build() -> Any:
             touched = self.insert_clause(seen=self.related).cte("touched")
-            return self._decision(touched, keyed=keyed, worded=False, ping=False)
+            return self._decision(touched, keyed=keyed, worded=False)
 
         return self._once(("make", keyed), build)
 
@@ -275,14 +275,14 @@ class Shelf:
 
         return self._once(("lock", where), build)
 
-    def _decision(self, touched: Any, *, keyed: bool, worded: bool, ping: bool) -> Any:
+    def _decision(self, touched: Any, *, keyed: bool, worded: bool) -> Any:
         p = PRACTICE.c
         ticket = (
             update(PRACTICE).where(p.id == PRACTICE_ID, select(touched.c.id).exists())
             .values(seq=p.seq + ONE).returning(p.seq).cte("ticket")
         )  # fmt: skip
         logged = log_clause(ticket)
-        fan = fan_clause(logged, ping=ping)
+        fan = fan_clause(logged)
         query = select(logged.c.seq, select(func.count()).select_from(fan).scalar_subquery().label("sent"))
         query = query.add_cte(touched, ticket)
         if keyed:

@@ -61,7 +61,7 @@ async def deliver(settings: Settings) -> None:
     from infra.keys import Keys
 
     async with opened(settings) as pool:
-        work = asyncio.create_task(Dispatcher(pool, Keys(settings).seal, settings, lambda outcome: None).run())
+        work = asyncio.create_task(Dispatcher(pool, Keys(settings).seal, settings).run())
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, work.cancel)
         try:

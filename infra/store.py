@@ -124,7 +124,7 @@ class Store:
         """
         try:
             if self._held or following(decision.event.type) or renames(decision):
-                return await self._together.write(decision, around, version, kept)
+                return await self._together.write(decision, around, version, kept, secrets)
             return await self._write_one(decision, around, version, kept, secrets)
         except asyncpg.UniqueViolationError as error:
             if error.constraint_name == "idempotency_pkey":
@@ -151,11 +151,10 @@ class Store:
             said = wording(decision)
             values |= {"said_fields": list(said), "said_texts": list(said.values())}
             seen = decision.move.knows == "where"
-            ping = decision.event.type == "webhook_endpoint.pinged"
             changed, added = frozenset(decision.changes), frozenset(decision.event.add)
             if secrets:
                 changed, values = changed | {"secrets"}, values | {"new_secrets": secrets}
-            statement = shelf.write(changed, added, keyed=kept is not None, worded=bool(said), ping=ping, seen=seen)
+            statement = shelf.write(changed, added, keyed=kept is not None, worded=bool(said), seen=seen)
         row = await self.pool.fetchrow(statement.sql, *statement.args(values))
         if row is None:
             raise Moved("Somebody else moved first; read it again and decide anew.")

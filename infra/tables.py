@@ -230,10 +230,15 @@ class WebhookEndpoint(Kept, table=True):
     event_types: list[str] = Field(sa_type=ARRAY(Text))
     description: str | None = None
     payload: str
+    api_version: str
+    asymmetric: bool
+    relationship_ids: list[UUID] = ids()
+    phases: list[str] = Field(sa_type=ARRAY(Text))
+    max_in_flight: int
+    rate_per_second: int | None = None
+    disabled_reason: str | None = None
+    recovery: dict[str, Any] | None = record()
     secrets: bytes | None = Field(default=None, sa_type=LargeBinary)
-    paused_until: datetime = moment(default="'-infinity'")
-    last_success_at: datetime | None = moment(null=True)
-    first_failure_at: datetime | None = moment(null=True)
 
 
 class ExternalId(SQLModel, table=True):
@@ -305,8 +310,11 @@ class Delivery(SQLModel, table=True):
     """The hot queue: what is still to be sent. A row goes when it ends."""
 
     __table_args__ = (
-        Index("delivery_due", "practice_id", "endpoint_id", "next_at"),
-        Index("delivery_order", "practice_id", "endpoint_id", "subject_id", "version"),
+        Index("delivery_ready", "practice_id", "endpoint_id", "seq", postgresql_where=text("next_at IS NULL")),
+        Index("delivery_waiting", "practice_id", "endpoint_id", "next_at", "seq",
+              postgresql_where=text("next_at IS NOT NULL")),
+        Index("delivery_behind", "practice_id", "endpoint_id", "subject_id",
+              postgresql_where=text("next_at IS NOT NULL")),
         {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
     )  # fmt: skip
 
@@ -314,13 +322,52 @@ class Delivery(SQLModel, table=True):
     endpoint_id: UUID = key()
     seq: int = big(primary=True)
     subject_id: UUID
-    version: int
-    body: str | None = None
-    """Where this endpoint is told less than the event's own body says."""
+    lean: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    """This endpoint is told less than the event's own body says."""
+    cause: str = Field(sa_column_kwargs={"server_default": text("'event'")})
+    """Why it is sent: the `event` itself, or again by `redelivery` or `recovery`."""
     attempt: int = number(0)
-    next_at: datetime = moment(default="now()")
-    lease: UUID | None = None
+    """How many attempts there were."""
+    next_at: datetime | None = moment(null=True)
+    """When it may be sent; null: at once. What waits behind a failed delivery of its resource waits as long."""
     first_at: datetime = moment(default="now()")
+
+
+class Lane(SQLModel, table=True):
+    """What dispatchers know of an endpoint. The one that holds the lease alone sends to it, and alone writes here."""
+
+    __table_args__ = ({"postgresql_with": {"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.01"}},)
+
+    practice_id: UUID = key()
+    endpoint_id: UUID = key()
+    lease: UUID | None = None
+    leased_until: datetime = moment(default="'-infinity'")
+    served_at: datetime = moment(default="'-infinity'")
+    """When it last had its turn: who waited longest comes first."""
+    paused_until: datetime = moment(default="'-infinity'")
+    """Nothing is sent until then: it asked for it, or its breaker is open, or its rate is spent."""
+    width: int = number(4)
+    """How many it is sent at once: more while it takes them, half when it does not."""
+    unreachable: int = number(0)
+    """How many attempts in a row came to no answer."""
+    tried: int = number(0)
+    """Attempts since `counted_from`."""
+    failed: int = number(0)
+    """How many of these failed."""
+    counted_from: datetime = moment(default="now()")
+    trips: int = number(0)
+    """How often in a row its breaker opened; 0: it is closed."""
+    warned: bool = Field(sa_column_kwargs={"server_default": text("false")})
+    last_success_at: datetime | None = moment(null=True)
+    last_failure_at: datetime | None = moment(null=True)
+    first_failure_at: datetime | None = moment(null=True)
+    """Since when it has taken nothing; null while it takes events."""
+    recovery_asked_at: datetime | None = moment(null=True)
+    """Which recovery the two below belong to."""
+    recovered_to: int | None = Field(default=None, sa_type=BigInteger)
+    """How far it has come in the log."""
+    recovers_until: int | None = Field(default=None, sa_type=BigInteger)
+    """Where it ends."""
 
 
 class Attempt(SQLModel, table=True):
@@ -336,6 +383,7 @@ class Attempt(SQLModel, table=True):
     outcome: str
     status: int | None = None
     took_ms: int
+    cause: str = Field(sa_column_kwargs={"server_default": text("'event'")})
 
 
 class Dead(SQLModel, table=True):

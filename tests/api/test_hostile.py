@@ -388,7 +388,7 @@ async def test_an_address_that_leads_nowhere_says_so(world: World):
 async def test_a_number_that_is_no_event_was_never_delivered(house: House):
     script = await house.as_("integration")
     endpoint = made(await script.post("/v1/webhook-endpoints", json={"url": ADDRESS, "event_types": ["repair.*"]}))
-    for seq in ("0", "-1", "x", "1.5", "9" * 18, "9" * 19, "9" * 400, "%00", "٣", "%D9%A3", "1e3", "+1", "0x1", "2"):
+    for seq in ("0", "-1", "x", "1.5", "9" * 18, "9" * 19, "9" * 400, "%00", "٣", "%D9%A3", "1e3", "+1", "0x1", "3"):
         one = f"/v1/webhook-endpoints/{endpoint['id']}/deliveries/{seq}"
         a_refusal(await script.get(one), 404)
         a_refusal(await script.post(f"{one}/redeliver"), 404)

@@ -53,10 +53,26 @@ async def receiver() -> AsyncIterator[Receiver]:
     await runner.cleanup()
 
 
-async def endpoint(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
+async def registered(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
     script = await house.as_("integration")
     body = {"url": receiver.url, "event_types": list(types or ("*",)), **said}
     return made(await script.post("/v1/webhook-endpoints", json=body))
+
+
+async def endpoint(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
+    """One that has answered its ping."""
+    found = await registered(house, receiver, *types, **said)
+    await until_phase(house, found, "enabled")
+    receiver.got.clear()
+    return found
+
+
+async def until_phase(house: House, endpoint: dict[str, Any], phase: str) -> dict[str, Any]:
+    script = await house.as_("integration")
+    async with asyncio.timeout(10):
+        while (shown := ok(await script.get(f"/v1/webhook-endpoints/{endpoint['id']}")))["phase"] != phase:
+            await asyncio.sleep(0.01)
+    return shown
 
 
 async def test_a_phase_change_arrives_as_a_signed_event_that_names_nobody(case: Case, receiver: Receiver):
@@ -157,7 +173,8 @@ async def test_a_ping_goes_to_its_own_endpoint_alone(house: House, receiver: Rec
     await asyncio.sleep(0.1)
     assert receiver.types() == ["webhook_endpoint.pinged"]
     Webhook(pinged["secret"]).verify(got[0][1], got[0][0])
-    assert ok(await script.get(f"/v1/webhook-endpoints/{other['id']}/deliveries"))["items"] == []
+    heard = ok(await script.get(f"/v1/webhook-endpoints/{other['id']}/deliveries"))["items"]
+    assert [item["id"] for item in heard if item["type"] == "webhook_endpoint.pinged"] == [other["id"]]
 
 
 async def test_a_rotated_secret_overlaps_with_the_one_before(house: House, receiver: Receiver):
@@ -182,7 +199,9 @@ async def test_a_disabled_endpoint_is_sent_nothing_new_and_a_deleted_one_nothing
     ok(await script.post(f"{url}/disable"))
     made(await script.post("/v1/clients", json={}))
     refused(await script.post(f"{url}/ping"), 409)
-    ok(await script.post(f"{url}/enable"))
+    assert ok(await script.post(f"{url}/enable"))["phase"] == "pending"
+    await receiver.until(1)
+    receiver.got.clear()
     kept = made(await script.post("/v1/clients", json={}))
     await receiver.until(1)
     assert json.loads(receiver.got[0][1])["data"]["id"] == kept["id"]
@@ -196,7 +215,8 @@ async def test_a_disabled_endpoint_is_sent_nothing_new_and_a_deleted_one_nothing
 async def test_an_endpoint_is_revised_under_its_version(house: House, receiver: Receiver):
     script = await house.as_("integration")
     url = f"/v1/webhook-endpoints/{(await endpoint(house, receiver, 'repair.*'))['id']}"
-    changed = ok(await script.patch(url, json={"event_types": ["client.*"]}, headers={"If-Match": '"1"'}))
+    version = (await script.get(url)).headers["etag"]
+    changed = ok(await script.patch(url, json={"event_types": ["client.*"]}, headers={"If-Match": version}))
     assert changed["event_types"] == ["client.*"]
     made(await script.post("/v1/clients", json={}))
     await receiver.until(1)

@@ -8,7 +8,7 @@ from domain.access import Role
 from domain.people import CLIENT, THERAPIST, ExternalId, PersonPhase
 from domain.practice import POLICY, PolicyKind, PolicyPhase
 from domain.session import SESSION, Session, SessionPhase
-from domain.webhook import WEBHOOK_ENDPOINT, EndpointPhase, Payload
+from domain.webhook import WEBHOOK_ENDPOINT, DisabledReason, EndpointPhase, Payload, WebhookEndpoint
 from tests.domain.given import ID, NOW, RELATIONSHIP_ID, SOMEBODY, but, caller, do, refused
 
 T, C, S, API, A = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION, Role.ADMIN
@@ -124,16 +124,52 @@ def test_a_therapist_lives_by_the_policies_and_a_client_reads_them():
 
 def test_an_endpoint_is_told_of_everything_unless_it_asks_for_less():
     endpoint = do(WEBHOOK_ENDPOINT, "register", by=API, url=ADDRESS).after
-    assert (endpoint.event_types, endpoint.payload, endpoint.phase) == (("*",), Payload.THIN, EndpointPhase.ENABLED)
+    assert (endpoint.event_types, endpoint.payload, endpoint.phase) == (("*",), Payload.THIN, EndpointPhase.PENDING)
+
+
+def answering(by: Role = A) -> WebhookEndpoint:
+    pending = do(WEBHOOK_ENDPOINT, "register", by=by, url=ADDRESS).after
+    found: WebhookEndpoint = do(WEBHOOK_ENDPOINT, "verify", pending, Role.POLICY).after
+    return found
+
+
+def test_nobody_but_the_ping_itself_says_that_an_endpoint_answers():
+    pending = do(WEBHOOK_ENDPOINT, "register", by=A, url=ADDRESS).after
+    for by in (A, API, T, C, S):
+        with refused(status=403):
+            do(WEBHOOK_ENDPOINT, "verify", pending, by)
+    assert answering().phase is EndpointPhase.ENABLED
+
+
+def test_a_new_address_has_to_answer_before_anything_is_sent_there():
+    moved = do(WEBHOOK_ENDPOINT, "relocate", answering(), A, url=f"{ADDRESS}new").after
+    assert (moved.phase, moved.url) == (EndpointPhase.PENDING, f"{ADDRESS}new")
+
+
+def test_an_endpoint_is_paused_and_goes_on():
+    paused = do(WEBHOOK_ENDPOINT, "pause", answering(), API).after
+    assert paused.phase is EndpointPhase.PAUSED
+    assert do(WEBHOOK_ENDPOINT, "resume", paused, API).after.phase is EndpointPhase.ENABLED
+
+
+def test_a_recovery_has_one_beginning_and_ends_after_it():
+    for said in (
+        {}, {"after_seq": 1, "since": NOW}, {"after_seq": 5, "until_seq": 5}, {"since": NOW, "until": NOW},
+        {"after_seq": 1, "until_seq": 9, "until": NOW},
+    ):  # fmt: skip
+        with refused(status=422):
+            do(WEBHOOK_ENDPOINT, "recover", answering(), A, **said)
+    under_way = do(WEBHOOK_ENDPOINT, "recover", answering(), A, after_seq=4, until_seq=9).after.recovery
+    assert (under_way.after_seq, under_way.until_seq, under_way.asked_at) == (4, 9, NOW)
 
 
 def test_an_endpoint_is_switched_off_and_on_and_removed_for_good():
-    endpoint = do(WEBHOOK_ENDPOINT, "register", by=A, url=ADDRESS).after
-    off = do(WEBHOOK_ENDPOINT, "disable", endpoint, A).after
-    assert off.phase is EndpointPhase.DISABLED
+    off = do(WEBHOOK_ENDPOINT, "disable", answering(), A).after
+    assert (off.phase, off.disabled_reason) == (EndpointPhase.DISABLED, DisabledReason.REQUESTED)
     with refused(status=409):
         do(WEBHOOK_ENDPOINT, "ping", off, A)
-    assert do(WEBHOOK_ENDPOINT, "enable", off, A).after.phase is EndpointPhase.ENABLED
+    wanted = do(WEBHOOK_ENDPOINT, "enable", off, A).after
+    assert (wanted.phase, wanted.disabled_reason) == (EndpointPhase.PENDING, None)
     gone = do(WEBHOOK_ENDPOINT, "remove", off, A).after
     assert all(WEBHOOK_ENDPOINT.open_moves(gone.phase, by) == () for by in Role)
 

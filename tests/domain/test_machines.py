@@ -70,6 +70,7 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     },
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
     ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
+    ("webhook_endpoint", "recover", None): {"body": {"after_seq": 0}},
 }
 """The moves that the least body does not carry (None: by whatever role), and what they ask for."""
 

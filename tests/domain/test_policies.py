@@ -31,6 +31,8 @@ FOLLOWS = {
     "termination_plan.client_died": ("relationship", "end"), "termination_plan.lapsed": ("relationship", "end"),
     "termination_plan.transfer_accepted": ("relationship", "end"),
     "relationship.ended": ("rupture", "end_unrepaired"), "relationship.reactivated": ("rupture", "carry_over"),
+    "webhook_endpoint.registered": ("webhook_endpoint", "ping"), "webhook_endpoint.enabled": ("webhook_endpoint", "ping"),
+    "webhook_endpoint.relocated": ("webhook_endpoint", "ping"),
 }  # fmt: skip
 """Beside a therapist's falling away, whose event is told below, and a concluded repair, whose consequence depends."""
 UNAVAILABLE = TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["therapist_unavailable"])
@@ -67,9 +69,16 @@ def test_every_consequence_is_one_the_domain_may_draw_by_itself():
             assert policy.its in BY_SUBJECT[event.partition(".")[0]].field_names
 
 
+BY_ITS_ANSWERS = (
+    "verify", "disable", "finish_recovery", "warn", "open_breaker", "close_breaker", "give_up",
+)  # fmt: skip
+"""What the service does with an endpoint, which follows from how it answers and not from an event."""
+
+
 def test_every_move_of_the_domain_itself_follows_from_something():
     drawn = {(p.machine.subject, p.move) for p in POLICIES if isinstance(p.move, str)}
     drawn |= {("rupture", name) for name in ("mend", "mend_in_part", "stay_unmended")}
+    drawn |= {("webhook_endpoint", name) for name in BY_ITS_ANSWERS}
     own = {(m.subject, move.name) for m in BY_SUBJECT.values() for move in m.moves if Role.POLICY in move.by}
     assert own == drawn
 

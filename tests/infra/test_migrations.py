@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.app import create_app
 from domain.access import Role
-from infra import consequences, deliveries, embedded, feed, schema, store, verify
+from infra import consequences, delivery_log, embedded, feed, queue, recovery, schema, store, verify
 from infra.database import open_pool
 from infra.settings import Settings
 from infra.shelves import SHELVES
@@ -251,9 +251,9 @@ async def prepare_all(pool: Any) -> None:
             statements |= {f"make {keyed}": shelf.make(keyed=keyed).sql, "insert": shelf.insert().sql}
             for role in Role:
                 statements[f"read {role} {keyed}"] = shelf.read(role, keyed=keyed).sql
-            for which in ("", "worded", "ping", "seen"):
+            for which in ("", "worded", "seen"):
                 if which != "seen" or "relationship_id" in shelf.names:
-                    how = {name: name == which for name in ("worded", "ping", "seen")}
+                    how = {name: name == which for name in ("worded", "seen")}
                     statements[f"write {keyed} {which}"] = shelf.write(
                         phase, frozenset(lists[:1]), keyed=keyed, **how
                     ).sql
@@ -266,9 +266,13 @@ async def prepare_all(pool: Any) -> None:
             if where in shelf.names:
                 statements[f"lock {where}"] = shelf.lock(where).sql
         await prepared(pool, shelf.machine.subject, statements)
-    for module in (store, consequences, feed, deliveries, verify):
+    for module in (store, consequences, feed, queue, delivery_log, recovery, verify):
         constants = {n: v for n, v in vars(module).items() if n.isupper() and isinstance(v, str)}
-        said = {n: v for n, v in constants.items() if v.lstrip().startswith(("SELECT ", "INSERT ", "WITH ", "DELETE "))}
+        said = {
+            n: v
+            for n, v in constants.items()
+            if v.lstrip().startswith(("SELECT ", "INSERT ", "WITH ", "DELETE ", "UPDATE "))
+        }
         assert said
         await prepared(pool, module.__name__, said)
     for role in Role:

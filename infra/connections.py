@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 
-class Lanes:
+class Connections:
     """Up to `size` connections of a pool, each used by one caller at a time."""
 
     def __init__(self, pool: Any, size: int) -> None:

@@ -1,0 +1,66 @@
+"""What became of deliveries, for those who operate an endpoint."""
+
+from typing import Any
+from uuid import UUID
+
+STATES = ("pending", "delivered", "dead")
+
+
+class DeliveryLog:
+    """Deliveries and every attempt at them."""
+
+    def __init__(self, pool: Any) -> None:
+        """`pool` leads to a migrated database."""
+        self.pool = pool
+
+    async def page(self, practice_id: UUID, endpoint_id: UUID, state: str | None, before: int, limit: int) -> list[Any]:
+        """Deliveries of an endpoint, newest first."""
+        rows: list[Any] = await self.pool.fetch(LIST, practice_id, endpoint_id, state, before, limit)
+        return rows
+
+    async def one(self, practice_id: UUID, endpoint_id: UUID, seq: int) -> tuple[Any, list[Any]]:
+        """One delivery, and every attempt at it; None when there never was one."""
+        rows = await self.pool.fetch(LIST, practice_id, endpoint_id, None, seq + 1, 1)
+        found = rows[0] if rows and rows[0]["seq"] == seq else None
+        return found, await self.pool.fetch(ATTEMPTS, practice_id, endpoint_id, seq)
+
+    async def redeliver(self, practice_id: UUID, endpoint_id: UUID, seq: int) -> bool:
+        """Send an event once more: the same id and the same bytes. False when there is no such event."""
+        return await self.pool.fetchval(REDELIVER, practice_id, endpoint_id, seq) is not None
+
+
+# Each branch is read from its newest end and no further than a page needs, however long the log is.
+LIST = """
+WITH pending AS (
+  SELECT seq, 1 AS rank, 'pending' AS state, attempt AS attempts, next_at FROM delivery
+  WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4 AND coalesce($3, 'pending') = 'pending'
+  ORDER BY seq DESC LIMIT $5),
+dead AS (
+  SELECT seq, 2, 'dead', attempts, NULL::timestamptz FROM dead
+  WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4 AND coalesce($3, 'dead') = 'dead'
+  ORDER BY seq DESC LIMIT $5),
+delivered AS (
+  SELECT DISTINCT ON (seq) seq, 3, 'delivered', number, NULL::timestamptz FROM attempt a
+  WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4 AND outcome = 'delivered'
+   AND coalesce($3, 'delivered') = 'delivered'
+   AND ($3 IS NULL OR NOT EXISTS (SELECT 1 FROM delivery d
+     WHERE d.practice_id = $1 AND d.endpoint_id = $2 AND d.seq = a.seq))
+  ORDER BY seq DESC, number DESC LIMIT $5)
+SELECT s.*, e.type, e.subject, e.subject_id, e.version, e.at FROM (
+  SELECT DISTINCT ON (seq) * FROM (
+    SELECT * FROM pending UNION ALL SELECT * FROM dead UNION ALL SELECT * FROM delivered) every
+  ORDER BY seq DESC, rank LIMIT $5) s
+JOIN event e ON e.practice_id = $1 AND e.seq = s.seq
+ORDER BY s.seq DESC"""
+ATTEMPTS = """
+SELECT number, at, outcome, status, took_ms, cause FROM attempt
+WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3 ORDER BY at, number"""
+# Whatever the endpoint asked to hear of: who operates it says what it is to be sent once more.
+REDELIVER = """
+WITH gone AS (DELETE FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3)
+INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, cause)
+SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', 'redelivery'
+FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
+WHERE n.practice_id = $1 AND n.id = $2
+ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL
+RETURNING seq"""

@@ -1,0 +1,108 @@
+"""Recovery: a stretch of the log is put in an endpoint's queue once more, a piece at a time.
+
+How far it has come stands beside the endpoint and moves on in the transaction that queues a piece, so it goes on where
+it was after any crash, whoever goes on with it.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from domain.webhook import FED, WEBHOOK_ENDPOINT, RecoveryUnderWay
+from infra.clauses import WANTS
+from infra.reviving import reader
+from infra.upkeep import Upkeep
+
+PIECE = 500
+"""How many events are looked at in one step."""
+ENOUGH = 500
+"""No more is queued while so many are waiting: what happens now is not to wait long behind what happened once."""
+GRACE = timedelta(minutes=1)
+"""Events are numbered as they are committed, a little later than they say: a time finds a little more than it asks."""
+
+
+class Recoveries:
+    """Goes on with every recovery under way."""
+
+    def __init__(self, pool: Any, upkeep: Upkeep) -> None:
+        """`pool` leads to a migrated database."""
+        self._pool, self._upkeep = pool, upkeep
+
+    async def step(self) -> bool:
+        """One piece of each. True when there may be more to queue at once."""
+        more = False
+        for row in await self._pool.fetch(UNDER_WAY, list(FED)):
+            more |= await self._one(row["practice_id"], row["id"], reader(RecoveryUnderWay)(row["recovery"]))
+        return more
+
+    async def _one(self, practice_id: UUID, endpoint_id: UUID, asked: RecoveryUnderWay) -> bool:
+        async with self._pool.acquire() as connection, connection.transaction():
+            lane = await connection.fetchrow(HOLD, practice_id, endpoint_id)
+            at, until = lane["recovered_to"], lane["recovers_until"]
+            if lane["recovery_asked_at"] != asked.asked_at:
+                at, until = await self._stretch(connection, practice_id, endpoint_id, asked)
+            elif lane["waiting"] >= ENOUGH:
+                return False
+            if at < until:
+                at = await connection.fetchval(QUEUE, practice_id, endpoint_id, at, until, PIECE)
+            await connection.execute(GO_ON, practice_id, endpoint_id, asked.asked_at, at, until)
+        if at < until:
+            return True
+        await self._upkeep.tell(practice_id, endpoint_id, "finish_recovery", {})
+        return False
+
+    async def _stretch(
+        self, connection: Any, practice_id: UUID, endpoint_id: UUID, asked: RecoveryUnderWay
+    ) -> tuple[int, int]:
+        """From which number, and up to which."""
+        ends = await connection.fetchrow(ENDS, practice_id)
+        # What came after it was asked for was queued when it happened.
+        newest = await connection.fetchval(ASKED, practice_id, endpoint_id)
+        start = asked.after_seq
+        if asked.since:
+            start = await self._before(connection, practice_id, asked.since - GRACE, ends)
+        end = asked.until_seq
+        if asked.until:
+            end = await self._before(connection, practice_id, asked.until + GRACE, ends)
+        return max(start or 0, ends["oldest"] - 1), min(newest if end is None else end, newest)
+
+    async def _before(self, connection: Any, practice_id: UUID, moment: datetime, ends: Any) -> int:
+        """The last number before a time, found by halving."""
+        low, high = ends["oldest"] - 1, ends["newest"]
+        while low < high:
+            middle = (low + high + 1) // 2
+            if await connection.fetchval(AT, practice_id, middle) < moment:
+                low = middle
+            else:
+                high = middle - 1
+        return int(low)
+
+
+RECOVERY_ASKED = WEBHOOK_ENDPOINT.type_of(WEBHOOK_ENDPOINT.by_name["recover"])
+UNDER_WAY = """
+SELECT practice_id, id, recovery FROM webhook_endpoint
+WHERE jsonb_typeof(recovery) = 'object' AND phase = ANY ($1::text[])"""
+HOLD = """
+WITH waiting AS (SELECT count(*) AS waiting FROM (
+  SELECT 1 FROM delivery WHERE practice_id = $1 AND endpoint_id = $2 AND next_at IS NULL LIMIT 500) ready)
+INSERT INTO lane AS l (practice_id, endpoint_id) VALUES ($1, $2)
+ON CONFLICT (practice_id, endpoint_id) DO UPDATE SET recovered_to = l.recovered_to
+RETURNING recovery_asked_at, recovered_to, recovers_until, (SELECT waiting FROM waiting)"""
+QUEUE = f"""
+WITH piece AS (SELECT * FROM event WHERE practice_id = $1 AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5),
+wanted AS (
+  SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only'
+  FROM piece logged, webhook_endpoint WHERE webhook_endpoint.id = $2 AND {WANTS}),
+queued AS (
+  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, cause)
+  SELECT w.*, 'recovery' FROM wanted w ON CONFLICT DO NOTHING),
+raised AS (
+  DELETE FROM dead d USING wanted w WHERE d.practice_id = w.practice_id AND d.endpoint_id = $2 AND d.seq = w.seq)
+SELECT coalesce(max(seq), $4) FROM piece"""
+GO_ON = """
+UPDATE lane SET recovery_asked_at = $3, recovered_to = $4, recovers_until = $5
+WHERE practice_id = $1 AND endpoint_id = $2"""
+ASKED = f"""
+SELECT max(seq) FROM event WHERE practice_id = $1 AND subject_id = $2 AND type = '{RECOVERY_ASKED}'"""
+ENDS = "SELECT min(seq) AS oldest, max(seq) AS newest FROM event WHERE practice_id = $1"
+AT = "SELECT at FROM event WHERE practice_id = $1 AND seq = $2"
