@@ -85,7 +85,7 @@ def dispatch(data_dir: DataDir = HERE) -> None:
     config = configured(data_dir)
     from infra.standalone import deliver
 
-    run(lambda: deliver(config))
+    run(lambda: deliver(config), lasting=True)
 
 
 @practices.command("add")
@@ -181,15 +181,19 @@ def demo(
     raise typer.Exit(walk(once=once, port=port, data_dir=data_dir))
 
 
-def run(work: Callable[[], Any]) -> Any:
-    """Run something that talks to the database; say plainly what is wrong when it can not."""
+def run(work: Callable[[], Any], *, lasting: bool = False) -> Any:
+    """Run something that talks to the database; say plainly what is wrong when it can not.
+
+    `lasting`: it goes on until it is stopped, and a faster event loop is worth loading.
+    """
     import asyncio
 
     from infra.database import UNREACHABLE
     from infra.embedded import EmbeddedPostgresError
 
     try:
-        return asyncio.run(work())
+        with asyncio.Runner(loop_factory=fast_loop if lasting else None) as runner:
+            return runner.run(work())
     except EmbeddedPostgresError as error:
         typer.echo(str(error), err=True)
     except UNREACHABLE as error:
@@ -197,6 +201,13 @@ def run(work: Callable[[], Any]) -> Any:
             f"The database can not be reached ({type(error).__name__}); look at BRAVESPACE_DATABASE_URL.", err=True
         )
     raise typer.Exit(3)
+
+
+def fast_loop() -> Any:
+    """The event loop that `serve` has as well."""
+    import uvloop
+
+    return uvloop.new_event_loop()
 
 
 if __name__ == "__main__":

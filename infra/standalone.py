@@ -58,12 +58,14 @@ async def deliver(settings: Settings) -> None:
     import signal
 
     from infra.deliveries import Dispatcher
+    from infra.garbage import relax
     from infra.keys import Keys
 
     async with opened(settings) as pool:
         work = asyncio.create_task(Dispatcher(pool, Keys(settings).seal, settings).run())
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, work.cancel)
+        relax()
         try:
             await work
         except asyncio.CancelledError:

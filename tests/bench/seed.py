@@ -19,6 +19,8 @@ TEMPLATE = UUID(int=1)
 """The practice that the others are made after. No load goes there."""
 THERAPISTS = 4
 """In each practice."""
+REGISTERED = 2
+"""Events of a webhook endpoint: registered, and pinged."""
 COURSE = 5
 """Events of a rupture and its repair: reported, begun, the rupture's own, and two steps."""
 REPORT = {
@@ -44,7 +46,7 @@ class Size:
     @property
     def events_each(self) -> int:
         """How many events each practice has: its counter stands there."""
-        return THERAPISTS + 1 + self.relationships * (2 + COURSE * self.ruptures)
+        return THERAPISTS + REGISTERED + self.relationships * (2 + COURSE * self.ruptures)
 
 
 SMALL = Size(practices=32, relationships=25, ruptures=10)
@@ -119,12 +121,12 @@ WITH one AS MATERIALIZED (SELECT {form} AS form FROM {table} o, old WHERE o.{ten
 INSERT INTO {table}
 SELECT r.* FROM {source} m, one, LATERAL jsonb_populate_record(NULL::{table}, format(one.form, {ids})::jsonb) r"""
 EVENTS = (
-    ("e.subject = 'webhook_endpoint'", "new_practice", "m.endpoint", "1"),
-    ("e.subject = 'therapist'", "new_therapist", "m.therapist", "2 + m.t"),
+    ("e.subject = 'webhook_endpoint'", "new_practice", "m.endpoint", "e.version"),
+    ("e.subject = 'therapist'", "new_therapist", "m.therapist", "{registered} + 1 + m.t"),
     ("e.subject = 'client'", "new_relationship", "m.client", "{before} + 1"),
     ("e.subject = 'relationship'", "new_relationship", "m.relationship", "{before} + 2"),
     ("e.subject IN ('rupture', 'repair')", "new_rupture",
-     "CASE e.subject WHEN 'rupture' THEN m.rupture ELSE m.repair END", "{before} + {course} * m.j + e.seq - 2"),
+     "CASE e.subject WHEN 'rupture' THEN m.rupture ELSE m.repair END", "{before} + {course} * m.j + e.seq - {registered} - 1"),
 )  # fmt: skip
 """Which events of the template there are for each row of what, of whom, and their numbers: dense in every practice."""
 EVENT = """
@@ -158,7 +160,7 @@ async def multiply(pool: Any, size: Size) -> None:
         "practices": size.practices, "therapists": THERAPISTS, "relationships": size.relationships,
         "ruptures": size.ruptures,
     }  # fmt: skip
-    before = f"{THERAPISTS + 1} + m.k * {2 + COURSE * size.ruptures}"
+    before = f"{THERAPISTS + REGISTERED} + m.k * {2 + COURSE * size.ruptures}"
     async with pool.acquire() as connection, connection.transaction():
 
         async def run(statement: str) -> None:
@@ -179,7 +181,7 @@ async def multiply(pool: Any, size: Size) -> None:
             therapist = "m.therapist::text" if "therapist" in KNOWN[source] else "actor_id"
             await run(EVENT.format(
                 data=form("o.data::text"), body=form("o.body"), which=which, source=source, own=own,
-                number=number.format(before=before, course=COURSE), relationship=relationship, ids=ids(source),
+                number=number.format(before=before, course=COURSE, registered=REGISTERED), relationship=relationship, ids=ids(source),
                 actor=f"CASE actor_kind WHEN 'therapist' THEN {therapist} ELSE actor_id END",
             ))  # fmt: skip
         await connection.execute("UPDATE practice SET seq = $1 WHERE id <> $2", size.events_each, TEMPLATE)

@@ -38,7 +38,7 @@ def body_parts(
     named = f',"resource":"{subject}","id":"{id}","version":{version}'
     actor = f'{{"kind":"{caller.role}","id":"{caller.id}"}}'
     rest = f',"href":"/v1/{collection}/{id}","actor":{actor},"origin":"{caller.origin}"}}}}'
-    return {"head": head, "tail": f'{named},"from":"{source}","to":"{target}"{rest}', "lean": named + rest}
+    return {"head": head, "tail": f'{named},"from":"{source}","to":"{target}"{rest}'}
 
 
 def event(

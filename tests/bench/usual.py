@@ -80,7 +80,7 @@ async def log(session: AsyncSession, caller: Caller, values: dict[str, Any]) -> 
     for endpoint in await session.exec(endpoints):
         if set(endpoint.event_types) & set(values["wanted"]):
             session.add(tables.Delivery(practice_id=caller.practice, endpoint_id=endpoint.id, seq=practice.seq,
-                                        subject_id=values["id"], version=version, next_at=values["now"],
+                                        subject_id=values["id"], lean=False, cause="event",
                                         first_at=values["now"]))  # fmt: skip
 
 
