@@ -8,7 +8,6 @@ time; measured, that is half the cost of a tuned FastAPI request.
 import re
 import secrets
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +18,7 @@ from api.metrics import Metrics
 from api.problems import BEHIND, Broken, NotFound, Unavailable, WrongMethod, rendered
 from domain.errors import Refused
 from infra.database import UNMIGRATED, UNREACHABLE
-from infra.log import log
+from infra.log import broken, log
 
 Handler = Callable[[Call], Awaitable[Reply]]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
@@ -123,7 +122,7 @@ class Front:
         except UNMIGRATED:
             reply = refusal(Unavailable(BEHIND), request_id)
         except Exception as error:  # noqa: BLE001 - the last wall: whatever it is, the caller gets problem details
-            tell(error, request_id, template)
+            broken(error, request_id=request_id, route=template)
             reply = refusal(
                 Broken(
                     "The instance identifies this in our log. If this was a write, read it again before repeating it."
@@ -151,9 +150,3 @@ def refusal(refused: Refused, request_id: str) -> Reply:
     """A refusal, as problem details."""
     more = [(name.lower().encode(), value.encode()) for name, value in refused.headers.items()]
     return Reply(refused.status, rendered(refused, request_id), [*PROBLEM, *more])
-
-
-def tell(error: Exception, request_id: str, template: str) -> None:
-    """Where it broke, and never what it said: a message can carry what a client wrote."""
-    frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in traceback.extract_tb(error.__traceback__)[-8:]]
-    log().error("broken", request_id=request_id, route=template, error=type(error).__name__, at=frames)

@@ -11,11 +11,11 @@ from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID, uuid4
 
-import asyncpg
 from cryptography.fernet import Fernet
 
-from infra.database import UNREACHABLE
 from infra.egress import Answer, Egress
+from infra.log import broken
+from infra.loops import survived
 from infra.patience import COUNTED, NARROW, SCHEDULE, Lane, wait_after
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
@@ -39,12 +39,12 @@ PHASES = re.compile(rb',"from":"[a-z_]*","to":"[a-z_]*"')
 LEASED = ("practice_id", "endpoint_id", "lease", "width", "unreachable", "tried", "failed", "trips", "warned",
           "failing_for", "pending", "url", "secrets", "asymmetric", "api_version")  # fmt: skip
 
+PARTING = 5
+"""How long what is under way has, in seconds, when the dispatcher stops."""
 LOOK = 1
 """Seconds between looks for recoveries to go on with."""
 
 Row = Mapping[str, Any]
-PASSING: tuple[type[BaseException], ...] = (*UNREACHABLE, asyncpg.TransactionRollbackError)
-"""What a statement raises that would be done the next time."""
 
 
 @dataclass(slots=True, eq=False)
@@ -112,6 +112,7 @@ class Dispatcher:
         self._ended: list[Turn] = []
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._closing = False
         # Opening a seal costs more than signing; what is live is asked anew each time.
         self._open = lru_cache(1024)(partial(opened, seal))
 
@@ -129,26 +130,29 @@ class Dispatcher:
         recoverer = asyncio.create_task(self._recover_for_ever())
         try:
             while True:
-                try:
-                    more = await self._round()
-                except PASSING:
-                    await asyncio.sleep(1)
-                    continue
-                if not more:
+                if not await survived("taking", self._round(), otherwise=True):
                     # Not wait_for: in Python 3.11 it swallows a cancellation that comes with its result.
                     with suppress(TimeoutError):
                         async with asyncio.timeout(POLL):
                             await self._wake.wait()
         finally:
-            for turn in self._turns:
-                turn.until = 0
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=5)
-            writer.cancel()
             recoverer.cancel()
-            with suppress(*PASSING):
-                await self._write()
+            await self._settle()
+            self._closing = True
+            self._written.set()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(writer, PARTING)
             await self._egress.close()
+
+    async def _settle(self) -> None:
+        """Start nothing more, wait a while for what is under way, and break off the rest: it is sent once more."""
+        for turn in self._turns:
+            turn.until = 0
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=PARTING)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     async def _round(self) -> bool:
         """Lease the lanes there is room for, and start their turns. True when there may be more at once."""
@@ -170,7 +174,10 @@ class Dispatcher:
             due[row["place"] - 1].append(row)
         for lane, rows in zip(taken, due, strict=True):
             # A tenth less than half the lease: the other half is for the last attempt.
-            self._begin(lane, rows, asked + 0.9 * timeout)
+            try:
+                self._begin(lane, rows, asked + 0.9 * timeout)
+            except Exception as error:  # noqa: BLE001 - what is wrong with one endpoint is not the others' fault
+                broken(error, during="beginning")
         return len(lanes) == most
 
     def _lane(self, row: Row) -> Lane:
@@ -211,6 +218,9 @@ class Dispatcher:
                     if turn.stopped() or not await self._attempt(turn, row):
                         break
                 self._widen(turn)
+        except Exception as error:  # noqa: BLE001 - as above
+            turn.lane.over = True
+            broken(error, during="sending")
         finally:
             turn.active -= 1
             if not turn.active:
@@ -251,35 +261,30 @@ class Dispatcher:
 
     async def _recover_for_ever(self) -> None:
         while True:
-            more = False
-            with suppress(*PASSING):
-                more = await self._recoveries.step()
+            more = await survived("recovering", self._recoveries.step(), otherwise=False)
             self._wake.set()
             await asyncio.sleep(0 if more else LOOK)
 
     # -- writing down what happened --------------------------------------------------------------------------------
 
     async def _write_for_ever(self) -> None:
-        while True:
+        while not self._closing or self._results or self._ended:
             await self._written.wait()
             self._written.clear()
-            try:
-                await self._write()
-            except PASSING:
-                # What is lost is sent once more under the same id; what can still be written is.
-                await asyncio.sleep(1)
+            if not await survived("writing", self._write(), otherwise=False):
                 self._written.set()
 
-    async def _write(self) -> None:
-        """Write every result there is, and give back the lanes whose turn has ended."""
+    async def _write(self) -> bool:
+        """Write every result there is, and give back the lanes whose turn has ended. True when that is done."""
         results, ended = self._results, self._ended
         turns = list(dict.fromkeys([*(result.turn for result in results), *ended]))
         if not turns:
-            return
+            return True
         self._results, self._ended = [], []
         try:
             held = await self._pool.fetch(FINISH, *self._report(turns, results))
-        except PASSING:
+        except BaseException:
+            # What can still be written is; what the lease no longer covers is sent once more under the same id.
             self._results, self._ended = results + self._results, ended + self._ended
             raise
         ours = {row["place"] for row in held}
@@ -289,6 +294,7 @@ class Dispatcher:
             else:
                 self.tally.lost_leases += 1
         self._wake.set()
+        return True
 
     def _report(self, turns: list[Turn], results: list[Result]) -> list[Any]:
         """The parameters of FINISH."""

@@ -4,6 +4,7 @@ There is no line for each request: the metrics count those.
 """
 
 from functools import cache
+from traceback import extract_tb
 from typing import Any
 
 
@@ -21,3 +22,9 @@ def log() -> Any:
         ],
     )
     return structlog.get_logger()
+
+
+def broken(error: BaseException, **about: str) -> None:
+    """Where it broke, and never what it said: a message can carry what a client wrote."""
+    frames = [f"{f.filename.rpartition('/')[2]}:{f.lineno}" for f in extract_tb(error.__traceback__)[-8:]]
+    log().error("broken", error=type(error).__name__, at=frames, **about)
