@@ -74,9 +74,10 @@ def wire(config: Settings) -> Service:
     }  # fmt: skip
     endpoints = resources["webhook_endpoint"]
     assert isinstance(endpoints, Endpoints)
-    endpoints.furnish(keys.seal, DeliveryLog(pool), allow_loopback=config.webhook_allow_loopback)
+    deliveries = DeliveryLog(pool)
+    endpoints.furnish(keys.seal, deliveries, allow_loopback=config.webhook_allow_loopback)
     changes = Changes(feed, resources)
-    house = House(metrics, keys.jwks, lambda: current(pool))
+    house = House(metrics, keys.jwks, lambda: current(pool), deliveries)
     routes = [r for resource in resources.values() for r in collection_routes(resource, changes)]
     routes += [*other_routes(changes, endpoints, Practices(store)), *house_routes(house)]
     return Service(config, pool, keys, store, dispatcher, metrics, tuple(routes), Door(keys, store))

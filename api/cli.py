@@ -80,12 +80,24 @@ def begin(data_dir: Path) -> Callable[[], Any]:
 
 
 @app.command()
-def dispatch(data_dir: DataDir = HERE) -> None:
+def dispatch(
+    metrics_port: Annotated[
+        int | None, typer.Option(envvar="BRAVESPACE_METRICS_PORT", help="Serve its metrics here, for Prometheus.")
+    ] = None,
+    host: Annotated[str, typer.Option(envvar="BRAVESPACE_HOST", help="Where its metrics are served.")] = "127.0.0.1",
+    data_dir: DataDir = HERE,
+) -> None:
     """Webhook delivery only. Any number of these may run beside any number of services."""
     config = configured(data_dir)
     from infra.standalone import deliver
 
-    run(lambda: deliver(config), lasting=True)
+    def begun(dispatcher: Any) -> None:
+        if metrics_port is not None:
+            from api.metrics import Metrics
+
+            Metrics(dispatcher.tally).serve(host, metrics_port)
+
+    run(lambda: deliver(config, begun), lasting=True)
 
 
 @practices.command("add")

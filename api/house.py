@@ -1,7 +1,8 @@
 """What the house shows everybody: health, metrics, keys, documents, and what each problem means."""
 
 import html
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from importlib.util import find_spec
@@ -14,6 +15,8 @@ from pydantic_core import to_json
 from api.call import Call, Reply
 from api.metrics import CONTENT_TYPE, Metrics
 from api.problems import BEHIND, NotFound, Unavailable, problems
+from infra.database import UNMIGRATED, UNREACHABLE
+from infra.delivery_log import DeliveryLog
 
 HTML = (b"content-type", b"text/html; charset=utf-8")
 JSON_BODY = (b"content-type", b"application/json")
@@ -28,9 +31,11 @@ DOCUMENT = "openapi.json"
 class House:
     """Pages that need no token."""
 
-    def __init__(self, metrics: Metrics, jwks: dict[str, Any], ready: Callable[[], Awaitable[bool]]) -> None:
+    def __init__(
+        self, metrics: Metrics, jwks: dict[str, Any], ready: Callable[[], Awaitable[bool]], deliveries: DeliveryLog
+    ) -> None:
         """`ready` asks the database."""
-        self._metrics, self._jwks, self._ready = metrics, jwks, ready
+        self._metrics, self._jwks, self._ready, self._deliveries = metrics, jwks, ready, deliveries
 
     async def healthz(self, call: Call) -> Reply:
         """The process is up."""
@@ -44,7 +49,10 @@ class House:
 
     async def metrics(self, call: Call) -> Reply:
         """For Prometheus."""
-        return Reply(200, self._metrics.written(), [(b"content-type", CONTENT_TYPE)])
+        backlog: Mapping[str, float] = {}
+        with suppress(*UNREACHABLE, *UNMIGRATED):
+            backlog = await self._deliveries.backlog()
+        return Reply(200, self._metrics.written(backlog), [(b"content-type", CONTENT_TYPE)])
 
     async def jwks(self, call: Call) -> Reply:
         """The public keys of the tokens signed here."""

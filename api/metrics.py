@@ -1,7 +1,7 @@
 """Counts and durations by route, for Prometheus. Labels are templates and numbers, never ids."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -69,16 +69,48 @@ class Metrics:
         latency.add_metric([], added_up(TIMES, tally.buckets), tally.seconds)
         yield latency
 
-    def written(self) -> bytes:
-        """The exposition."""
+    def written(self, backlog: Mapping[str, float]) -> bytes:
+        """The exposition, with what there is to deliver now."""
         # Loaded when it is first asked for: a service that is not scraped starts without it.
         from prometheus_client import CollectorRegistry, generate_latest
 
         registry = CollectorRegistry()
         registry.register(self)
+        registry.register(Backlog(backlog))
         return generate_latest(registry)
+
+    def serve(self, host: str, port: int) -> None:
+        """Serve the exposition in a thread, for a process that serves nothing else."""
+        from prometheus_client import CollectorRegistry, start_http_server
+
+        registry = CollectorRegistry()
+        registry.register(self)
+        start_http_server(port, host, registry)
 
 
 def added_up(bounds: Sequence[float], buckets: Sequence[int]) -> list[tuple[str, int]]:
     """A histogram as the library takes it: each bucket with all below it."""
     return list(zip((*map(str, bounds), "+Inf"), accumulate(buckets), strict=True))
+
+
+class Backlog:
+    """What there is to deliver, as the library takes it. Nothing while the database is away."""
+
+    def __init__(self, found: Mapping[str, float]) -> None:
+        """As `DeliveryLog.backlog` found it."""
+        self._found = found
+
+    def collect(self) -> Iterator[Any]:
+        """Everything, as the library writes it down."""
+        from prometheus_client.core import GaugeMetricFamily
+
+        if not self._found:
+            return
+        states = GaugeMetricFamily("bravespace_delivery_backlog", "Deliveries by state.", labels=["state"])
+        for state in ("ready", "waiting", "held", "dead"):
+            states.add_metric([state], self._found[state])
+        yield states
+        due = "For how long the oldest delivery has been due, in seconds."
+        yield GaugeMetricFamily("bravespace_delivery_oldest_due_seconds", due, value=self._found["oldest_due"])
+        breakers = "Endpoints that are only probed."
+        yield GaugeMetricFamily("bravespace_delivery_open_breakers", breakers, value=self._found["open_breakers"])

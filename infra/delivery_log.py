@@ -1,5 +1,6 @@
 """What became of deliveries, for those who operate an endpoint."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,11 @@ class DeliveryLog:
         rows = await self.pool.fetch(LIST, practice_id, endpoint_id, None, seq + 1, 1)
         found = rows[0] if rows and rows[0]["seq"] == seq else None
         return found, await self.pool.fetch(ATTEMPTS, practice_id, endpoint_id, seq)
+
+    async def backlog(self) -> Mapping[str, float]:
+        """How much there is to deliver on the whole database, by state, and for how long the oldest has been due."""
+        row: Mapping[str, float] = await self.pool.fetchrow(BACKLOG)
+        return row
 
     async def redeliver(self, practice_id: UUID, endpoint_id: UUID, seq: int) -> bool:
         """Send an event once more: the same id and the same bytes. False when there is no such event."""
@@ -64,3 +70,12 @@ FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
 WHERE n.practice_id = $1 AND n.id = $2
 ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL
 RETURNING seq"""
+BACKLOG = """
+SELECT count(*) FILTER (WHERE n.phase = 'enabled' AND d.next_at IS NULL) AS ready,
+  count(*) FILTER (WHERE n.phase = 'enabled' AND d.next_at IS NOT NULL) AS waiting,
+  count(*) FILTER (WHERE n.phase <> 'enabled') AS held,
+  coalesce(extract(epoch FROM now() - min(coalesce(d.next_at, d.first_at)) FILTER (
+    WHERE n.phase = 'enabled' AND coalesce(d.next_at <= now(), true))), 0)::float AS oldest_due,
+  (SELECT count(*) FROM dead) AS dead,
+  (SELECT count(*) FROM lane WHERE trips > 0) AS open_breakers
+FROM delivery d JOIN webhook_endpoint n ON n.practice_id = d.practice_id AND n.id = d.endpoint_id"""

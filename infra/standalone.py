@@ -1,7 +1,7 @@
 """What the command line does with a database when no service runs, or beside one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
@@ -53,8 +53,8 @@ async def proof(settings: Settings) -> dict[str, Any]:
         return await verified(pool)
 
 
-async def deliver(settings: Settings) -> None:
-    """Deliver webhooks until interrupted."""
+async def deliver(settings: Settings, begun: Callable[[Any], None]) -> None:
+    """Deliver webhooks until interrupted. `begun` is given the dispatcher."""
     import signal
 
     from infra.deliveries import Dispatcher
@@ -62,7 +62,9 @@ async def deliver(settings: Settings) -> None:
     from infra.keys import Keys
 
     async with opened(settings) as pool:
-        work = asyncio.create_task(Dispatcher(pool, Keys(settings).seal, settings).run())
+        dispatcher = Dispatcher(pool, Keys(settings).seal, settings)
+        begun(dispatcher)
+        work = asyncio.create_task(dispatcher.run())
         for name in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(name, work.cancel)
         relax()
