@@ -14,7 +14,16 @@ which are milliseconds per request, of the service's process and of Postgres apa
 endpoint, so a move writes four rows: the repair, the practice's counter, the event, the delivery. Each window of a
 write begins with the same rows. Linux only: CPU and cores are read from /proc.
 
-    --big     the service with a million events in 200 practices beside a small database; 32 writers in one practice
+`webhooks` measures what delivering them costs, on the same cores: the sender on the one, Postgres and a receiver on the
+other. CPU is of the sender and of Postgres for it.
+
+    A   the floor: a bare loop that signs and posts the same webhooks with the service's client, without a database
+    B   the usual way: a worker with a SQLModel session and httpx, one statement for each step
+
+First with a backlog, then at 100 events a second, then with a backlog where 20 of 200 receivers hang, fail or refuse.
+
+    --big     the service with a million events in 200 practices beside a small database; 32 writers in one practice.
+              With `webhooks`: 100,000 deliveries beside the bad receivers instead of 20,000
     --start   from the command to the first answer, on a new and on an existing database; where imports take their time
     --check   leave non-zero when a budget is missed; otherwise budgets are only shown
 """
@@ -24,13 +33,15 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 
-from tests.bench import contest, report, scale, startup
+from tests.bench import contest, report, scale, startup, webhooks
 from tests.bench.contest import Budget
 from tests.bench.cpu import cores
 from tests.bench.rounds import Rig
@@ -39,8 +50,18 @@ from tests.bench.servers import BenchError
 Tell = Callable[[str], None]
 
 
+class Part(StrEnum):
+    """What is measured."""
+
+    REQUESTS = "requests"
+    WEBHOOKS = "webhooks"
+
+
 def main(
-    seconds: Annotated[float, typer.Option(min=0.5, help="Length of one window.")] = 2.5,
+    part: Annotated[Part, typer.Argument(help="What is measured.")] = Part.REQUESTS,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.5, help="Length of one window; 2.5, for webhooks 5.", show_default=False)
+    ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Windows of each server at each operation.")] = 3,
     quick: Annotated[bool, typer.Option("--quick", help="One short round: whether it works, not how fast.")] = False,
     big: Annotated[bool, typer.Option("--big", help="The large database instead.")] = False,
@@ -52,14 +73,18 @@ def main(
     """Measure what the service promises about speed."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     console = report.wide()
-    seconds, rounds = (1.0, 1) if quick else (seconds, rounds)
+    sending = part is Part.WEBHOOKS
+    seconds, rounds = (1.0, 1) if quick else (seconds or (5.0 if sending else 2.5), rounds)
+    if sending and start:
+        raise typer.BadParameter("Start-up has no webhooks.", param_hint="--start")
 
     def rig_of(postmaster: int) -> Rig:
         return Rig(postmaster, cores()[1], seconds, min(1.0, seconds / 3), rounds, patience)
 
     with tempfile.TemporaryDirectory(prefix="bravespace-bench-") as folder, console.status("starting") as status:
         try:
-            measure = starting if start else growing if big else contesting
+            delivering = partial(delivering_at, webhooks.QUICK if quick else webhooks.BIG if big else webhooks.SMALL)
+            measure = delivering if sending else starting if start else growing if big else contesting
             budgets, found = measure(console, Path(folder), rig_of, status.update)
         except BenchError as error:
             console.print(f"[red]{error}[/red]", markup=True)
@@ -104,6 +129,17 @@ def starting(
     report.show_start(console, times, imports)
     seconds = {kind: {"took": start.took.values, "cpu": start.cpu.values} for kind, start in times.items()}
     return startup.budgets(times), {"start": seconds, "imports": imports}
+
+
+def delivering_at(
+    scale: webhooks.Scale, console: Console, folder: Path, rig_of: Callable[[int], Rig], tell: Tell
+) -> tuple[list[Budget], dict[str, Any]]:
+    """Webhooks."""
+    found = asyncio.run(webhooks.deliver(folder, rig_of, scale, tell))
+    report.show_webhooks(console, found)
+    parts = {"backlogs": found.backlogs, "delays": found.delays, "drains": found.drains}
+    told = {part: {sender: report.as_json(s) for sender, s in by.items()} for part, by in parts.items()}
+    return webhooks.budgets(found), {"webhooks": told}
 
 
 if __name__ == "__main__":

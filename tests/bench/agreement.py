@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
+from standardwebhooks import Webhook, WebhookVerificationError
 
 from tests.bench.ground import Ground
 from tests.bench.load import Request
@@ -13,6 +14,10 @@ from tests.bench.servers import BenchError, Server
 
 VARY = ("id", "created_at", "updated_at")
 """Fields of an answer that are another's each time."""
+TOLD = ("content-type", "user-agent", "webhook-id")
+"""Headers that every sender of webhooks sets alike."""
+AT_ITS_TIME = ("webhook-timestamp", "webhook-signature")
+"""Those that are another's whenever it is sent; the signature is checked instead."""
 WRITTEN = """
 SELECT e.type, e.version, e.relationship_id, e.actor_kind, e.actor_id, e.origin, e.source, e.target, e.data,
        length(e.body) AS length,
@@ -61,3 +66,32 @@ def differing(ours: Any, theirs: Any, operation: Operation, path: str = "") -> s
     else:
         return "" if ours == theirs else f"{path}: {ours!r} there, {theirs!r} here"
     return next((found for name, a, b in pairs if (found := differing(a, b, operation, name))), "")
+
+
+def agree_on_bytes(requests: Mapping[str, list[str]], secret: str) -> None:
+    """Raises BenchError unless every sender posts the same webhooks, well signed.
+
+    From the service and from the bare loop, which has its client, each byte is the same but time and signature.
+    """
+    sent = {name: dict(sorted(apart(request, secret, name) for request in raw)) for name, raw in requests.items()}
+    for name, theirs in sent.items():
+        if theirs.keys() != sent["ours"].keys():
+            raise BenchError(f"{name} sends other webhooks: {sorted(theirs.keys() ^ sent['ours'].keys())[:3]}")
+        for id, (start, headers, body) in theirs.items():
+            own_start, own_headers, own_body = sent["ours"][id]
+            if name != "bare":
+                headers, own_headers = ({n: h.get(n) for n in TOLD} for h in (headers, own_headers))
+            if (start, list(headers.items()), body) != (own_start, list(own_headers.items()), own_body):
+                raise BenchError(f"{name} sends {id} otherwise: {start}, {headers}, {body}; not {own_headers}")
+
+
+def apart(request: str, secret: str, name: str) -> tuple[str, tuple[str, dict[str, str], str]]:
+    """A webhook's id; its request line, its headers in order but those of its time, and its body."""
+    head, _, body = request.partition("\r\n\r\n")
+    start, *lines = head.split("\r\n")
+    headers = {n.lower(): value for n, _, value in (line.partition(": ") for line in lines)}
+    try:
+        Webhook(secret).verify(body, headers)
+    except WebhookVerificationError as error:
+        raise BenchError(f"{name} signs wrongly: {error}; {headers}") from None
+    return headers["webhook-id"], (start, {n: v for n, v in headers.items() if n not in AT_ITS_TIME}, body)

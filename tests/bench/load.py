@@ -42,6 +42,8 @@ class Load:
     """Name to process id."""
     key: str = ""
     """When set, every request carries an Idempotency-Key of its own, which begins like this."""
+    rate: float = 0.0
+    """Requests per second, sent when their moment comes, while a connection is free. 0 for as many as can be."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Run:
     before: dict[str, float] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
     keys: Iterator[int] = field(default_factory=itertools.count)
+    moments: Iterator[float] | None = None
+    """When, on the loop's clock, each request is due; none when it is due at once."""
 
     def sample(self) -> dict[str, float]:
         """CPU-seconds of those watched, of this process, and of the whole machine."""
@@ -112,9 +116,18 @@ class Connection(asyncio.Protocol):
         """Send the first."""
         self._transport = cast(asyncio.Transport, transport)
         self._run.under_way += 1
-        self._send()
+        self._send_in_time()
+
+    def _send_in_time(self) -> None:
+        if self._run.moments is None:
+            self._send()
+        else:
+            asyncio.get_running_loop().call_at(next(self._run.moments), self._send)
 
     def _send(self) -> None:
+        if self._run.stopping:
+            self._transport.close()
+            return
         self._sent = time.perf_counter()
         self._transport.write(self._run.written(next(self._turn)))
 
@@ -148,7 +161,7 @@ class Connection(asyncio.Protocol):
         if run.stopping or run.refused:
             self._transport.close()
         else:
-            self._send()
+            self._send_in_time()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The last one out ends the run."""
@@ -163,6 +176,8 @@ class Connection(asyncio.Protocol):
 async def drive(load: Load) -> dict[str, object]:
     """Send the load and measure."""
     loop, run = asyncio.get_running_loop(), Run(load=load, done=asyncio.Event())
+    if load.rate:
+        run.moments = itertools.count(loop.time(), 1 / load.rate)
     for requests in load.connections:
         await loop.create_connection(partial(Connection, run, requests), "127.0.0.1", load.port)
     loop.call_later(load.warm_up, run.begin)

@@ -12,6 +12,8 @@ from tests.bench.contest import NOISY, Budget, Results
 from tests.bench.operations import OPERATIONS
 from tests.bench.rounds import Series, ratio
 from tests.bench.startup import Start
+from tests.bench.webhooks import RATE, Found
+from tests.bench.webhooks import SAYS as SENDERS
 
 SAYS = {"crowd": "the same move, 32 writers", **{operation.name: operation.says for operation in OPERATIONS}}
 SERVERS = {
@@ -92,6 +94,28 @@ def show_doubts(console: Console, results: Results) -> None:
             "[yellow]Held up by something else than their own core (Postgres and the load share the other): "
             f"{', '.join(held)}. Their CPU per request stands; their requests/s could be higher.[/yellow]"
         )  # fmt: skip
+
+
+def show_webhooks(console: Console, found: Found) -> None:
+    """What was measured of webhooks."""
+    parts = (
+        ("A backlog", found.backlogs,
+         {"sender": "sender CPU ms", "postgres": "Postgres CPU ms", "rate": "deliveries/s", "busy": "sender's core",
+          "receiver": "receiver's"}),
+        (f"{RATE:g} a second, from event to receipt; floors: A, a commit", found.delays,
+         {"p50": "p50 ms", "p99": "p99 ms", "longest": "longest ms"}),
+        ("A backlog with bad receivers", found.drains, {"rate": "healthy deliveries/s", "share": "came in time"}),
+    )  # fmt: skip
+    for title, by_sender, columns in parts:
+        made = table(title, "median [dim]min-max[/dim]", *columns.values())
+        for sender, series in by_sender.items():
+            made.add_row(SENDERS[sender], *(str(series.figure(name)) for name in columns))
+        console.print(made)
+    others = max(s.figure("others").median for s in (*found.backlogs.values(), *found.delays.values()))
+    if others > NOISY:
+        console.print(
+            f"[yellow]Other work kept up to {others:.1f} cores busy meanwhile: only ratios mean much.[/yellow]"
+        )
 
 
 def show_start(console: Console, times: dict[str, Start], imports: list[tuple[str, float, float]]) -> None:

@@ -6,9 +6,10 @@ import pickle
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from tests.bench.cpu import wait_for_quiet
 from tests.bench.load import Load, Request
@@ -53,10 +54,16 @@ class Rig:
     patience: float = 0.0
     """How long to wait for other work on the machine to pause, before each window."""
 
-    def measure(self, server: Server, connections: list[list[Request]], key: str = "") -> Measured:
-        """One window against one server. Raises BenchError if anything but success came back."""
+    def measure(
+        self, server: Server, connections: list[list[Request]], key: str = "", rate: float = 0.0,
+        beside: Mapping[str, int] | None = None,
+    ) -> Measured:  # fmt: skip
+        """One window against one server. Raises BenchError if anything but success came back.
+
+        `beside` are processes whose work is not other work.
+        """
         load = Load(port=server.port, connections=connections, seconds=self.seconds, warm_up=self.warm_up, key=key,
-                    watch={"service": server.pid, "postgres": self.postmaster})  # fmt: skip
+                    rate=rate, watch={"service": server.pid, "postgres": self.postmaster, **(beside or {})})  # fmt: skip
         wait_for_quiet(self.patience)
         prepare = None if self.core is None else partial(os.sched_setaffinity, 0, {self.core})
         process = subprocess.run(
@@ -74,12 +81,12 @@ def measured(server: Server, result: dict[str, object]) -> Measured:
     if result["refused"] or not requests:
         raise BenchError(f"{server.name} refused:\n{result['refused'] or 'everything'}")
     assert isinstance(requests, int) and isinstance(took, float) and isinstance(cpu, dict)
-    each = 1000 / requests
+    each, known = 1000 / requests, sum(spent for name, spent in cpu.items() if name != "machine")
     return Measured(
         rate=requests / took, p50=1000 * float(str(result["p50"])), p99=1000 * float(str(result["p99"])),
         service=cpu["service"] * each, postgres=cpu["postgres"] * each, busy=cpu["service"] / took,
         generator=cpu["generator"] / took,
-        others=max(0.0, cpu["machine"] - cpu["service"] - cpu["postgres"] - cpu["generator"]) / took,
+        others=max(0.0, cpu["machine"] - known) / took,
     )  # fmt: skip
 
 
@@ -103,9 +110,9 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The windows of one server at one operation."""
+    """The windows of one server at one operation, each with the same figures."""
 
-    windows: tuple[Measured, ...]
+    windows: tuple[Any, ...]
 
     def figure(self, name: str) -> Figure:
         """One of their figures."""
@@ -119,10 +126,10 @@ def ratio(above: Series, below: Series, name: str) -> Figure:
     ))  # fmt: skip
 
 
-def alternate(names: Iterable[str], rounds: int, once: Callable[[str, int], Measured]) -> dict[str, Series]:
+def alternate(names: Iterable[str], rounds: int, once: Callable[[str, int], Any]) -> dict[str, Series]:
     """Every one in turn, round after round."""
     names = list(names)
-    windows: dict[str, list[Measured]] = {name: [] for name in names}
+    windows: dict[str, list[Any]] = {name: [] for name in names}
     for number in range(rounds):
         for name in names:
             windows[name].append(once(name, number))

@@ -6,8 +6,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,36 +45,50 @@ def environment(data_dir: Path, dsn: str) -> dict[str, str]:
     kept = {n: v for n, v in os.environ.items() if n != "PYTHONDONTWRITEBYTECODE" and not n.startswith("BRAVESPACE_")}
     return kept | {
         "BENCH_DATA_DIR": str(data_dir), "BENCH_DATABASE_URL": dsn, "BRAVESPACE_DATABASE_URL": dsn,
-        "BRAVESPACE_DATA_DIR": str(data_dir),
+        "BRAVESPACE_DATA_DIR": str(data_dir), "BRAVESPACE_WEBHOOK_ALLOW_LOOPBACK": "1",
     }  # fmt: skip
 
 
 def command(name: str, port: int) -> list[str]:
-    """How a server is started. `ours` is the shipped command."""
+    """How a server is started. `ours` is the shipped command; `delivering` is too, and delivers its webhooks itself."""
     folder = Path(sys.executable).parent
     if name.startswith("ours"):
         return [str(folder / "bravespace"), "serve", "--port", str(port), "--no-dispatch"]
+    if name == "delivering":
+        return [str(folder / "bravespace"), "serve", "--port", str(port)]
     return [sys.executable, "-m", "uvicorn", REFERENCES[name], "--port", str(port), *UVICORN]
 
 
 @contextmanager
-def serving(name: str, data_dir: Path, dsn: str, core: int | None) -> Iterator[Server]:
-    """A server, for as long as it is measured."""
-    port, log = free_port(), data_dir / f"{name}.log"
+def running(
+    words: list[str], log: Path, around: Mapping[str, str], core: int | None, said: bytes = b""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A command, for as long as it is measured. `said` is its standard input; what it writes goes to `log`."""
     with log.open("wb") as file:
         process = subprocess.Popen(
-            command(name, port), cwd=ROOT, env=environment(data_dir, dsn), stdout=file, stderr=subprocess.STDOUT
+            words, cwd=ROOT, env=around, stdin=subprocess.PIPE, stdout=file, stderr=subprocess.STDOUT
         )  # fmt: skip
     try:
-        answering(process, name, port, log)
         pin(process.pid, core)
-        yield Server(name, port, process.pid)
+        assert process.stdin
+        with suppress(BrokenPipeError), process.stdin:
+            process.stdin.write(said)
+        yield process
     finally:
         process.terminate()
         try:
             process.wait(15)
         except subprocess.TimeoutExpired:
             process.kill()
+
+
+@contextmanager
+def serving(name: str, data_dir: Path, dsn: str, core: int | None) -> Iterator[Server]:
+    """A server, for as long as it is measured."""
+    port, log = free_port(), data_dir / f"{name}.log"
+    with running(command(name, port), log, environment(data_dir, dsn), core) as process:
+        answering(process, name, port, log)
+        yield Server(name, port, process.pid)
 
 
 def answering(process: subprocess.Popen[bytes], name: str, port: int, log: Path) -> None:
