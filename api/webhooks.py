@@ -1,9 +1,7 @@
 """Webhook endpoints: what is particular about them, and what became of their deliveries."""
 
 from collections.abc import Mapping
-from ipaddress import IPv6Address
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic_core import to_json
@@ -17,7 +15,7 @@ from domain.access import Caller
 from domain.errors import NotOpen, Refused
 from domain.move import Decision, Move, Nothing
 from domain.webhook import EndpointDetails, EndpointPhase
-from infra.addresses import is_loopback, is_public
+from infra.addresses import check_url
 from infra.deliveries import STATES, Deliveries, webhook_id
 from infra.feed import known_types
 from infra.secrets import added, new_secret
@@ -107,23 +105,3 @@ def delivery(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
         "resource": row["subject"], "id": row["subject_id"], "version": row["version"], "at": row["at"],
         "state": row["state"], "attempts": row["attempts"], "next_at": row["next_at"],
     }  # fmt: skip
-
-
-def check_url(url: str, *, allow_loopback: bool) -> None:
-    """Raises what is wrong with an address as it is written. What a name leads to is looked at when it is sent to."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-        if "[" in parts.netloc:
-            IPv6Address(host)
-    except ValueError:
-        raise Refused("This is not a URL.", at="url") from None
-    if parts.username is not None or parts.password is not None or parts.fragment or not url.isascii() or " " in url:
-        raise Refused("A URL without user, password and fragment, in ASCII.", at="url")
-    loopback = is_loopback(host)
-    if loopback and not allow_loopback:
-        raise Refused("A loopback address is for development: set BRAVESPACE_WEBHOOK_ALLOW_LOOPBACK=1.", at="url")
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise Refused("An https address.", at="url")
-    if not host or (not loopback and not is_public(host)):
-        raise Refused("An address on the public internet.", at="url")

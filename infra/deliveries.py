@@ -12,8 +12,8 @@ from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
-from infra.addresses import Forbidden, PublicOnly
 from infra.database import UNREACHABLE
+from infra.egress import Answer, Egress
 from infra.secrets import key_of, live, opened, signature
 from infra.settings import Settings
 
@@ -27,7 +27,6 @@ IDLE = 0.5
 """How long another process's deliveries may wait to be seen, in seconds."""
 GRACE = 15
 """How much longer than an attempt its lease lasts, in seconds."""
-READ = 64 * 1024
 STATES = ("pending", "delivered", "dead")
 
 
@@ -36,9 +35,7 @@ class Result:
     """How an attempt went."""
 
     row: Mapping[str, Any]
-    outcome: str
-    status: int | None
-    took_ms: int
+    answer: Answer
 
 
 def webhook_id(practice_id: UUID, seq: int) -> str:
@@ -55,7 +52,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._results: asyncio.Queue[Result] = asyncio.Queue()
         self._flying: set[asyncio.Task[None]] = set()
-        self._client: Any = None
+        self._egress = Egress(settings)
         # Opening a seal costs more than signing; what is live is asked anew each time.
         self._opened = lru_cache(1024)(partial(opened, seal))
 
@@ -80,8 +77,7 @@ class Dispatcher:
             with suppress(*UNREACHABLE):
                 await self._finish(self._drained())
             finisher.cancel()
-            if self._client:
-                await self._client.close()
+            await self._egress.close()
 
     async def _round(self) -> bool:
         """Claim what there is room for. True when there may be more at once."""
@@ -103,38 +99,14 @@ class Dispatcher:
         return bool(rows)
 
     async def _attempt(self, row: Mapping[str, Any]) -> None:
-        started = time.monotonic()
-        outcome, status = await self._post(row)
-        self._attempted(outcome)
-        self._results.put_nowait(Result(row, outcome, status, round((time.monotonic() - started) * 1000)))
-
-    async def _post(self, row: Mapping[str, Any]) -> tuple[str, int | None]:
-        import aiohttp
-
-        if self._client is None:
-            resolver: Any = PublicOnly(aiohttp.ThreadedResolver(), allow_loopback=self._settings.webhook_allow_loopback)
-            connector = aiohttp.TCPConnector(
-                limit=IN_FLIGHT, limit_per_host=EACH, keepalive_timeout=30, resolver=resolver
-            )  # fmt: skip
-            self._client = aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=False)
         id, now, body = webhook_id(row["practice_id"], row["seq"]), int(time.time()), row["body"].encode()
         headers = {
             "content-type": "application/json", "user-agent": "bravespace-webhooks", "webhook-id": id,
             "webhook-timestamp": str(now), "webhook-signature": signature(self._keys(row["secrets"]), id, now, body),
         }  # fmt: skip
-        deadline = aiohttp.ClientTimeout(total=self._settings.webhook_timeout, connect=5)
-        try:
-            async with self._client.post(
-                row["url"], data=body, headers=headers, allow_redirects=False, timeout=deadline
-            ) as answer:  # fmt: skip
-                await answer.content.read(READ)
-                return ("delivered" if 200 <= answer.status < 300 else f"http_{answer.status // 100}xx"), answer.status
-        except TimeoutError:
-            return "timeout", None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            if isinstance(error.__cause__ or error, Forbidden):
-                return "forbidden_address", None
-            return ("tls" if isinstance(error, aiohttp.ClientSSLError) else "connection"), None
+        answer = await self._egress.post(row["url"], body, headers)
+        self._attempted(answer.outcome)
+        self._results.put_nowait(Result(row, answer))
 
     def _keys(self, sealed: bytes) -> list[bytes]:
         return [key_of(entry["secret"]) for entry in live(self._opened(sealed), time.time())]
@@ -160,12 +132,12 @@ class Dispatcher:
         rows = []
         for result in results:
             row, number = result.row, result.row["attempt"]
-            over = result.outcome == "delivered" or number > len(SCHEDULE)
+            over = result.answer.outcome == "delivered" or number > len(SCHEDULE)
             wait = None if over else SCHEDULE[number - 1] * self._settings.webhook_base_delay / SCHEDULE[0]
             rows.append({
                 "practice_id": row["practice_id"], "endpoint_id": row["endpoint_id"], "seq": row["seq"],
-                "number": number, "lease": row["lease"], "outcome": result.outcome, "status": result.status,
-                "took_ms": result.took_ms,
+                "number": number, "lease": row["lease"], "outcome": result.answer.outcome,
+                "status": result.answer.status, "took_ms": result.answer.took_ms,
                 "wait": wait and wait * random.uniform(1 - JITTER, 1 + JITTER),  # noqa: S311 - jitter is no secret
             })  # fmt: skip
         await self._pool.execute(FINISH, rows)
