@@ -75,7 +75,7 @@ def wire(config: Settings) -> Service:
     endpoints = resources["webhook_endpoint"]
     assert isinstance(endpoints, Endpoints)
     deliveries = DeliveryLog(pool)
-    endpoints.furnish(keys.seal, deliveries, allow_loopback=config.webhook_allow_loopback)
+    endpoints.furnish(keys.seal, deliveries, config)
     changes = Changes(feed, resources)
     house = House(metrics, keys.jwks, lambda: current(pool), deliveries)
     routes = [r for resource in resources.values() for r in collection_routes(resource, changes)]

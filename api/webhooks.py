@@ -3,9 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from ipaddress import IPv6Address
 from typing import Any
-from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from pydantic_core import to_json
@@ -20,11 +18,13 @@ from domain.catalog import MACHINES
 from domain.errors import NotOpen, Refused
 from domain.move import Decision, Move, Nothing
 from domain.webhook import FED, Address, EndpointDetails, EndpointSettings, Rotation
-from infra.addresses import is_loopback, is_public
+from infra.addresses import check_url
 from infra.deliveries import webhook_id
 from infra.delivery_log import STATES, DeliveryLog
+from infra.egress import rules_of
 from infra.feed import known_types
 from infra.secrets import added, live, new_secret, opened, public_keys
+from infra.settings import Settings
 
 NEWEST = 2**62
 PHASES = frozenset(phase.value for machine in MACHINES for phase in machine.phases)
@@ -33,15 +33,15 @@ PHASES = frozenset(phase.value for machine in MACHINES for phase in machine.phas
 class Endpoints(Resource):
     """Webhook endpoints."""
 
-    def furnish(self, seal: Fernet, deliveries: DeliveryLog, *, allow_loopback: bool) -> "Endpoints":
+    def furnish(self, seal: Fernet, deliveries: DeliveryLog, settings: Settings) -> "Endpoints":
         """What only endpoints need."""
-        self._seal_with, self._deliveries, self._allow_loopback = seal, deliveries, allow_loopback
+        self._seal_with, self._deliveries, self._rules = seal, deliveries, rules_of(settings)
         return self
 
     def check(self, move: Move, body: Any) -> None:
         """An address that may be sent to, and filters that name events."""
         if isinstance(body, EndpointDetails | Address):
-            check_url(body.url, allow_loopback=self._allow_loopback)
+            check_url(body.url, **self._rules)
         if isinstance(body, EndpointSettings):
             check_phases(body.phases)
             for place, wanted in enumerate(body.event_types):
@@ -131,23 +131,3 @@ def delivery(caller: Caller, row: Mapping[str, Any]) -> dict[str, Any]:
         "resource": row["subject"], "id": row["subject_id"], "version": row["version"], "at": row["at"],
         "state": row["state"], "attempts": row["attempts"], "next_at": row["next_at"],
     }  # fmt: skip
-
-
-def check_url(url: str, *, allow_loopback: bool) -> None:
-    """Raises what is wrong with an address as it is written. What a name leads to is looked at when it is sent to."""
-    try:
-        parts = urlsplit(url)
-        host, _ = parts.hostname or "", parts.port
-        if "[" in parts.netloc:
-            IPv6Address(host)
-    except ValueError:
-        raise Refused("This is not a URL.", at="url") from None
-    if parts.username is not None or parts.password is not None or parts.fragment or not url.isascii() or " " in url:
-        raise Refused("A URL without user, password and fragment, in ASCII.", at="url")
-    loopback = is_loopback(host)
-    if loopback and not allow_loopback:
-        raise Refused("A loopback address is for development: set BRAVESPACE_WEBHOOK_ALLOW_LOOPBACK=1.", at="url")
-    if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-        raise Refused("An https address.", at="url")
-    if not host or (not loopback and not is_public(host)):
-        raise Refused("An address on the public internet.", at="url")

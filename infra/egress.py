@@ -1,64 +1,213 @@
-"""The way out."""
+"""The way out: one signed POST to an address of somebody else's, which may be slow, broken or hostile."""
 
+import math
+import re
+import socket
+import ssl
 import time
+from asyncio import get_running_loop
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from functools import lru_cache, partial
 from typing import Any
 
-from infra.addresses import Forbidden, PublicOnly
+from domain.errors import Refused
+from infra.addresses import Forbidden, Network, check_url, is_allowed, is_loopback
 from infra.settings import Settings
 
 READ = 64 * 1024
+"""How much of an answer's body is read, in bytes. None of it is kept."""
+CONNECT = 5.0
+"""The most of an attempt that may go into a connection, in seconds."""
+KEEP = 30.0
+"""How long an idle connection is kept, in seconds."""
+LOOKUPS = 32
+"""How many names are looked up at once; a name server that hangs holds one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an attempt was answered."""
+    """How an attempt went."""
 
     outcome: str
+    """`delivered` (2xx), `gone` (410), `redirect` (3xx), `throttled` (429), `http_4xx`, `http_5xx`, `timeout`, `dns`,
+    `connection`, `tls`, `forbidden_address`, or `protocol`: what came is no answer to a POST."""
     status: int | None
+    """The status that came, even when the rest of the answer did not."""
     retry_after: float | None
+    """How long a 429 or a 503 asks to wait, in seconds; as it was said, so without a bound."""
     took_ms: int
+    """The whole attempt, in milliseconds."""
 
 
 class Egress:
-    """Posts."""
+    """Sends to addresses that may be sent to. Never follows a redirect; heeds no proxy of the environment."""
 
     def __init__(self, settings: Settings) -> None:
-        """Nothing is opened yet."""
+        """Opens nothing: the HTTP client is imported with the first attempt."""
         self._settings = settings
-        self._client: Any = None
+        self._rules = rules_of(settings)
+        self._guard = {name: self._rules[name] for name in ("allow_loopback", "forbidden")}
+        self._target = lru_cache(4096)(self._checked)
+        self._names = Names(**self._guard)
+        self._session: Any = None
+        self._failures: tuple[type[Exception], ...] = ()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """Post."""
-        started = time.monotonic()
-        outcome, status = await self._post(url, body, headers)
-        return Answer(outcome, status, None, round((time.monotonic() - started) * 1000))
+        """One attempt, over within `webhook_timeout`. Never raises for what the other side does.
 
-    async def _post(self, url: str, body: bytes, headers: Mapping[str, str]) -> tuple[str, int | None]:
-        import aiohttp
-
-        if self._client is None:
-            resolver: Any = PublicOnly(aiohttp.ThreadedResolver(), allow_loopback=self._settings.webhook_allow_loopback)
-            connector = aiohttp.TCPConnector(limit=512, limit_per_host=64, keepalive_timeout=30, resolver=resolver)
-            self._client = aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=False)
-        deadline = aiohttp.ClientTimeout(total=self._settings.webhook_timeout, connect=5)
+        A 2xx counts once its body has come whole, or READ bytes of it; any other status counts as it comes.
+        """
+        session = self._session or self._open()
+        began = time.monotonic()
         try:
-            async with self._client.post(
-                url, data=body, headers=headers, allow_redirects=False, timeout=deadline
-            ) as answer:  # fmt: skip
-                await answer.content.read(READ)
-                if answer.status == 410:
-                    return "gone", 410
-                return ("delivered" if 200 <= answer.status < 300 else f"http_{answer.status // 100}xx"), answer.status
-        except TimeoutError:
-            return "timeout", None
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            if isinstance(error.__cause__ or error, Forbidden):
-                return "forbidden_address", None
-            return ("tls" if isinstance(error, aiohttp.ClientSSLError) else "connection"), None
+            target = self._target(url)
+        except Refused:
+            return Answer("forbidden_address", None, None, 0)
+        outcome, status, wait = "", None, None
+        try:
+            answer = await session.post(target, data=body, headers=headers, allow_redirects=False)
+            status = answer.status
+            outcome = outcome_of(status)
+            if status in (429, 503):
+                wait = retry_after(answer.headers.get("Retry-After"), time.time())
+            if not answer.content.is_eof():
+                await drain(answer)
+        except self._failures as error:
+            if status is None or outcome == "delivered":
+                outcome = failure(error)
+        return Answer(outcome, status, wait, round((time.monotonic() - began) * 1000))
 
     async def close(self) -> None:
-        """Close."""
-        if self._client:
-            await self._client.close()
+        """Connections are closed; an attempt under way fails, or is cancelled if it still looks a name up."""
+        if self._session is not None:
+            await self._session.close()
+        await self._names.close()
+
+    def _checked(self, url: str) -> Any:
+        from yarl import URL
+
+        return URL(check_url(url, **self._rules), encoded=True)
+
+    def _open(self) -> Any:
+        import aiohttp
+
+        proxy, total = self._settings.webhook_proxy or None, self._settings.webhook_timeout
+        guard: dict[str, Any] = {}
+        if proxy is None:  # else every connection leads to the proxy, and where names lead is its business
+            guard = {"resolver": self._names, "socket_factory": partial(open_socket, **self._guard)}
+        self._failures = (aiohttp.ClientError, OSError, ValueError)
+        self._session = aiohttp.ClientSession(
+            # The dispatcher keeps its own limits: one that waited for a connection here would be taken for a bad host.
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP, **guard),
+            # aiohttp would round longer deadlines up to a whole second of the clock.
+            timeout=aiohttp.ClientTimeout(total=total, connect=min(CONNECT, total), ceil_threshold=math.inf),
+            proxy=proxy, trust_env=False, auto_decompress=False, read_bufsize=READ // 2,
+            cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+        )  # fmt: skip
+        return self._session
+
+
+def rules_of(settings: Settings) -> dict[str, Any]:
+    """What `check_url` holds an address against."""
+    return {
+        "allow_loopback": settings.webhook_allow_loopback, "ports": tuple(settings.webhook_ports),
+        "forbidden": tuple(settings.webhook_forbidden_networks),
+    }  # fmt: skip
+
+
+def open_socket(info: tuple[Any, ...], *, allow_loopback: bool, forbidden: tuple[Network, ...]) -> socket.socket:
+    """A socket for an address. The last look at what is connected to, and the only one at literals.
+
+    Raises Forbidden.
+    """
+    family, kind, protocol, _, address = info
+    if not is_allowed(address[0], allow_loopback=allow_loopback, forbidden=forbidden):
+        raise Forbidden("This address must not be sent to.")
+    return socket.socket(family, kind, protocol)
+
+
+class Names:
+    """Asks the system what a name leads to, and gives no address of one that leads, even in part, where it must not."""
+
+    def __init__(self, *, allow_loopback: bool, forbidden: tuple[Network, ...]) -> None:
+        """The same rules as those of `is_allowed`."""
+        self._allow_loopback, self._forbidden = allow_loopback, forbidden
+        # The loop's own threads are few, and others need them: names that are never answered would use them up.
+        self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="names")
+
+    async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[dict[str, Any]]:
+        """Every address of a name, in the shape that aiohttp asks for. Raises Forbidden, and OSError for no answer."""
+        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        # A loopback name leads to loopback and nowhere else, any other name only outside.
+        inside = is_loopback(host)
+        found = []
+        for kind, _, protocol, _, address in await get_running_loop().run_in_executor(self._threads, ask):
+            to = str(address[0])
+            if not is_allowed(to, allow_loopback=inside and self._allow_loopback, forbidden=self._forbidden) or (
+                inside and not is_loopback(to)
+            ):
+                raise Forbidden("The name leads to an address that must not be sent to.")
+            found.append({"hostname": host, "host": to, "port": port, "family": kind, "proto": protocol, "flags": 0})
+        return found
+
+    async def close(self) -> None:
+        """Nothing more is asked."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+async def drain(answer: Any) -> None:
+    """Reads a body to its end, so that the connection can serve again; or READ bytes of it, and closes."""
+    left = READ
+    try:
+        while left > 0 and not answer.content.is_eof():
+            left -= len(await answer.content.readany())
+    finally:
+        # Releasing closes what is not at its end.
+        answer.release()
+
+
+def outcome_of(status: int) -> str:
+    """The class of a status that came."""
+    if 200 <= status < 300:
+        return "delivered"
+    if status in (410, 429):
+        return "gone" if status == 410 else "throttled"
+    return {3: "redirect", 4: "http_4xx", 5: "http_5xx"}.get(status // 100, "protocol")
+
+
+def failure(error: Exception) -> str:
+    """The class of an attempt that brought no answer, or not all of it."""
+    import aiohttp
+
+    kinds = (error, error.__cause__)
+    if any(isinstance(kind, Forbidden) for kind in kinds):
+        return "forbidden_address"
+    if any(isinstance(kind, ssl.SSLError | aiohttp.ClientSSLError) for kind in kinds):
+        return "tls"
+    for kind, outcome in (
+        (TimeoutError, "timeout"),
+        (aiohttp.ClientConnectorDNSError, "dns"),
+        (aiohttp.ClientHttpProxyError, "connection"),
+        (aiohttp.ClientResponseError, "protocol"),
+        (ValueError, "protocol"),
+    ):
+        if isinstance(error, kind):
+            return outcome
+    return "connection"
+
+
+def retry_after(said: str | None, now: float) -> float | None:
+    """The seconds that a Retry-After asks for, from seconds or a date; None when it says neither."""
+    if said is None:
+        return None
+    if re.fullmatch("[0-9]{1,9}", said):
+        return float(said)
+    try:
+        at = parsedate_to_datetime(said)
+        return max(0.0, (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None

@@ -1,10 +1,13 @@
 """Every setting, each also as `BRAVESPACE_*` in the environment."""
 
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from infra.addresses import PORTS
 
 
 class Settings(BaseSettings):
@@ -36,6 +39,13 @@ class Settings(BaseSettings):
     """How long the answer to an Idempotency-Key is kept."""
     webhook_allow_loopback: bool = False
     """Take plain http to a loopback address as a webhook endpoint: for development only."""
+    webhook_ports: list[int] = list(PORTS)
+    """Ports an https endpoint may be on. A loopback endpoint, where it is allowed, may be on any."""
+    webhook_forbidden_networks: list[IPv4Network | IPv6Network] = []
+    """Networks never sent to, besides all that are not on the public internet: public addresses of your own, say."""
+    webhook_proxy: str = Field(default="", pattern=r"^(https?://\S+)?$")
+    """A proxy that every delivery goes through, and that then answers for where names lead. Empty: none is used, and
+    the usual variables of the environment are not read."""
     webhook_timeout: float = Field(default=15, gt=0, le=60)
     """The whole of one delivery attempt: connecting, headers and body."""
     webhook_base_delay: float = Field(default=5, gt=0)

@@ -138,7 +138,7 @@ async def test_a_failure_is_tried_again_with_the_same_id_and_the_same_bytes(case
     async with asyncio.timeout(5):
         while (shown := ok(await case.script.get(f"{url}/{seq}")))["state"] != "delivered":
             await asyncio.sleep(0.02)
-    assert [a["outcome"] for a in shown["attempt_log"]] == ["http_5xx", "http_3xx", "http_4xx", "delivered"]
+    assert [a["outcome"] for a in shown["attempt_log"]] == ["http_5xx", "redirect", "throttled", "delivered"]
 
 
 async def test_a_resource_is_told_of_in_order_though_an_attempt_fails(case: Case, receiver: Receiver):
