@@ -95,20 +95,27 @@ class Egress:
     def _open(self) -> Any:
         import aiohttp
 
-        proxy, total = self._settings.webhook_proxy or None, self._settings.webhook_timeout
         guard: dict[str, Any] = {}
-        if proxy is None:  # else every connection leads to the proxy, and where names lead is its business
+        if not self._settings.webhook_proxy:  # else every connection leads there, and where names lead is its business
             guard = {"resolver": self._names, "socket_factory": partial(open_socket, **self._guard)}
         self._failures = (aiohttp.ClientError, OSError, ValueError)
-        self._session = aiohttp.ClientSession(
-            # The dispatcher keeps its own limits: one that waited for a connection here would be taken for a bad host.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP, **guard),
-            # aiohttp would round longer deadlines up to a whole second of the clock.
-            timeout=aiohttp.ClientTimeout(total=total, connect=min(CONNECT, total), ceil_threshold=math.inf),
-            proxy=proxy, trust_env=False, auto_decompress=False, read_bufsize=READ // 2,
-            cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
-        )  # fmt: skip
+        self._session = client(self._settings, **guard)
         return self._session
+
+
+def client(settings: Settings, **guard: Any) -> Any:
+    """The HTTP client. `guard` is what decides where its connections may lead."""
+    import aiohttp
+
+    total = settings.webhook_timeout
+    return aiohttp.ClientSession(
+        # The dispatcher keeps its own limits: one that waited for a connection here would be taken for a bad host.
+        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP, **guard),
+        # aiohttp would round longer deadlines up to a whole second of the clock.
+        timeout=aiohttp.ClientTimeout(total=total, connect=min(CONNECT, total), ceil_threshold=math.inf),
+        proxy=settings.webhook_proxy or None, trust_env=False, auto_decompress=False, read_bufsize=READ // 2,
+        cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
+    )  # fmt: skip
 
 
 def rules_of(settings: Settings) -> dict[str, Any]:

@@ -22,9 +22,9 @@ EACH = SIZE.relationships * SIZE.ruptures * COURSE
 FURNISH = "UPDATE webhook_endpoint SET phase = 'enabled', secrets = $1"
 ENDPOINTS = "SELECT id FROM webhook_endpoint WHERE practice_id <> $1 ORDER BY id"
 AIM = """
-UPDATE webhook_endpoint n SET url = a.url, paused_until = '-infinity', last_success_at = NULL, first_failure_at = NULL
+UPDATE webhook_endpoint n SET url = a.url
 FROM unnest($1::uuid[], $2::text[]) a (id, url) WHERE n.id = a.id"""
-EMPTY = "TRUNCATE delivery, attempt, dead"
+EMPTY = "TRUNCATE delivery, attempt, dead, lane"
 WANTED = """
 FROM webhook_endpoint n CROSS JOIN LATERAL (
   SELECT * FROM event e WHERE e.practice_id = n.practice_id AND e.subject IN ('rupture', 'repair')
@@ -33,8 +33,8 @@ WHERE n.id = ANY ($1)"""
 # As on an ordinary day: the events of different practices come in turn.
 ORDER = "ORDER BY e.seq, n.id"
 FILL = f"""
-INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version)
-SELECT n.practice_id, n.id, e.seq, e.subject_id, e.version {WANTED} {ORDER}"""
+INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id)
+SELECT n.practice_id, n.id, e.seq, e.subject_id {WANTED} {ORDER}"""
 BODIES = f"SELECT n.url, e.practice_id, e.seq, e.body {WANTED} {ORDER}"
 OUTCOMES = """
 SELECT count(*) AS attempts,

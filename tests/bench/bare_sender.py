@@ -13,14 +13,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
 
 import aiohttp
 import uvloop
+from yarl import URL
 
-from infra.addresses import PublicOnly
-from infra.deliveries import EACH, IN_FLIGHT, READ
-from infra.secrets import key_of, signature
+from infra.egress import READ, client
+from infra.secrets import signature
 from infra.settings import Settings
 
 LANES = 32
@@ -43,11 +43,7 @@ class Work:
     """How long, when there is a rate."""
 
 
-def client() -> aiohttp.ClientSession:
-    """The service's own, setting by setting."""
-    resolver: Any = PublicOnly(aiohttp.ThreadedResolver(), allow_loopback=True)
-    connector = aiohttp.TCPConnector(limit=IN_FLIGHT, limit_per_host=EACH, keepalive_timeout=30, resolver=resolver)
-    return aiohttp.ClientSession(connector=connector, trust_env=False, auto_decompress=False)
+parsed = lru_cache(1024)(URL)
 
 
 class Sender:
@@ -55,19 +51,19 @@ class Sender:
 
     def __init__(self, http: aiohttp.ClientSession, secret: str) -> None:
         """Signs with this secret."""
-        self._http, self._keys = http, [key_of(secret)]
-        self._deadline = aiohttp.ClientTimeout(total=Settings().webhook_timeout, connect=5)
+        self._http, self._keys = http, [{"secret": secret}]
 
     async def post(self, url: str, id: str, body: bytes) -> None:
         """One delivery. Raises what the client raises, and for any answer but success."""
         now = int(time.time())
         headers = {
             "content-type": "application/json", "user-agent": "bravespace-webhooks", "webhook-id": id,
-            "webhook-timestamp": str(now), "webhook-signature": signature(self._keys, id, now, body),
+            "webhook-timestamp": str(now),
+            "webhook-signature": signature(self._keys, id, now, body, asymmetric=False),
+            "bravespace-api-version": "v1",
         }  # fmt: skip
-        async with self._http.post(
-            url, data=body, headers=headers, allow_redirects=False, timeout=self._deadline
-        ) as answer:  # fmt: skip
+        target = parsed(url)
+        async with self._http.post(target, data=body, headers=headers, allow_redirects=False) as answer:
             answer.raise_for_status()
             await answer.content.read(READ)
 
@@ -80,7 +76,7 @@ class Sender:
 async def send(work: Work) -> dict[str, float]:
     """Send it. When each was begun, by webhook-id, if it was paced."""
     turn = itertools.cycle(work.deliveries) if work.again else iter(work.deliveries)
-    async with client() as http:
+    async with client(Settings()) as http:
         sender = Sender(http, work.secret)
         if work.rate:
             return await paced(sender, iter(work.deliveries), work.rate, work.seconds)

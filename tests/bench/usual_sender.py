@@ -119,7 +119,7 @@ async def post(http: httpx.AsyncClient, event: Event, endpoint: Endpoint) -> int
     headers = {
         "content-type": "application/json", "user-agent": "bravespace-webhooks", "webhook-id": event.id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(endpoint.secret).sign(event.id, now, event.body),
+        "webhook-signature": Webhook(endpoint.secret).sign(event.id, now, event.body), "bravespace-api-version": "v1",
     }  # fmt: skip
     try:
         return (await http.post(endpoint.url, content=event.body, headers=headers)).status_code
