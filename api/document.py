@@ -16,6 +16,7 @@ from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
 from domain.errors import Incomplete, NotOpen, Refused
+from infra.conflicts import HistoryGone
 from infra.deliveries import SCHEDULE, STATES
 from infra.settings import Settings
 
@@ -207,6 +208,8 @@ def refusal(kind: type[Refused]) -> Refused:
         return machine.not_open(machine.by_name["take_up"], "offering", examples.likely(machine.by_name["take_up"]))
     if kind is Incomplete:
         return Incomplete([("client_resolution", "`repaired` needs the client's own view.")])
+    if kind is HistoryGone:
+        return HistoryGone(oldest=examples.SEQ - 700, newest=examples.SEQ)
     if kind is OutOfScope:
         return OutOfScope(machine.write_scope)
     refused = kind.__new__(kind)

@@ -76,10 +76,10 @@ def log_clause(ticket: Any) -> Any:
         e.subject_id: ID, e.relationship_id: bindparam("relationship_id", type_=Uuid()), e.version: VERSION + ONE,
         e.at: NOW, e.actor_kind: text_of["actor_kind"], e.actor_id: text_of["actor_id"], e.origin: text_of["origin"],
         e.source: text_of["source"], e.target: text_of["target"], e.data: bindparam("data", type_=JSONB()),
-        e.body: text_of["head"] + cast(seq, Text) + text_of["tail"],
+        e.body: text_of["head"] + cast(seq, Text) + text_of["tail"], e.volume: ticket.c.volume,
     }  # fmt: skip
     return insert(EVENT).from_select(list(values), select(*values.values())).returning(
-        e.practice_id, e.seq, e.subject_id, e.version
+        e.practice_id, e.seq, e.subject_id, e.version, e.volume
     ).cte("logged")  # fmt: skip
 
 
@@ -89,9 +89,10 @@ def fan_clause(logged: Any, *, ping: bool) -> Any:
     wants = n.id == ID if ping else n.event_types.op("&&")(bindparam("wanted", type_=ARRAY(Text)))
     lean = bindparam("head", type_=Text()) + cast(log.seq, Text) + bindparam("lean", type_=Text())
     rows = select(
-        log.practice_id, n.id, log.seq, log.subject_id, log.version, case((n.payload == ID_ONLY, lean), else_=null())
+        log.practice_id, n.id, log.seq, log.subject_id, log.version, case((n.payload == ID_ONLY, lean), else_=null()),
+        log.volume,
     ).where(n.practice_id == log.practice_id, n.phase == ENABLED, wants)  # fmt: skip
-    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.version, d.body]
+    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.version, d.body, d.volume]
     return insert(DELIVERY).from_select(into, rows).returning(d.seq).cte("fan")
 
 

@@ -110,20 +110,20 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 WORD = "INSERT INTO wording (practice_id, subject_id, version, field, text) VALUES ($1, $2, $3, $4, $5)"
 # The same appending as in a single decision's statement, for several events of one transaction.
 APPEND = """
-WITH ticket AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq - $2 AS base),
+WITH ticket AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq - $2 AS base, volume),
 logged AS (
   INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id,
-                     origin, source, target, data, body)
+                     origin, source, target, data, body, volume)
   SELECT $1, base + n.place, n.type, n.subject, n.subject_id, n.relationship_id, n.version, n.at, n.actor_kind,
-         n.actor_id, n.origin, n.source, n.target, n.data, n.head || (base + n.place) || n.tail
+         n.actor_id, n.origin, n.source, n.target, n.data, n.head || (base + n.place) || n.tail, volume
   FROM ticket, jsonb_to_recordset($3::jsonb) AS n (place int, type text, subject text, subject_id uuid,
     relationship_id uuid, version int, at timestamptz, actor_kind text, actor_id text, origin text, source text,
     target text, data jsonb, head text, tail text)
-  RETURNING seq, type, subject_id, version),
+  RETURNING seq, type, subject_id, version, volume),
 fan AS (
-  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, body)
+  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, body, volume)
   SELECT $1, e.id, l.seq, l.subject_id, l.version,
-         CASE WHEN e.payload = 'id_only' THEN n.head || l.seq || n.lean END
+         CASE WHEN e.payload = 'id_only' THEN n.head || l.seq || n.lean END, l.volume
   FROM logged l CROSS JOIN ticket JOIN jsonb_to_recordset($3::jsonb) AS n (place int, head text, lean text)
     ON ticket.base + n.place = l.seq
   JOIN webhook_endpoint e ON e.practice_id = $1 AND e.phase = 'enabled'

@@ -176,8 +176,8 @@ CLAIM = """
 WITH lanes AS (
   SELECT practice_id, id FROM webhook_endpoint WHERE phase = 'enabled' AND paused_until <= now() ORDER BY random()),
 pick AS MATERIALIZED (
-  SELECT d.practice_id, d.endpoint_id, d.seq FROM lanes l CROSS JOIN LATERAL (
-    SELECT d.practice_id, d.endpoint_id, d.seq FROM delivery d
+  SELECT d.practice_id, d.endpoint_id, d.seq, d.volume FROM lanes l CROSS JOIN LATERAL (
+    SELECT d.practice_id, d.endpoint_id, d.seq, d.volume FROM delivery d
     WHERE d.practice_id = l.practice_id AND d.endpoint_id = l.id AND d.next_at <= now()
       AND NOT EXISTS (SELECT 1 FROM delivery earlier WHERE earlier.practice_id = d.practice_id
         AND earlier.endpoint_id = d.endpoint_id AND earlier.subject_id = d.subject_id AND earlier.version < d.version)
@@ -185,7 +185,7 @@ pick AS MATERIALIZED (
 UPDATE delivery d SET next_at = now() + make_interval(secs => $3), lease = $4, attempt = d.attempt + 1
 FROM pick p
 JOIN webhook_endpoint n ON n.practice_id = p.practice_id AND n.id = p.endpoint_id
-JOIN event e ON e.practice_id = p.practice_id AND e.seq = p.seq
+JOIN event e ON e.practice_id = p.practice_id AND e.seq = p.seq AND e.volume = p.volume
 WHERE d.practice_id = p.practice_id AND d.endpoint_id = p.endpoint_id AND d.seq = p.seq
 RETURNING d.practice_id, d.endpoint_id, d.seq, d.attempt, d.lease, coalesce(d.body, e.body) AS body, n.url, n.secrets"""
 # The lease is the fence: the result of an attempt that outlived it changes nothing but the record of attempts.
@@ -193,8 +193,9 @@ FINISH = """
 WITH done AS (SELECT * FROM jsonb_to_recordset($1::jsonb) AS x (practice_id uuid, endpoint_id uuid, seq bigint,
   number int, lease uuid, outcome text, status int, took_ms int, wait float)),
 recorded AS (
-  INSERT INTO attempt (practice_id, endpoint_id, seq, number, at, outcome, status, took_ms)
-  SELECT practice_id, endpoint_id, seq, number, now(), outcome, status, took_ms FROM done ON CONFLICT DO NOTHING),
+  INSERT INTO attempt (practice_id, endpoint_id, seq, number, at, outcome, status, took_ms, volume)
+  SELECT practice_id, endpoint_id, seq, number, now(), outcome, status, took_ms, (SELECT max(v.number) FROM volume v
+         WHERE v.log = 'attempt' AND v.opened_at IS NOT NULL) FROM done ON CONFLICT DO NOTHING),
 gone AS (
   DELETE FROM delivery d USING done x WHERE x.wait IS NULL AND d.practice_id = x.practice_id
    AND d.endpoint_id = x.endpoint_id AND d.seq = x.seq AND d.lease = x.lease
@@ -256,8 +257,8 @@ ORDER BY at, number"""
 REDELIVER = """
 WITH n AS (SELECT id, payload FROM webhook_endpoint WHERE practice_id = $1 AND id = $2 AND phase = 'enabled'),
 gone AS (DELETE FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3)
-INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, body)
-SELECT $1, n.id, e.seq, e.subject_id, e.version, CASE WHEN n.payload = 'id_only' THEN
+INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, volume, body)
+SELECT $1, n.id, e.seq, e.subject_id, e.version, e.volume, CASE WHEN n.payload = 'id_only' THEN
   regexp_replace(e.body, ',"from":"[a-z_]*","to":"[a-z_]*"', '') END
 FROM n JOIN event e ON e.practice_id = $1 AND e.seq = $3
 ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = now(), lease = NULL, attempt = 0

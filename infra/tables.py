@@ -32,6 +32,8 @@ class Practice(SQLModel, table=True):
     name: str
     seq: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     created_at: datetime = moment(default="now()")
+    volume: int
+    """The volume its events go into."""
 
 
 class Kept(SQLModel):
@@ -253,9 +255,10 @@ class Event(SQLModel, table=True):
     """The one log: history, audit, change feed and webhooks all read it."""
 
     __table_args__ = (
-        Index("event_version", "practice_id", "subject_id", "version", unique=True),
+        Index("event_version", "practice_id", "subject_id", "version", "volume", unique=True),
         Index("event_timeline", "practice_id", "relationship_id", "seq",
               postgresql_where=text("relationship_id IS NOT NULL")),
+        {"postgresql_partition_by": "LIST (volume)"},
     )  # fmt: skip
 
     practice_id: UUID = key()
@@ -274,6 +277,27 @@ class Event(SQLModel, table=True):
     data: dict[str, Any] = Field(sa_type=JSONB)
     body: str
     """The exact bytes that subscribers are sent, so that a retry and a recovery send the same."""
+    volume: int = key()
+
+
+class Volume(SQLModel, table=True):
+    """A part of a log, one partition of its table, that is opened and one day dropped as a whole."""
+
+    log: str = key()
+    """The table: `event` or `attempt`."""
+    number: int = key()
+    opened_at: datetime | None = moment(null=True)
+    """From then on nothing is written to the volumes before it. Without it, it is a spare."""
+    closed_at: datetime | None = moment(null=True)
+    """Since then it is on its way out; its row goes with its partition."""
+
+
+class Milestone(SQLModel, table=True):
+    """Where a volume of the log begins in a practice. The oldest one is the practice's horizon."""
+
+    practice_id: UUID = key()
+    volume: int = key()
+    first_seq: int = big()
 
 
 class Wording(SQLModel, table=True):
@@ -321,12 +345,16 @@ class Delivery(SQLModel, table=True):
     next_at: datetime = moment(default="now()")
     lease: UUID | None = None
     first_at: datetime = moment(default="now()")
+    volume: int
+    """Its event's."""
 
 
 class Attempt(SQLModel, table=True):
     """One attempt at one delivery. Nothing of the receiver's answer is kept but its status."""
 
-    __table_args__ = (Index("attempt_recent", "practice_id", "endpoint_id", "at"),)
+    __table_args__ = (
+        Index("attempt_recent", "practice_id", "endpoint_id", "at"), {"postgresql_partition_by": "LIST (volume)"},
+    )  # fmt: skip
 
     practice_id: UUID = key()
     endpoint_id: UUID = key()
@@ -336,6 +364,7 @@ class Attempt(SQLModel, table=True):
     outcome: str
     status: int | None = None
     took_ms: int
+    volume: int = key()
 
 
 class Dead(SQLModel, table=True):
