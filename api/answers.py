@@ -32,7 +32,10 @@ def log_schemas() -> dict[str, Schema]:
         "added": open_object | {"description": "The entries it added to lists."},
         "texts": open_object | {"description": "What each text it changed said then; null where it is not shown."},
     }  # fmt: skip
-    pages = {"Feed": "Event", "Timeline": "TimelineEntry", "History": "Version"}
+    whole_of_it = {"complete": {"type": "boolean", "description": (
+        "False where some of what came between `after` and the first of these is no longer kept: so it begins later."
+    )}}  # fmt: skip
+    pages = {"Feed": ("Event", {}), "Timeline": ("TimelineEntry", whole_of_it), "History": ("Version", whole_of_it)}
     says = text("What happened, in plain words.")
     return {
         "Event": event,
@@ -41,9 +44,9 @@ def log_schemas() -> dict[str, Schema]:
         "TimelineEntry": extended("Event", "Something that happened in a relationship.", says=says),
         "Version": extended("Event", "A version of an object.", **told),
         **{
-            name: record(f"A stretch of the log: {name.lower()}.", ["items", "next_after"],
-                         items={"type": "array", "items": ref(entry)}, next_after=after)
-            for name, entry in pages.items()
+            name: record(f"A stretch of the log: {name.lower()}.", ["items", "next_after", *more],
+                         items={"type": "array", "items": ref(entry)}, next_after=after, **more)
+            for name, (entry, more) in pages.items()
         },
     }  # fmt: skip
 
@@ -106,6 +109,8 @@ def plain_schemas() -> dict[str, Schema]:
         phase=text("For a move that is not open: the phase it is in."),
         open_moves=words | {"description": "For a move that is not open: those that are."},
         scope=text("For a token without the scope: the scope it needs."),
+        oldest=whole("For a log that no longer goes back so far: the first number that is still told.", minimum=1),
+        newest=whole("For a log that no longer goes back so far: the last number. Go on after it.", minimum=0),
     )  # fmt: skip
     keys = {
         "type": "array",

@@ -49,10 +49,10 @@ class Changes:
         row = await self.resources["relationship"].find(call, call.id())
         query = call.query("after", "limit")
         after, limit = number(query, "after", 0, 0, 2**62), number(query, "limit", 100, 1, MOST)
-        rows = await self.feed.timeline(call.caller, row["id"], after, limit)
+        rows, complete = await self.feed.timeline(call.caller, row["id"], after, limit)
         items = [entry(r) | {"says": SAYS[r["type"]]} for r in rows]
         following = {**query, "after": rows[-1]["seq"]} if len(rows) == limit else None
-        body = {"items": items, "next_after": rows[-1]["seq"] if rows else after}
+        body = {"items": items, "next_after": rows[-1]["seq"] if rows else after, "complete": complete}
         return Reply(200, to_json(body), page_headers(call, following))
 
     async def history(self, call: Call, subject: str) -> Reply:
@@ -68,7 +68,8 @@ class Changes:
             for event in events if not hidden(event, call.caller)
         ]  # fmt: skip
         following = {**query, "after": events[-1]["version"]} if len(events) == limit else None
-        body = {"items": items, "next_after": events[-1]["version"] if events else after}
+        complete = events[0]["version"] == after + 1 if events else row["version"] <= after
+        body = {"items": items, "next_after": events[-1]["version"] if events else after, "complete": complete}
         return Reply(200, to_json(body), page_headers(call, following))
 
 

@@ -16,6 +16,7 @@ from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
 from domain.errors import Incomplete, NotOpen, Refused
+from infra.conflicts import HistoryGone
 from infra.delivery_log import STATES
 from infra.patience import SCHEDULE
 from infra.settings import Settings
@@ -208,6 +209,8 @@ def refusal(kind: type[Refused]) -> Refused:
         return machine.not_open(machine.by_name["take_up"], "offering", examples.likely(machine.by_name["take_up"]))
     if kind is Incomplete:
         return Incomplete([("client_resolution", "`repaired` needs the client's own view.")])
+    if kind is HistoryGone:
+        return HistoryGone(oldest=examples.SEQ - 700, newest=examples.SEQ)
     if kind is OutOfScope:
         return OutOfScope(machine.write_scope)
     refused = kind.__new__(kind)

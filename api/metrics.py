@@ -21,6 +21,7 @@ class Metrics:
         self._buckets: dict[tuple[str, str], list[int]] = {}
         self._seconds: dict[tuple[str, str], float] = {}
         self._statuses: dict[tuple[str, str, int], int] = {}
+        self._volumes: dict[str, tuple[int, float]] = {}
 
     def answered(self, method: str, route: str, status: int, seconds: float) -> None:
         """One answer."""
@@ -33,6 +34,10 @@ class Metrics:
         self._seconds[key] += seconds
         told = (method, route, status)
         self._statuses[told] = self._statuses.get(told, 0) + 1
+
+    def standing(self, log: str, ahead: int, oldest: float) -> None:
+        """How many volumes a log has ahead, and the age of its oldest in seconds."""
+        self._volumes[log] = (ahead, oldest)
 
     def collect(self) -> Iterator[Any]:
         """Everything, as the library writes it down."""
@@ -49,6 +54,17 @@ class Metrics:
             durations.add_metric(list(key), added_up(BOUNDS, buckets), self._seconds[key])
         yield durations
         yield from self._delivered()
+        yield from self._volumes_told()
+
+    def _volumes_told(self) -> Iterator[Any]:
+        from prometheus_client.core import GaugeMetricFamily
+
+        ahead = GaugeMetricFamily("bravespace_volumes_ahead", "Spare volumes of a log.", labels=["log"])
+        oldest = GaugeMetricFamily("bravespace_oldest_volume_seconds", "Age of the oldest volume.", labels=["log"])
+        for log, (spares, age) in self._volumes.items():
+            ahead.add_metric([log], spares)
+            oldest.add_metric([log], age)
+        yield from (ahead, oldest)
 
     def _delivered(self) -> Iterator[Any]:
         from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily

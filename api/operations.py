@@ -27,9 +27,9 @@ OF = {machine.collection: machine.cls.__name__ for machine in MACHINES}
 READ = {"object": "read", "page": "list"}
 GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
-    "read": (403, 404), "list": (403, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
+    "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415), "history": (403, 404, 422),
-    "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 422),
+    "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 410, 422),
     "guidance": (422,), "practice": (403, 404), "readyz": (503,), "asset": (404,), "problem": (404,),
 }  # fmt: skip
 """What can come instead of what was asked for, by the kind of route, besides what comes at the gate."""

@@ -77,10 +77,10 @@ def log_clause(ticket: Any) -> Any:
         e.subject_id: ID, e.relationship_id: bindparam("relationship_id", type_=Uuid()), e.version: VERSION + ONE,
         e.at: NOW, e.actor_kind: text_of["actor_kind"], e.actor_id: text_of["actor_id"], e.origin: text_of["origin"],
         e.source: text_of["source"], e.target: text_of["target"], e.data: bindparam("data", type_=JSONB()),
-        e.body: text_of["head"] + cast(seq, Text) + text_of["tail"],
+        e.body: text_of["head"] + cast(seq, Text) + text_of["tail"], e.volume: ticket.c.volume,
     }  # fmt: skip
     return insert(EVENT).from_select(list(values), select(*values.values())).returning(
-        e.practice_id, e.seq, e.type, e.subject_id, e.relationship_id, e.target
+        e.practice_id, e.seq, e.type, e.subject_id, e.relationship_id, e.target, e.volume
     ).cte("logged")  # fmt: skip
 
 
@@ -97,8 +97,8 @@ webhook_endpoint.practice_id = logged.practice_id AND CASE WHEN logged.type = '{
 def fan_clause(logged: Any) -> Any:
     """A delivery for every endpoint that wants the event."""
     n, d, log = ENDPOINT.c, DELIVERY.c, logged.c
-    rows = select(log.practice_id, n.id, log.seq, log.subject_id, n.payload == ID_ONLY).where(text(WANTS))
-    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.lean]
+    rows = select(log.practice_id, n.id, log.seq, log.subject_id, n.payload == ID_ONLY, log.volume).where(text(WANTS))
+    into = [d.practice_id, d.endpoint_id, d.seq, d.subject_id, d.lean, d.volume]
     return insert(DELIVERY).from_select(into, rows).returning(d.seq).cte("fan")
 
 

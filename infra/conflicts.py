@@ -24,6 +24,22 @@ class Moved(Refused):
     title = "Somebody else moved first"
 
 
+class HistoryGone(Refused):
+    """The log no longer goes back to that number. Read what you keep anew, then go on after `newest`."""
+
+    status = 410
+    code = "history-gone"
+    title = "The log no longer goes back that far"
+
+    def __init__(self, *, oldest: int, newest: int) -> None:
+        """`oldest` is the first number that is still told, `newest` the last that was given."""
+        super().__init__(
+            f"The log begins at {oldest} now; what came before is no longer kept. To be complete again, read the "
+            f"collections you keep from their first page, then go on after {newest}.",
+            oldest=oldest, newest=newest,
+        )  # fmt: skip
+
+
 TAKEN = {
     "repair_one_active": "This rupture has a repair under way; go on with that one.",
     "termination_plan_one_each": "This relationship has a plan already; make the move on that one.",

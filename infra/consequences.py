@@ -127,19 +127,20 @@ VALUES ($1, $2, $3, $4, $5, $6, $7)"""
 WORD = "INSERT INTO wording (practice_id, subject_id, version, field, text) VALUES ($1, $2, $3, $4, $5)"
 # The same appending as in a single decision's statement, for several events of one transaction.
 APPEND = f"""
-WITH ticket AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq - $2 AS base),
+WITH ticket AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq - $2 AS base, volume),
 logged AS (
   INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id,
-                     origin, source, target, data, body)
+                     origin, source, target, data, body, volume)
   SELECT $1, base + n.place, n.type, n.subject, n.subject_id, n.relationship_id, n.version, n.at, n.actor_kind,
-         n.actor_id, n.origin, n.source, n.target, n.data, n.head || (base + n.place) || n.tail
+         n.actor_id, n.origin, n.source, n.target, n.data, n.head || (base + n.place) || n.tail, volume
   FROM ticket, jsonb_to_recordset($3::jsonb) AS n (place int, type text, subject text, subject_id uuid,
     relationship_id uuid, version int, at timestamptz, actor_kind text, actor_id text, origin text, source text,
     target text, data jsonb, head text, tail text)
-  RETURNING practice_id, seq, type, subject_id, relationship_id, target),
+  RETURNING practice_id, seq, type, subject_id, relationship_id, target, volume),
 fan AS (
-  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean)
-  SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only'
+  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume)
+  SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only',
+         logged.volume
   FROM logged, webhook_endpoint WHERE {WANTS}
   RETURNING seq)
 SELECT count(*) FROM fan"""

@@ -64,8 +64,8 @@ WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3 ORDER BY at, number"""
 # Whatever the endpoint asked to hear of: who operates it says what it is to be sent once more.
 REDELIVER = """
 WITH gone AS (DELETE FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3)
-INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, cause)
-SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', 'redelivery'
+INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, cause)
+SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', e.volume, 'redelivery'
 FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
 WHERE n.practice_id = $1 AND n.id = $2
 ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.catalog import EVENT_TYPES, MACHINES
+from infra.milestones import Book, page
 from infra.rows import subject_of
 
 ELSEWHERE = 0.5
@@ -20,29 +21,26 @@ FIELDS = (
 )  # fmt: skip
 PRIVATE = sorted(t for m in MACHINES for t in m.private_types)
 WITHIN = {
-    Role.THERAPIST: """CASE WHEN e.relationship_id IS NOT NULL THEN $3 = ANY (r.therapist_ids)
-        WHEN e.subject = 'client' THEN e.actor_id = $3::text OR EXISTS (SELECT 1 FROM relationship o
-          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $3 = ANY (o.therapist_ids)) ELSE true END""",
+    Role.THERAPIST: """CASE WHEN e.relationship_id IS NOT NULL THEN $4 = ANY (r.therapist_ids)
+        WHEN e.subject = 'client' THEN e.actor_id = $4::text OR EXISTS (SELECT 1 FROM relationship o
+          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $4 = ANY (o.therapist_ids)) ELSE true END""",
     Role.CLIENT: f"""e.type NOT IN ({", ".join(f"'{t}'" for t in PRIVATE)}) AND CASE
-        WHEN e.relationship_id IS NOT NULL THEN r.client_id = $3
-        WHEN e.subject = 'client' THEN e.subject_id = $3
+        WHEN e.relationship_id IS NOT NULL THEN r.client_id = $4
+        WHEN e.subject = 'client' THEN e.subject_id = $4
         WHEN e.subject = 'therapist' THEN EXISTS (SELECT 1 FROM relationship o WHERE o.practice_id = $1
-          AND o.client_id = $3 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END""",
+          AND o.client_id = $4 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END""",
 }
 """What of the log is in a person's sight; the others are limited by the kinds of things they may read alone."""
 
 
 @cache
-def reading(role: Role, narrowed: str) -> str:
-    """The statement that reads a stretch of the log, with how far the log reached when it did."""
-    sight = WITHIN.get(role, "$3::uuid IS NULL")
-    return f"""
-SELECT p.seq AS upto, found.* FROM practice p LEFT JOIN LATERAL (
-  SELECT {FIELDS} FROM event e
+def reading(role: Role, narrowed: str, volumes: str) -> str:
+    """The stretch of the log that a role may see, within some volumes."""
+    sight = WITHIN.get(role, "$4::uuid IS NULL")
+    return f"""SELECT {FIELDS} FROM event e
   LEFT JOIN relationship r ON r.practice_id = e.practice_id AND r.id = e.relationship_id
-  WHERE e.practice_id = $1 AND e.seq > $2 AND e.subject = ANY ($4::text[]) AND ({sight}) AND {narrowed}
-  ORDER BY e.seq LIMIT $5) found ON true
-WHERE p.id = $1 ORDER BY found.seq"""
+  WHERE e.practice_id = $1 AND e.volume {volumes} AND e.seq > $2 AND e.subject = ANY ($5::text[]) AND ({sight})
+    AND {narrowed} ORDER BY e.seq LIMIT $3"""
 
 
 def readable(caller: Caller) -> list[str]:
@@ -83,7 +81,7 @@ class Feed:
 
     def __init__(self, pool: Any) -> None:
         """`pool` leads to a migrated database."""
-        self.pool = pool
+        self.pool, self._book = pool, Book(pool)
         self._waiting: dict[UUID, asyncio.Event] = {}
 
     def wake(self, practice_id: UUID) -> None:
@@ -94,7 +92,10 @@ class Feed:
     async def read(
         self, caller: Caller, after: int, limit: int, types: Sequence[str], wait: float
     ) -> tuple[list[Mapping[str, Any]], int]:
-        """Events after a number, and the number to go on from; waits up to `wait` seconds for the first."""
+        """Events after a number, and the number to go on from; waits up to `wait` seconds for the first.
+
+        Raises HistoryGone when events after that number are no longer kept.
+        """
         loop = asyncio.get_running_loop()
         until = loop.time() + wait
         while True:
@@ -110,18 +111,25 @@ class Feed:
     async def _stretch(
         self, caller: Caller, after: int, limit: int, types: Sequence[str]
     ) -> tuple[list[Mapping[str, Any]], int]:
-        sql = reading(caller.role, "e.type = ANY ($6::text[])" if types else "$6::text[] IS NULL")
+        narrowed = "e.type = ANY ($6::text[])" if types else "$6::text[] IS NULL"
         sub = subject_of(caller)["sub"]
-        rows = await self.pool.fetch(sql, caller.practice_id, after, sub, readable(caller), limit, types or None)
-        upto = rows[0]["upto"] if rows else 0
-        return [row for row in rows if row["seq"] is not None], upto
+        return await self._book.read(
+            caller.practice_id, after, limit, lambda volume: page(reading(caller.role, narrowed, f"= {volume}")),
+            sub, readable(caller), types or None,
+        )  # fmt: skip
 
-    async def timeline(self, caller: Caller, relationship_id: UUID, after: int, limit: int) -> list[Mapping[str, Any]]:
-        """What happened in a relationship, in order."""
-        sql = reading(caller.role, "e.relationship_id = $6")
+    async def timeline(
+        self, caller: Caller, relationship_id: UUID, after: int, limit: int
+    ) -> tuple[list[Mapping[str, Any]], bool]:
+        """What happened in a relationship, in order, and whether all of it after that number is still kept."""
+        practice_id = caller.practice_id
+        known = await self._book.milestones(practice_id)
+        if known is None:
+            return [], True
+        sql = reading(caller.role, "e.relationship_id = $6", f">= {known.volume_after(after)}")
         sub = subject_of(caller)["sub"]
-        rows = await self.pool.fetch(sql, caller.practice_id, after, sub, readable(caller), limit, relationship_id)
-        return [row for row in rows if row["seq"] is not None]
+        rows = await self.pool.fetch(sql, practice_id, after, limit, sub, readable(caller), relationship_id)
+        return rows, known.reach(after) or await self.pool.fetchval(BEGUN, practice_id, relationship_id)
 
     async def history(self, practice_id: UUID, id: UUID, after: int, limit: int) -> History:
         """The versions of an object after one."""
@@ -130,6 +138,7 @@ class Feed:
         return History(events, wordings, await self.pool.fetch(SHARING, practice_id, id))
 
 
+BEGUN = "SELECT EXISTS (SELECT FROM event WHERE practice_id = $1 AND subject_id = $2 AND version = 1)"
 HISTORY = f"""SELECT {FIELDS} FROM event e
 WHERE e.practice_id = $1 AND e.subject_id = $2 AND e.version > $3 ORDER BY e.version LIMIT $4"""
 WORDINGS = "SELECT version, field, text FROM wording WHERE practice_id = $1 AND subject_id = $2 ORDER BY field, version"

@@ -1,21 +1,37 @@
-"""What is swept up now and then: kept answers that are past their day."""
+"""What is seen to now and then: kept answers that are past their day, and the volumes of the logs."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
-from infra.database import UNREACHABLE
-from infra.settings import Settings
+import asyncpg
 
-EVERY = 600
+from infra.database import UNREACHABLE
+from infra.log import log
+from infra.settings import Settings
+from infra.volumes import make_round, rules
+
+FIRST = 1
+"""Seconds until the first round: whoever waited for the service to start goes first."""
+EVERY = 60
 """Seconds between rounds."""
 FORGET = "DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => $1)"
 
 
-async def tidy_for_ever(pool: Any, settings: Settings) -> None:
-    """Sweep until cancelled."""
+async def tidy_for_ever(pool: Any, dsn: str, settings: Settings, standing: Callable[[str, int, float], None]) -> None:
+    """Round after round until cancelled.
+
+    `standing` is told of each log how many volumes it has ahead, and the age of its oldest in seconds.
+    """
+    pause = FIRST
     while True:
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(pause)
+        pause = EVERY
         try:
             await pool.execute(FORGET, settings.idempotency_hours)
+            for row in await make_round(dsn, rules(settings)):
+                standing(row["log"], row["ahead"], row["oldest"])
         except UNREACHABLE:
             continue
+        except asyncpg.PostgresError as error:
+            log().warning("put_off_to_the_next_round", error=type(error).__name__)

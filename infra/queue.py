@@ -70,7 +70,7 @@ CROSS JOIN LATERAL (
     (SELECT r.*, NULL FROM delivery r WHERE r.practice_id = l.practice_id AND r.endpoint_id = l.endpoint_id
       AND r.next_at <= now() AND (NOT l.pending OR r.subject_id = l.endpoint_id) ORDER BY r.next_at, r.seq LIMIT l.most)
   ) due ORDER BY seq LIMIT l.most) d
-JOIN event e ON e.practice_id = l.practice_id AND e.seq = d.seq
+JOIN event e ON e.practice_id = l.practice_id AND e.seq = d.seq AND e.volume = d.volume
 ORDER BY l.place, d.seq"""
 # When an event that was waited for has ended, what is parked behind it is ready; when it waits on, they wait as long.
 # $1: the lanes, as records. $2 to $11: the attempts, as columns. $12 to $14: what waits behind another of its resource.
@@ -97,8 +97,9 @@ sent AS (
     AS s (place, seq, subject_id, number, outcome, status, took_ms, wait, cause, ago)
   JOIN lanes l USING (place) LEFT JOIN held h ON h.practice_id = l.practice_id AND h.endpoint_id = l.endpoint_id),
 recorded AS (
-  INSERT INTO attempt (practice_id, endpoint_id, seq, number, at, outcome, status, took_ms, cause)
-  SELECT practice_id, endpoint_id, seq, number, now() - make_interval(secs => ago), outcome, status, took_ms, cause
+  INSERT INTO attempt (practice_id, endpoint_id, seq, number, at, outcome, status, took_ms, cause, volume)
+  SELECT practice_id, endpoint_id, seq, number, now() - make_interval(secs => ago), outcome, status, took_ms, cause,
+    (SELECT max(v.number) FROM volume v WHERE v.log = 'attempt' AND v.opened_at IS NOT NULL)
   FROM sent ON CONFLICT DO NOTHING),
 gone AS (
   DELETE FROM delivery d USING sent s WHERE s.ours AND s.wait IS NULL AND d.practice_id = s.practice_id

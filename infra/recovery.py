@@ -91,10 +91,11 @@ RETURNING recovery_asked_at, recovered_to, recovers_until, (SELECT waiting FROM 
 QUEUE = f"""
 WITH piece AS (SELECT * FROM event WHERE practice_id = $1 AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5),
 wanted AS (
-  SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only'
+  SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only',
+    logged.volume
   FROM piece logged, webhook_endpoint WHERE webhook_endpoint.id = $2 AND {WANTS}),
 queued AS (
-  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, cause)
+  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, cause)
   SELECT w.*, 'recovery' FROM wanted w ON CONFLICT DO NOTHING),
 raised AS (
   DELETE FROM dead d USING wanted w WHERE d.practice_id = w.practice_id AND d.endpoint_id = $2 AND d.seq = w.seq)

@@ -37,6 +37,15 @@ class Settings(BaseSettings):
     """The largest request body."""
     idempotency_hours: int = Field(default=24, ge=1)
     """How long the answer to an Idempotency-Key is kept."""
+    event_days: int = Field(default=0, ge=0)
+    """How long events are kept at least; at most `event_volume_days` longer. 0: for ever, for the log is the record of
+    who wrote what. What was not delivered by then is given up, so less than a week cuts the last retries off."""
+    event_volume_days: int = Field(default=30, ge=1)
+    """Events are dropped by so many days at a time."""
+    attempt_days: int = Field(default=30, ge=1)
+    """How long the record of delivery attempts is kept at least; at most `attempt_volume_days` longer."""
+    attempt_volume_days: int = Field(default=1, ge=1)
+    """Attempts are dropped by so many days at a time."""
     webhook_allow_loopback: bool = False
     """Take plain http to a loopback address as a webhook endpoint: for development only."""
     webhook_ports: list[int] = list(PORTS)

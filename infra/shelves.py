@@ -16,6 +16,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    column,
     exists,
     func,
     insert,
@@ -35,7 +36,6 @@ from domain.values import plain
 from infra import tables
 from infra.clauses import (
     CALLER,
-    EVENT,
     EXTERNAL_ID,
     HEALTH,
     HELD,
@@ -156,7 +156,7 @@ class Shelf:
         return self._once(("read", role, keyed), build)
 
     def listing(self, role: Role, filters: tuple[str, ...], *, changed: bool) -> Statement:
-        """A page: by id after a cursor, or (`changed`) those the log names in a stretch of it, in its order."""
+        """A page: by id after a cursor, or (`changed`) those that changed, by the number of their last change."""
 
         def build() -> Any:
             t = self.table.c
@@ -168,26 +168,13 @@ class Shelf:
                 after = t.id > bindparam("after", type_=Uuid())
                 page = query.select_from(self._source()).where(*where, after).order_by(t.id)
                 return page.limit(bindparam("limit", type_=Integer()))
-            recent = self._recent()
+            recent = recently_changed()
             joined = self._source().join(recent, recent.c.subject_id == t.id)
-            return query.add_columns(recent.c.changed_at_seq.label("_seq")).select_from(joined).where(*where).order_by(
-                recent.c.changed_at_seq
+            return query.add_columns(recent.c.seq.label("_seq")).select_from(joined).where(*where).order_by(
+                recent.c.seq
             )  # fmt: skip
 
         return self._once(("list", role, filters, changed), build)
-
-    def _recent(self) -> Any:
-        e = EVENT.c
-        stretch = (
-            select(e.subject_id, e.seq)
-            .where(
-                e.practice_id == PRACTICE_ID,
-                e.seq > bindparam("seq", type_=BigInteger()), e.seq <= bindparam("until", type_=BigInteger()),
-                e.subject == bindparam("subject", type_=Text()),
-            ).subquery()
-        )  # fmt: skip
-        last = func.max(stretch.c.seq).label("changed_at_seq")
-        return select(stretch.c.subject_id, last).group_by(stretch.c.subject_id).subquery("recent")
 
     def _filter(self, name: str) -> ColumnElement[bool]:
         t = self.table.c
@@ -279,7 +266,7 @@ class Shelf:
         p = PRACTICE.c
         ticket = (
             update(PRACTICE).where(p.id == PRACTICE_ID, select(touched.c.id).exists())
-            .values(seq=p.seq + ONE).returning(p.seq).cte("ticket")
+            .values(seq=p.seq + ONE).returning(p.seq, p.volume).cte("ticket")
         )  # fmt: skip
         logged = log_clause(ticket)
         fan = fan_clause(logged)
@@ -290,6 +277,13 @@ class Shelf:
         if worded:
             query = query.add_cte(wording_clause(touched).cte("worded"))
         return query
+
+
+def recently_changed() -> Any:
+    """The objects a stretch of the log names, each with the number of its last event there."""
+    named, numbers = bindparam("changed_ids", type_=ARRAY(Uuid)), bindparam("changed_seqs", type_=ARRAY(BigInteger))
+    rows = func.unnest(named, numbers).table_valued(column("subject_id", Uuid), column("seq", BigInteger))
+    return rows.render_derived("recent")
 
 
 MODELS: dict[str, type[SQLModel]] = {

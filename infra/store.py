@@ -12,6 +12,7 @@ from domain.move import Around, Decision, Endings
 from domain.policies import following
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
+from infra.milestones import Book, page
 from infra.rows import (
     Kept,
     changed_values,
@@ -34,6 +35,7 @@ class Store:
     def __init__(self, pool: Pool, *, held: bool = False) -> None:
         """`pool` leads to a migrated database; `held`: it is one connection, in a transaction that holds rows."""
         self.pool = pool
+        self._book = Book(pool)
         self._held, self._together = held, Together(pool, held=held)
 
     # -- reading ---------------------------------------------------------------------------------------------------
@@ -65,14 +67,18 @@ class Store:
     async def changed(
         self, shelf: Shelf, caller: Caller, filters: Mapping[str, Any], *, after: int, limit: int
     ) -> tuple[Sequence[Mapping[str, Any]], int, bool]:
-        """The current state of what the log names after `after`, where to go on, and whether there is more."""
-        subject = shelf.machine.subject
-        stretch = await self.pool.fetchrow(CHANGED, caller.practice_id, subject, after, limit)
-        more = stretch["found"] == limit
-        until = stretch["last"] if more else max(stretch["seq"], after)
+        """The current state of what the log names after `after`, where to go on, and whether there is more.
+
+        Raises HistoryGone when events after that number are no longer kept.
+        """
+        named, upto = await self._book.read(caller.practice_id, after, limit, changes, shelf.machine.subject)
+        more = len(named) == limit
+        until = named[-1]["seq"] if more else max(upto, after)
+        last = {event["subject_id"]: event["seq"] for event in named}
         statement = shelf.listing(caller.role, tuple(sorted(filters)), changed=True)
         by = {f"by_{name}": value for name, value in filters.items()}
-        values = {"practice_id": caller.practice_id, "seq": after, "until": until, "subject": subject, **by}
+        changed = {"changed_ids": list(last), "changed_seqs": list(last.values())}
+        values = {"practice_id": caller.practice_id, **changed, **by}
         rows = await self.pool.fetch(statement.sql, *statement.args(values | subject_of(caller)))
         return rows, until, more
 
@@ -178,17 +184,27 @@ class Store:
 
     async def found_practice(self, id: UUID, name: str) -> None:
         """A new practice."""
-        await self.pool.execute("INSERT INTO practice (id, name) VALUES ($1, $2)", id, name)
+        async with self.pool.acquire() as connection, connection.transaction():
+            # It begins in the volume that is open, and no other is opened until it is there to be moved on.
+            await connection.execute("LOCK TABLE volume IN SHARE MODE")
+            await connection.execute(FOUND, id, name)
 
 
+def changes(volume: int) -> str:
+    """What changed in a volume: the events of one kind of thing."""
+    return page(
+        f"SELECT seq, subject_id FROM event WHERE practice_id = $1 AND volume = {volume} AND seq > $2 AND subject = $4 "
+        "ORDER BY seq LIMIT $3"
+    )
+
+
+FOUND = """
+WITH founded AS (
+  INSERT INTO practice (id, name, volume)
+  SELECT $1, $2, max(number) FROM volume WHERE log = 'event' AND opened_at IS NOT NULL RETURNING id, volume)
+INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM founded"""
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
-CHANGED = """
-SELECT p.seq, s.last, coalesce(s.found, 0) AS found
-FROM practice p LEFT JOIN LATERAL (
-  SELECT max(seq) AS last, count(*) AS found FROM (
-    SELECT seq FROM event WHERE practice_id = $1 AND subject = $2 AND seq > $3 ORDER BY seq LIMIT $4) found) s ON true
-WHERE p.id = $1"""
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,

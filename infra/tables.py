@@ -32,6 +32,8 @@ class Practice(SQLModel, table=True):
     name: str
     seq: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
     created_at: datetime = moment(default="now()")
+    volume: int
+    """The volume its events go into."""
 
 
 class Kept(SQLModel):
@@ -258,9 +260,10 @@ class Event(SQLModel, table=True):
     """The one log: history, audit, change feed and webhooks all read it."""
 
     __table_args__ = (
-        Index("event_version", "practice_id", "subject_id", "version", unique=True),
+        Index("event_version", "practice_id", "subject_id", "version", "volume", unique=True),
         Index("event_timeline", "practice_id", "relationship_id", "seq",
               postgresql_where=text("relationship_id IS NOT NULL")),
+        {"postgresql_partition_by": "LIST (volume)"},
     )  # fmt: skip
 
     practice_id: UUID = key()
@@ -279,6 +282,27 @@ class Event(SQLModel, table=True):
     data: dict[str, Any] = Field(sa_type=JSONB)
     body: str
     """The exact bytes that subscribers are sent, so that a retry and a recovery send the same."""
+    volume: int = key()
+
+
+class Volume(SQLModel, table=True):
+    """A part of a log, one partition of its table, that is opened and one day dropped as a whole."""
+
+    log: str = key()
+    """The table: `event` or `attempt`."""
+    number: int = key()
+    opened_at: datetime | None = moment(null=True)
+    """From then on nothing is written to the volumes before it. Without it, it is a spare."""
+    closed_at: datetime | None = moment(null=True)
+    """Since then it is on its way out; its row goes with its partition."""
+
+
+class Milestone(SQLModel, table=True):
+    """Where a volume of the log begins in a practice. The oldest one is the practice's horizon."""
+
+    practice_id: UUID = key()
+    volume: int = key()
+    first_seq: int = big()
 
 
 class Wording(SQLModel, table=True):
@@ -331,6 +355,8 @@ class Delivery(SQLModel, table=True):
     next_at: datetime | None = moment(null=True)
     """When it may be sent; null: at once. What waits behind a failed delivery of its resource waits as long."""
     first_at: datetime = moment(default="now()")
+    volume: int
+    """Its event's."""
 
 
 class Lane(SQLModel, table=True):
@@ -373,7 +399,9 @@ class Lane(SQLModel, table=True):
 class Attempt(SQLModel, table=True):
     """One attempt at one delivery. Nothing of the receiver's answer is kept but its status."""
 
-    __table_args__ = (Index("attempt_recent", "practice_id", "endpoint_id", "at"),)
+    __table_args__ = (
+        Index("attempt_recent", "practice_id", "endpoint_id", "at"), {"postgresql_partition_by": "LIST (volume)"},
+    )  # fmt: skip
 
     practice_id: UUID = key()
     endpoint_id: UUID = key()
@@ -384,6 +412,7 @@ class Attempt(SQLModel, table=True):
     status: int | None = None
     took_ms: int
     cause: str = Field(sa_column_kwargs={"server_default": text("'event'")})
+    volume: int = key()
 
 
 class Dead(SQLModel, table=True):

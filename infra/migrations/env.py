@@ -8,6 +8,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from infra.schema import declared
 from infra.tables import METADATA
 
 LOCK = 7_262_833_001
@@ -16,7 +17,7 @@ LOCK = 7_262_833_001
 
 def apply(connection: Connection) -> None:
     """Run what is missing."""
-    context.configure(connection=connection, target_metadata=METADATA)
+    context.configure(connection=connection, target_metadata=METADATA, include_name=declared)
     with context.begin_transaction():
         connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
         context.run_migrations()

@@ -219,7 +219,7 @@ async def rows(house: House) -> dict[str, Any]:
     """Everything the database holds of a practice but for how its deliveries fare, as one digest a table."""
     found = {}
     for table in METADATA.sorted_tables:
-        if table.name in ("attempt", "dead"):
+        if table.name in ("attempt", "dead", "volume"):
             continue
         key = "id" if table.name == "practice" else "practice_id"
         kept = ", ".join(f'"{c.name}"' for c in table.c if c.name not in FARING)

@@ -33,8 +33,8 @@ WHERE n.id = ANY ($1)"""
 # As on an ordinary day: the events of different practices come in turn.
 ORDER = "ORDER BY e.seq, n.id"
 FILL = f"""
-INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id)
-SELECT n.practice_id, n.id, e.seq, e.subject_id {WANTED} {ORDER}"""
+INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, volume)
+SELECT n.practice_id, n.id, e.seq, e.subject_id, e.volume {WANTED} {ORDER}"""
 BODIES = f"SELECT n.url, e.practice_id, e.seq, e.body {WANTED} {ORDER}"
 OUTCOMES = """
 SELECT count(*) AS attempts,

@@ -13,6 +13,7 @@ import httpx
 
 from domain.access import Role
 from infra.keys import Keys
+from infra.store import Store
 from tests.bench.servers import BenchError
 
 TEMPLATE = UUID(int=1)
@@ -57,7 +58,7 @@ BIG = Size(practices=200, relationships=62, ruptures=16)
 
 async def begin(pool: Any, keys: Keys, port: int) -> None:
     """The template: one of each, by way of the service."""
-    await pool.execute("INSERT INTO practice (id, name) VALUES ($1, 'Template')", TEMPLATE)
+    await Store(pool).found_practice(TEMPLATE, "Template")
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1/") as http:
 
         def as_(role: Role, subject: str) -> Callable[..., Any]:
@@ -136,9 +137,9 @@ WITH e AS MATERIALIZED (
 numbered AS (
   SELECT e.*, m.*, {own} AS own, {number} AS number, {relationship} AS place FROM {source} m, e WHERE {which})
 INSERT INTO event (practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id,
-                   origin, source, target, data, body)
+                   origin, source, target, data, body, volume)
 SELECT practice, number, type, subject, own, place, version, at, actor_kind, {actor}, origin, source, target,
-       format(data_form, {ids})::jsonb, format(body_form, {ids}, number) FROM numbered m"""
+       format(data_form, {ids})::jsonb, format(body_form, {ids}, number), volume FROM numbered m"""
 
 
 def form(text: str) -> str:
@@ -184,6 +185,7 @@ async def multiply(pool: Any, size: Size) -> None:
                 number=number.format(before=before, course=COURSE, registered=REGISTERED), relationship=relationship, ids=ids(source),
                 actor=f"CASE actor_kind WHEN 'therapist' THEN {therapist} ELSE actor_id END",
             ))  # fmt: skip
+        await run("INSERT INTO milestone SELECT id, volume, 1 FROM practice, old WHERE id <> old.practice")
         await connection.execute("UPDATE practice SET seq = $1 WHERE id <> $2", size.events_each, TEMPLATE)
     for table in ("event", *ROWS):
         await pool.execute(f"VACUUM (ANALYZE) {table}", timeout=900)

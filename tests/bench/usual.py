@@ -73,7 +73,7 @@ async def log(session: AsyncSession, caller: Caller, values: dict[str, Any]) -> 
     own = {name: values[name] for name in TOLD}
     version, body = values["version"] + 1, f"{values['head']}{practice.seq}{values['tail']}"
     about = {"subject_id": values["id"], "version": version, "at": values["now"], "body": body}
-    session.add(tables.Event(**own, **about, seq=practice.seq))
+    session.add(tables.Event(**own, **about, seq=practice.seq, volume=practice.volume))
     endpoints = select(tables.WebhookEndpoint).where(
         tables.WebhookEndpoint.practice_id == caller.practice, tables.WebhookEndpoint.phase == "enabled"
     )  # fmt: skip
@@ -81,7 +81,7 @@ async def log(session: AsyncSession, caller: Caller, values: dict[str, Any]) -> 
         if set(endpoint.event_types) & set(values["wanted"]):
             session.add(tables.Delivery(practice_id=caller.practice, endpoint_id=endpoint.id, seq=practice.seq,
                                         subject_id=values["id"], lean=False, cause="event",
-                                        first_at=values["now"]))  # fmt: skip
+                                        first_at=values["now"], volume=practice.volume))  # fmt: skip
 
 
 @app.get("/v1/repairs/{id}", response_model=Repair)

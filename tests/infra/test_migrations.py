@@ -25,7 +25,19 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from api.app import create_app
 from domain.access import Role
-from infra import consequences, delivery_log, embedded, feed, queue, recovery, schema, store, verify
+from infra import (
+    consequences,
+    delivery_log,
+    embedded,
+    feed,
+    milestones,
+    queue,
+    recovery,
+    schema,
+    store,
+    verify,
+    volumes,
+)
 from infra.database import open_pool
 from infra.settings import Settings
 from infra.shelves import SHELVES
@@ -132,11 +144,14 @@ CATALOGUE = """
 SELECT 'column ' || attrelid::regclass || '.' || attname || ' ' || format_type(atttypid, atttypmod)
   || CASE WHEN attnotnull THEN ' not null' ELSE '' END || coalesce(' default ' || pg_get_expr(adbin, adrelid), '')
 FROM pg_attribute JOIN pg_class c ON c.oid = attrelid LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
-WHERE attnum > 0 AND NOT attisdropped AND relkind = 'r' AND relnamespace = 'public'::regnamespace
-UNION ALL SELECT 'constraint ' || conrelid::regclass || '.' || conname || ' ' || pg_get_constraintdef(oid)
-FROM pg_constraint WHERE connamespace = 'public'::regnamespace AND contype <> 'n'
+WHERE attnum > 0 AND NOT attisdropped AND relkind IN ('r', 'p') AND NOT relispartition AND relnamespace = 'public'::regnamespace
+UNION ALL SELECT 'constraint ' || conrelid::regclass || '.' || conname || ' ' || pg_get_constraintdef(pg_constraint.oid)
+FROM pg_constraint JOIN pg_class c ON c.oid = conrelid
+WHERE connamespace = 'public'::regnamespace AND contype <> 'n' AND NOT relispartition
 UNION ALL SELECT 'index ' || pg_get_indexdef(indexrelid)
-FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = 'public'::regnamespace
+FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = 'public'::regnamespace AND NOT relispartition
+UNION ALL SELECT 'partitions ' || c.oid::regclass || ' ' || pg_get_partkeydef(c.oid) FROM pg_class c
+WHERE relkind = 'p' AND relnamespace = 'public'::regnamespace
 UNION ALL SELECT 'options ' || relname || ' ' || array_to_string(reloptions, ', ')
 FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL"""
 
@@ -159,7 +174,7 @@ async def on_engine(dsn: str, work: Callable[[Any], Any]) -> Any:
 
 async def test_a_database_made_by_the_migrations_is_the_one_the_tables_declare(current: str, make: Make):
     by_migrations, by_tables = current, await make()
-    options = {"compare_type": True, "compare_server_default": True}
+    options = {"compare_type": True, "compare_server_default": True, "include_name": schema.declared}
     differences = await on_engine(
         by_migrations, lambda c: compare_metadata(MigrationContext.configure(c, opts=options), METADATA)
     )
@@ -182,7 +197,8 @@ async def test_every_phase_of_every_table_is_in_its_constraint_and_nothing_else(
 async def test_every_tables_key_begins_with_the_practice(current: str):
     for entry in await catalogue(current):
         if "PRIMARY KEY" in entry:
-            assert "PRIMARY KEY (practice_id, " in entry or entry.startswith("constraint practice.")
+            everybodys = entry.startswith(("constraint practice.", "constraint volume."))
+            assert "PRIMARY KEY (practice_id, " in entry or everybodys
 
 
 async def test_migrating_again_changes_nothing(current: str):
@@ -266,7 +282,7 @@ async def prepare_all(pool: Any) -> None:
             if where in shelf.names:
                 statements[f"lock {where}"] = shelf.lock(where).sql
         await prepared(pool, shelf.machine.subject, statements)
-    for module in (store, consequences, feed, queue, delivery_log, recovery, verify):
+    for module in (store, consequences, feed, queue, delivery_log, recovery, milestones, verify, volumes):
         constants = {n: v for n, v in vars(module).items() if n.isupper() and isinstance(v, str)}
         said = {
             n: v
@@ -277,7 +293,8 @@ async def prepare_all(pool: Any) -> None:
         await prepared(pool, module.__name__, said)
     for role in Role:
         for narrowed in ("e.type = ANY ($6::text[])", "$6::text[] IS NULL", "e.relationship_id = $6"):
-            await prepared(pool, f"feed {role}", {narrowed: feed.reading(role, narrowed)})
+            sql = milestones.page(feed.reading(role, narrowed, "= 1"))
+            await prepared(pool, f"feed {role}", {narrowed: sql, "changes": store.changes(1)})
 
 
 async def prepared(pool: Any, place: str, statements: dict[str, str]) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain.access import Role
 from domain.catalog import MACHINES
 from infra.shelves import SHELVES
-from infra.verify import DENSE, compare
+from infra.verify import PRACTICES, compare, uncounted
 from tests.conftest import Case, House, Running, everything, made, ok, refused
 
 ENDING = {"kind": "planned_mutual", "agreed_by_client": True, "target_date": "2026-12-18"}
@@ -54,9 +54,10 @@ async def faults_of(house: House) -> list[str]:
     faults: list[str] = []
     counted = {"practices": 0, "objects": 0, "events": 0}
     async with house.running.service.pool.acquire() as connection, connection.transaction(isolation="repeatable_read"):
-        faults += [str(dict(row)) for row in await connection.fetch(DENSE) if row["id"] == house.id]
+        practice = next(row for row in await connection.fetch(PRACTICES) if row["id"] == house.id)
+        faults += uncounted(practice)
         for shelf in SHELVES.values():
-            await compare(connection, house.id, shelf, faults, counted)
+            await compare(connection, practice, shelf, faults, counted)
     return faults
 
 

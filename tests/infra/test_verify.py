@@ -219,7 +219,7 @@ async def test_a_practice_that_is_gone_with_everything_left_behind_is_found(dama
         "ALTER TABLE therapist DROP CONSTRAINT therapist_practice_id_fkey",
         "ALTER TABLE policy DROP CONSTRAINT policy_practice_id_fkey",
         "ALTER TABLE webhook_endpoint DROP CONSTRAINT webhook_endpoint_practice_id_fkey",
-        f"INSERT INTO practice (id, name) VALUES ('{uuid4()}', 'Another')",
+        f"INSERT INTO practice (id, name, volume) VALUES ('{uuid4()}', 'Another', 1)",
         f"DELETE FROM practice WHERE id = '{template.practice}'",
     )
     assert any(str(template.practice) in fault for fault in faults)

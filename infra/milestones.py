@@ -1,0 +1,104 @@
+"""Reading the log of a practice by its numbers, from one volume to the next.
+
+A statement names its volume as a plain number, so that the server plans and opens one partition of the log and no
+other: such a read costs what it would cost on one table, however many volumes there are. Measured with twelve of them,
+a condition on the volume that is only known to the running statement costs twice as much.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+from uuid import UUID
+
+from infra.conflicts import HistoryGone
+
+Rows = list[Mapping[str, Any]]
+MOST = 10_000
+"""How many practices' milestones are remembered."""
+MILESTONES = "SELECT volume, first_seq FROM milestone WHERE practice_id = $1 ORDER BY volume"
+HORIZON = """
+SELECT p.seq AS newest, (SELECT min(first_seq) FROM milestone m WHERE m.practice_id = p.id) AS oldest
+FROM practice p WHERE p.id = $1"""
+
+
+def page(stretch: str) -> str:
+    """A stretch of the log, with how far the log reached when it was read, and its first and last volume."""
+    return f"""
+SELECT p.seq AS upto, p.volume AS newest,
+  (SELECT min(m.volume) FROM milestone m WHERE m.practice_id = $1) AS oldest, found.*
+FROM practice p LEFT JOIN LATERAL ({stretch}) found ON true
+WHERE p.id = $1 ORDER BY found.seq"""
+
+
+@dataclass(frozen=True, slots=True)
+class Milestones:
+    """Where each volume begins in one practice. A milestone never moves: it can only be new, or gone."""
+
+    firsts: list[int]
+    volumes: list[int]
+
+    def reach(self, after: int) -> bool:
+        """Whether everything that came after a number is still kept."""
+        return self.firsts[0] <= after + 1
+
+    def volume_after(self, after: int) -> int:
+        """The first volume that may hold what came after a number."""
+        return self.volumes[max(bisect_right(self.firsts, after + 1) - 1, 0)]
+
+
+class Book:
+    """The log of each practice, read as one although it is kept in volumes."""
+
+    def __init__(self, pool: Any) -> None:
+        """`pool` leads to a migrated database."""
+        self._pool = pool
+        self._known: dict[UUID, Milestones] = {}
+
+    async def milestones(self, practice_id: UUID) -> Milestones | None:
+        """Where its volumes begin, as far as is known; None where there is no such practice."""
+        if practice_id not in self._known:
+            found = await self._pool.fetch(MILESTONES, practice_id)
+            if not found:
+                return None
+            if len(self._known) >= MOST:
+                self._known.clear()
+            known = Milestones([m["first_seq"] for m in found], [m["volume"] for m in found])
+            self._known[practice_id] = known
+            return known
+        return self._known[practice_id]
+
+    async def read(
+        self, practice_id: UUID, after: int, limit: int, statement: Callable[[int], str], *args: Any
+    ) -> tuple[Rows, int]:
+        """Up to `limit` rows after a number, and how far the log reached when the last of them was read.
+
+        `statement` gives the `page` of a volume; its parameters are the practice, `after`, how many at most, and
+        `args`. Raises HistoryGone when the log no longer goes back to `after`.
+        """
+        while known := await self.milestones(practice_id):
+            if not known.reach(after):
+                kept = await self._pool.fetchrow(HORIZON, practice_id)
+                raise HistoryGone(oldest=kept["oldest"], newest=kept["newest"])
+            if told := await self._read_on(known, practice_id, after, limit, statement, *args):
+                return told
+            # A volume went after its milestone was read. Who had all of it has lost nothing, and goes on in the next.
+            self._known.pop(practice_id, None)
+        return [], 0
+
+    async def _read_on(
+        self, known: Milestones, practice_id: UUID, after: int, limit: int, statement: Callable[[int], str], *args: Any
+    ) -> tuple[Rows, int] | None:
+        rows: Rows = []
+        for volume in count(known.volume_after(after)):
+            found = await self._pool.fetch(statement(volume), practice_id, after, limit - len(rows), *args)
+            upto, oldest, newest = found[0]["upto"], found[0]["oldest"], found[0]["newest"]
+            if oldest > volume:
+                break
+            rows += [row for row in found if row["seq"] is not None]
+            if len(rows) >= limit or volume >= newest:
+                if newest != known.volumes[-1]:
+                    self._known.pop(practice_id, None)
+                return rows, upto
+        return None
