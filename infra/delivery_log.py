@@ -4,6 +4,11 @@ from typing import Any
 from uuid import UUID
 
 STATES = ("pending", "delivered", "dead")
+OUTCOMES = (
+    "delivered", "gone", "redirect", "throttled", "http_4xx", "http_5xx", "timeout", "dns", "connection", "tls",
+    "forbidden_address", "protocol",
+)  # fmt: skip
+CAUSES = ("event", "redelivery", "recovery")
 
 
 class DeliveryLog:
