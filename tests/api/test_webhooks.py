@@ -5,74 +5,12 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.conftest import Case, House, made, ok, refused
-
-
-@dataclass
-class Receiver:
-    """A receiver that keeps what it was sent, and answers as it was told."""
-
-    url: str = ""
-    answers: list[int] = field(default_factory=list)
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    async def receive(self, request: web.Request) -> web.Response:
-        status = self.answers.pop(0) if self.answers else 200
-        self.got.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
-        return web.Response(status=status, headers={"Location": self.url} if status // 100 == 3 else {})
-
-    def types(self) -> list[str]:
-        return [json.loads(body)["type"] for _, body in self.got]
-
-    async def until(self, count: int) -> list[tuple[dict[str, str], bytes]]:
-        async with asyncio.timeout(10):
-            while len(self.got) < count:
-                await asyncio.sleep(0.01)
-        return self.got
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    found = Receiver()
-    app = web.Application()
-    app.router.add_post("/hook", found.receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield found
-    await runner.cleanup()
-
-
-async def registered(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
-    script = await house.as_("integration")
-    body = {"url": receiver.url, "event_types": list(types or ("*",)), **said}
-    return made(await script.post("/v1/webhook-endpoints", json=body))
-
-
-async def endpoint(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
-    """One that has answered its ping."""
-    found = await registered(house, receiver, *types, **said)
-    await until_phase(house, found, "enabled")
-    receiver.got.clear()
-    return found
-
-
-async def until_phase(house: House, endpoint: dict[str, Any], phase: str) -> dict[str, Any]:
-    script = await house.as_("integration")
-    async with asyncio.timeout(10):
-        while (shown := ok(await script.get(f"/v1/webhook-endpoints/{endpoint['id']}")))["phase"] != phase:
-            await asyncio.sleep(0.01)
-    return shown
+from tests.conftest import Case, House, endpoint, made, ok, refused
+from tests.receiver import Receiver
 
 
 async def test_a_phase_change_arrives_as_a_signed_event_that_names_nobody(case: Case, receiver: Receiver):
@@ -201,7 +139,7 @@ async def test_a_disabled_endpoint_is_sent_nothing_new_and_a_deleted_one_nothing
     refused(await script.post(f"{url}/ping"), 409)
     assert ok(await script.post(f"{url}/enable"))["phase"] == "pending"
     await receiver.until(1)
-    receiver.got.clear()
+    receiver.forget()
     kept = made(await script.post("/v1/clients", json={}))
     await receiver.until(1)
     assert json.loads(receiver.got[0][1])["data"]["id"] == kept["id"]
