@@ -1,7 +1,7 @@
 """A real service on a real database. Every test has a practice of its own, so nothing is cleaned up."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -171,11 +171,24 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield receiver
 
 
+Found = Callable[[], Awaitable[House]]
+
+
+@pytest.fixture(scope="session")
+def found(running: Running) -> Found:
+    """A fresh practice for each example of a test that has many."""
+
+    async def found() -> House:
+        house = House(running)
+        await running.service.store.found_practice(house.id, "A practice")
+        return house
+
+    return found
+
+
 @pytest.fixture
-async def house(running: Running) -> House:
-    house = House(running)
-    await running.service.store.found_practice(house.id, "A practice")
-    return house
+async def house(found: Found) -> House:
+    return await found()
 
 
 @pytest.fixture

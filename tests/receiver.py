@@ -46,7 +46,7 @@ class Receiver:
         """Listen: again on the same port, unless another is said."""
         app = web.Application()
         app.router.add_post("/{path:.*}", self.receive)
-        self.runner = web.AppRunner(app, access_log=None)
+        self.runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
         await self.runner.setup()
         await web.TCPSite(self.runner, "127.0.0.1", self.port if port is None else port).start()
         self.port = self.runner.addresses[0][1]
