@@ -1,6 +1,5 @@
 """A real service on a real database. Every test has a practice of its own, so nothing is cleaned up."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -140,29 +139,6 @@ def refused(response: httpx.Response, status: int, code: str = "") -> dict[str, 
     if code:
         assert problem["type"] == f"/problems/{code}"
     return problem
-
-
-async def registered(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
-    """A webhook endpoint, which may not have answered its ping yet."""
-    script = await house.as_("integration")
-    body = {"url": receiver.url, "event_types": list(types or ("*",)), **said}
-    return made(await script.post("/v1/webhook-endpoints", json=body))
-
-
-async def endpoint(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
-    """One that has answered its ping."""
-    found = await registered(house, receiver, *types, **said)
-    await until_phase(house, found, "enabled")
-    receiver.forget()
-    return found
-
-
-async def until_phase(house: House, endpoint: dict[str, Any], phase: str) -> dict[str, Any]:
-    script = await house.as_("integration")
-    async with asyncio.timeout(10):
-        while (shown := ok(await script.get(f"/v1/webhook-endpoints/{endpoint['id']}")))["phase"] != phase:
-            await asyncio.sleep(0.01)
-    return shown
 
 
 @pytest.fixture

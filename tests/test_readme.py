@@ -10,7 +10,8 @@ from pathlib import Path
 
 from domain.diagram import mermaid
 from domain.repair import REPAIR
-from tests.conftest import Case, endpoint
+from tests.conftest import Case
+from tests.endpoints import endpoint
 from tests.receiver import Receiver
 from tests.test_cli import environment, free_port
 

@@ -8,66 +8,27 @@ from uuid import uuid4
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.conftest import Found, House, endpoint, made, ok, refused, until_phase
+from tests.conftest import Found, House, ok, refused
+from tests.endpoints import (
+    clients,
+    endpoint,
+    hurried,
+    lived,
+    log_of,
+    moved,
+    redelivered,
+    revised,
+    settled,
+    shown,
+    told,
+    until_phase,
+)  # fmt: skip
 from tests.receiver import Receiver
 
 TIMEOUT = 2.0
 """How long one attempt may take here, in seconds; who waits for somebody else's attempt waits at least as long."""
 SLACK = 0.02
 """How much nearer than they were sent two requests may arrive, in seconds."""
-
-
-async def clients(house: House, count: int) -> list[str]:
-    """So many clients, registered at once: as many resources, one event each."""
-    script = await house.as_("integration")
-    answers = await asyncio.gather(*(script.post("/v1/clients", json={}) for _ in range(count)))
-    return [made(answer)["id"] for answer in answers]
-
-
-async def lived(house: House, client: str, events: int) -> None:
-    """So many events of one client, under an id that was known before."""
-    script = await house.as_("integration")
-    made(await script.put(f"/v1/clients/{client}", json={}, headers={"If-None-Match": "*"}))
-    for n in range(events - 1):
-        ok(await script.patch(f"/v1/clients/{client}", json={"label": f"{n}."}, headers={"If-Match": "*"}))
-
-
-async def shown(house: House, owner: dict[str, Any], *path: object) -> dict[str, Any]:
-    script = await house.as_("integration")
-    return ok(await script.get("/".join(["/v1/webhook-endpoints", owner["id"], *map(str, path)])))
-
-
-async def told(house: House, owner: dict[str, Any], wanted: str) -> list[str]:
-    """What the feed says of an endpoint, once it says `wanted`."""
-    script = await house.as_("integration")
-    async with asyncio.timeout(10):
-        while True:
-            feed = ok(await script.get("/v1/events?after=0&limit=500&types=webhook_endpoint.*"))["items"]
-            types = [event["type"].partition(".")[2] for event in feed if event["id"] == owner["id"]]
-            if wanted in types:
-                return types
-            await asyncio.sleep(0.01)
-
-
-async def log_of(house: House, owner: dict[str, Any], seq: int, state: str) -> dict[str, Any]:
-    """A delivery with its attempts, once it is in a state."""
-    async with asyncio.timeout(10):
-        while (found := await shown(house, owner, "deliveries", seq))["state"] != state:
-            await asyncio.sleep(0.01)
-    return found
-
-
-async def hurried(house: House, owner: dict[str, Any]) -> None:
-    """What waits for a later attempt is due now: ten attempts take days otherwise."""
-    sql = "UPDATE delivery SET next_at = now() WHERE endpoint_id = $1 AND next_at > now()"
-    await house.running.service.pool.execute(sql, owner["id"])
-
-
-async def settled(house: House, owner: dict[str, Any]) -> None:
-    """Nothing waits for an endpoint any more, and what became of it is written down."""
-    async with asyncio.timeout(10):
-        while (await shown(house, owner))["health"]["backlog"]:
-            await asyncio.sleep(0.01)
 
 
 def in_order(events: list[Any]) -> bool:
@@ -135,8 +96,7 @@ async def test_gone_disables_an_endpoint_at_once_and_keeps_what_was_waiting(hous
     assert len(receiver.got) == heard, "nothing is sent to who is gone"
     receiver.decides = lambda event: 200
     receiver.forget()
-    script = await house.as_("integration")
-    ok(await script.post(f"/v1/webhook-endpoints/{owner['id']}/enable"))
+    await moved(house, owner, "enable")
     await receiver.until_taken(4)
     assert receiver.types()[0] == "webhook_endpoint.pinged"
     assert {event["data"]["id"] for event in receiver.taken[1:]} == set(kept)
@@ -207,14 +167,12 @@ async def test_a_limit_that_was_lowered_holds_from_the_next_delivery(house: Hous
     await clients(house, 40)
     await receiver.until_taken(40)
     await settled(house, owner)
-    script = await house.as_("integration")
-    url = f"/v1/webhook-endpoints/{owner['id']}"
-    ok(await script.post(f"{url}/pause"))
-    ok(await script.patch(url, json={"max_in_flight": 2}, headers={"If-Match": "*"}))
+    await moved(house, owner, "pause")
+    await revised(house, owner, max_in_flight=2)
     await clients(house, 20)
     receiver.forget()
     receiver.slow = 0.02
-    ok(await script.post(f"{url}/resume"))
+    await moved(house, owner, "resume")
     await receiver.until_taken(20)
     assert receiver.most == 2
 
@@ -250,8 +208,7 @@ async def test_after_ten_attempts_a_delivery_is_given_up_and_what_comes_after_go
     assert {attempt["cause"] for attempt in found["attempt_log"]} == {"event"}
     assert (await shown(house, owner))["health"]["dead"] == 1
     receiver.decides = lambda event: 200
-    script = await house.as_("integration")
-    again = await script.post(f"/v1/webhook-endpoints/{owner['id']}/deliveries/{dead['seq']}/redeliver")
+    again = await redelivered(house, owner, dead["seq"])
     assert again.status_code == 202 and again.json()["state"] == "pending"
     found = await log_of(house, owner, dead["seq"], "delivered")
     assert [found["attempt_log"][-1][name] for name in ("outcome", "cause")] == ["delivered", "redelivery"]
@@ -266,9 +223,7 @@ async def test_what_was_taken_once_and_then_given_up_is_dead_and_not_delivered(h
     seq = receiver.events()[0]["data"]["seq"]
     await log_of(house, owner, seq, "delivered")
     receiver.decides = lambda event: 500
-    script = await house.as_("integration")
-    again = await script.post(f"/v1/webhook-endpoints/{owner['id']}/deliveries/{seq}/redeliver")
-    assert again.status_code == 202
+    assert (await redelivered(house, owner, seq)).status_code == 202
     async with asyncio.timeout(20):
         while (await shown(house, owner, "deliveries", seq))["state"] != "dead":
             await hurried(house, owner)
@@ -281,7 +236,7 @@ async def test_what_was_taken_once_and_then_given_up_is_dead_and_not_delivered(h
 async def test_thousands_of_deliveries_are_listed_page_by_page_and_by_state(house: House, receiver: Receiver):
     owner = await endpoint(house, receiver, "client.*")
     script = await house.as_("integration")
-    ok(await script.post(f"/v1/webhook-endpoints/{owner['id']}/pause"))
+    await moved(house, owner, "pause")
     states = await seeded(house, owner, 3000)
     for state in (None, "pending", "delivered", "dead"):
         wanted = [seq for seq, found in sorted(states.items(), reverse=True) if state in (None, found)]

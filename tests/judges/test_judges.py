@@ -18,7 +18,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.conftest import Case, House, endpoint, made, ok
+from tests.conftest import Case, House, made, ok
+from tests.endpoints import endpoint
 from tests.receiver import Heard, Receiver
 
 pytestmark = pytest.mark.fault
