@@ -1,13 +1,31 @@
 """The schemas of what is no object of the domain: the log, deliveries, problems, and what webhooks carry."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from api.schemas import MOMENT, Schema, extended, record, ref, text, whole
+from api.schemas import Schema, extended, record, ref, text, whole
 from domain.catalog import EVENT_TYPES, MACHINES
 from domain.machine import Machine
 from domain.move import Move
+from infra.delivery_log import CAUSES, OUTCOMES, STATES
 
+OUTCOME = """How it went.
+
+- `delivered`: answered 2xx.
+- `gone`: answered 410; the endpoint is disabled.
+- `redirect`: answered 3xx, which is not followed.
+- `throttled`: answered 429.
+- `http_4xx`, `http_5xx`: answered with another status of these.
+- `timeout`: no whole answer in time.
+- `dns`: its name led nowhere.
+- `connection`: it could not be connected to, or hung up.
+- `tls`: its certificate, or its TLS, was not accepted.
+- `forbidden_address`: its address must not be sent to.
+- `protocol`: what came was no answer to a POST."""
+CAUSE = """Why it was sent.
+
+- `event`: it had just happened.
+- `redelivery`: it was asked for alone.
+- `recovery`: it was in a stretch of the log that was asked for."""
 UUID_OR_NULL: Schema = {"anyOf": [{"type": "string", "format": "uuid"}, {"type": "null"}]}
 
 
@@ -51,7 +69,7 @@ def log_schemas() -> dict[str, Schema]:
     }  # fmt: skip
 
 
-def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
+def delivery_schemas() -> dict[str, Schema]:
     """What became of webhooks."""
     delivery = record(
         "One event on its way to one endpoint.",
@@ -60,13 +78,13 @@ def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
         webhook_id=text("The `webhook-id` header, the same on every attempt."),
         type=ref("EventType"), resource=text("What kind of thing it happened to."), id=text("Its id.", format="uuid"),
         version=whole("The version it was left at.", minimum=1), at=text("When it happened.", format="date-time"),
-        state=text("What became of it.", enum=list(states)), attempts=whole("How many attempts there were.", minimum=0),
-        next_at={"anyOf": MOMENT, "description": "When the next attempt is due."},
+        state=text("What became of it.", enum=list(STATES)), attempts=whole("How many attempts there were.", minimum=0),
+        next_at=moment("When the next attempt is due."),
     )  # fmt: skip
     attempt = record(
-        "One attempt.", ["number", "at", "outcome", "status", "took_ms"],
+        "One attempt.", ["number", "at", "outcome", "status", "took_ms", "cause"],
         number=whole("Which one.", minimum=1), at=text("When.", format="date-time"),
-        outcome=text("`delivered`, or what went wrong."),
+        outcome=text(OUTCOME, enum=list(OUTCOMES)), cause=text(CAUSE, enum=list(CAUSES)),
         took_ms=whole("How long it took, in milliseconds.", minimum=0),
         status={"anyOf": [{"type": "integer"}, {"type": "null"}], "description": "The HTTP status, if an answer came."},
     )  # fmt: skip
@@ -75,12 +93,27 @@ def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
         "description": "Go on before this number; null at the end.",
     }
     log = {"type": "array", "items": ref("Attempt"), "description": "Every attempt."}
-    secret = text("`whsec_` and the key: shown this once. Left out when an Idempotency-Key replays the answer.")
     return {
         "Delivery": delivery, "Attempt": attempt,
         "DeliveryWithAttempts": extended("Delivery", "A delivery, with every attempt at it.", attempt_log=log),
         "DeliveryPage": record("Deliveries, newest first.", ["items", "next_before"],
                                items={"type": "array", "items": ref("Delivery")}, next_before=more),
+    }  # fmt: skip
+
+
+def endpoint_schemas() -> dict[str, Schema]:
+    """What an endpoint is shown with: its secret once, its public keys, how it fares."""
+    secret = text("`whsec_` and the key: shown this once. Left out when an Idempotency-Key replays the answer.")
+    key = record(
+        "An ed25519 key that `v1a` signatures are verified with.", ["public_key", "until"],
+        public_key=text("`whpk_` and the key in base64 (Standard Webhooks)."),
+        until=moment("Until when it signs; null for the newest."),
+    )  # fmt: skip
+    return {
+        "EndpointHealth": endpoint_health(), "VerificationKey": key,
+        "VerificationKeys": record("Every key that signs now.", ["keys"],
+                                   keys={"type": "array", "items": ref("VerificationKey"),
+                                         "description": "Newest first."}),
         "WebhookEndpointWithSecret": {
             "description": "An endpoint with its new secret.",
             "allOf": [ref("WebhookEndpoint"), {"type": "object", "properties": {"secret": secret}}],
@@ -90,6 +123,33 @@ def delivery_schemas(states: Iterable[str]) -> dict[str, Schema]:
             "allOf": [ref("WebhookEndpointMoved"), {"type": "object", "properties": {"secret": secret}}],
         },
     }  # fmt: skip
+
+
+def endpoint_health() -> Schema:
+    """How an endpoint fares."""
+    share = {"anyOf": [{"type": "number", "minimum": 0, "maximum": 1}, {"type": "null"}]}
+    breaker = "`open`: nothing is sent for a while; `half_open`: one event is, to find out; `closed`: all are."
+    found = {
+        "breaker": text(breaker, enum=["closed", "open", "half_open"]),
+        "paused_until": moment("Nothing is sent until then: it asked for it, its breaker is open, or its rate spent."),
+        "last_success_at": moment("When it last took anything."),
+        "last_failure_at": moment("When it last did not."),
+        "failing_since": moment("Since when it has taken nothing; null while it does."),
+        "success_rate": share | {"description": "What share of the last hundred attempts it took; null: none yet."},
+        "backlog": whole("How many events are to be sent, counted to 10,000.", minimum=0, maximum=10_000),
+        "oldest_since": moment("Since when the first of these is waiting."),
+        "dead": whole("How many were given up, counted to 10,000.", minimum=0, maximum=10_000),
+        "recovered_to": {
+            "anyOf": [{"type": "integer"}, {"type": "null"}],
+            "description": "Up to which event the recovery under way has come; null when there is none.",
+        },
+    }  # fmt: skip
+    return record("How an endpoint fares.", list(found), **found)
+
+
+def moment(says: str) -> Schema:
+    """A time, or null."""
+    return {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}], "description": says}
 
 
 def plain_schemas() -> dict[str, Schema]:

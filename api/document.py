@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from api import examples, handbook
-from api.answers import delivery_schemas, log_schemas, plain_schemas, webhook_body
+from api.answers import delivery_schemas, endpoint_schemas, log_schemas, plain_schemas, webhook_body
 from api.app import wire
 from api.front import Route
 from api.operations import JSON, operation, rules_of
@@ -17,7 +17,6 @@ from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
 from domain.errors import Incomplete, NotOpen, Refused
 from infra.conflicts import HistoryGone
-from infra.delivery_log import STATES
 from infra.patience import SCHEDULE
 from infra.settings import Settings
 
@@ -151,7 +150,7 @@ def bare(schema: Schema) -> Schema:
 
 def components(schemas: Schemas) -> dict[str, Schema]:
     """Every schema, by name; the main objects each with an example."""
-    found = {**schemas.all, **log_schemas(), **delivery_schemas(STATES), **plain_schemas()}
+    found = {**schemas.all, **log_schemas(), **delivery_schemas(), **endpoint_schemas(), **plain_schemas()}
     objects = examples.shown()
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]

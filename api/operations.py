@@ -30,7 +30,8 @@ STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415), "history": (403, 404, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 410, 422),
-    "guidance": (422,), "practice": (403, 404), "readyz": (503,), "asset": (404,), "problem": (404,),
+    "keys": (403, 404), "guidance": (422,), "practice": (403, 404), "readyz": (503,), "asset": (404,),
+    "problem": (404,),
 }  # fmt: skip
 """What can come instead of what was asked for, by the kind of route, besides what comes at the gate."""
 PAGES = {
@@ -42,6 +43,7 @@ PAGES = {
 }  # fmt: skip
 ANSWERS = {
     "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
+    "keys": "VerificationKeys",
 }  # fmt: skip
 
 

@@ -88,7 +88,8 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
 
 def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -> Iterator[Route]:
     """The routes that do not."""
-    machine, one = endpoints.machine, "/v1/webhook-endpoints/{id}/deliveries"
+    machine, address = endpoints.machine, "/v1/webhook-endpoints/{id}"
+    one = f"{address}/deliveries"
     log: dict[str, Any] = {"tag": "events", "scope": "events.read"}
     hooks: dict[str, Any] = {"tag": machine.collection, "machine": machine, "scope": machine.read_scope}
     wait = {
@@ -118,6 +119,9 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
             scope="practices.read",
         ),
     )
+    yield Route("GET", f"{address}/keys", endpoints.keys, about=About(
+        "read_webhook_keys", "The public keys that `v1a` signatures are verified with.", answer="keys", **hooks,
+    ))  # fmt: skip
     yield Route("GET", one, endpoints.deliveries, about=About(
         "list_deliveries", "What was sent, is to be sent, and was given up.", answer="deliveries",
         query={"state": "`pending`, `delivered` or `dead`.", "before": "Go on before this number.",

@@ -32,7 +32,6 @@ ENVELOPE: Mapping[str, Schema] = {
     "updated_at": {"type": "string", "format": "date-time", "description": "When it last changed."},
 }  # fmt: skip
 """What every representation carries, for every role; the phase beside it is the object's own."""
-MOMENT = [{"type": "string", "format": "date-time"}, {"type": "null"}]
 DERIVED: Mapping[str, Mapping[str, Schema]] = {
     "termination_plan": {
         "nhs_code": {
@@ -51,8 +50,10 @@ DERIVED: Mapping[str, Mapping[str, Schema]] = {
         },
     },
     "webhook_endpoint": {
-        "last_success_at": {"anyOf": MOMENT, "description": "When it last took an event."},
-        "first_failure_at": {"anyOf": MOMENT, "description": "Since when it takes none; null while it does."},
+        "health": {
+            "$ref": REF.format(model="EndpointHealth"),
+            "description": "How it fares. Left out of the answer that creates it.",
+        },
     },
     "repair": {
         "guidance": {

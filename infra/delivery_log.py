@@ -5,6 +5,11 @@ from typing import Any
 from uuid import UUID
 
 STATES = ("pending", "delivered", "dead")
+OUTCOMES = (
+    "delivered", "gone", "redirect", "throttled", "http_4xx", "http_5xx", "timeout", "dns", "connection", "tls",
+    "forbidden_address", "protocol",
+)  # fmt: skip
+CAUSES = ("event", "redelivery", "recovery")
 
 
 class DeliveryLog:
@@ -41,7 +46,7 @@ WITH pending AS (
   SELECT seq, 1 AS rank, 'pending' AS state, attempt AS attempts, next_at FROM delivery
   WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4 AND coalesce($3, 'pending') = 'pending'
   ORDER BY seq DESC LIMIT $5),
-dead AS (
+buried AS (
   SELECT seq, 2, 'dead', attempts, NULL::timestamptz FROM dead
   WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4 AND coalesce($3, 'dead') = 'dead'
   ORDER BY seq DESC LIMIT $5),
@@ -49,12 +54,13 @@ delivered AS (
   SELECT DISTINCT ON (seq) seq, 3, 'delivered', number, NULL::timestamptz FROM attempt a
   WHERE practice_id = $1 AND endpoint_id = $2 AND seq < $4 AND outcome = 'delivered'
    AND coalesce($3, 'delivered') = 'delivered'
-   AND ($3 IS NULL OR NOT EXISTS (SELECT 1 FROM delivery d
-     WHERE d.practice_id = $1 AND d.endpoint_id = $2 AND d.seq = a.seq))
+   AND ($3 IS NULL OR NOT EXISTS (
+     SELECT 1 FROM delivery d WHERE d.practice_id = $1 AND d.endpoint_id = $2 AND d.seq = a.seq
+     UNION ALL SELECT 1 FROM dead d WHERE d.practice_id = $1 AND d.endpoint_id = $2 AND d.seq = a.seq))
   ORDER BY seq DESC, number DESC LIMIT $5)
 SELECT s.*, e.type, e.subject, e.subject_id, e.version, e.at FROM (
   SELECT DISTINCT ON (seq) * FROM (
-    SELECT * FROM pending UNION ALL SELECT * FROM dead UNION ALL SELECT * FROM delivered) every
+    SELECT * FROM pending UNION ALL SELECT * FROM buried UNION ALL SELECT * FROM delivered) every
   ORDER BY seq DESC, rank LIMIT $5) s
 JOIN event e ON e.practice_id = $1 AND e.seq = s.seq
 ORDER BY s.seq DESC"""

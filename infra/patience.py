@@ -63,6 +63,10 @@ class Lane:
     refused: bool = False
     """It refused something in this turn."""
 
+    def __post_init__(self) -> None:
+        """It may take less than it took the last time."""
+        self.width = min(self.width, self.most)
+
     def room(self, turn: int) -> int:
         """How many of its deliveries are worth reading for one turn of at most `turn`."""
         return min(turn, self.rate or turn)
@@ -81,11 +85,12 @@ class Lane:
         self.tried += 1
         self.unreachable, self.failing_for, self.warned, self.took = 0, None, False, True
         self.width = min(self.width + 1, self.most)
-        if self.trips:
-            self.trips = 0
-            self.news["close_breaker"] = {}
         if self.pending:
             self.news["verify"] = {}
+        if self.trips and not self.over:
+            # Counted anew, or the failures that opened it would open it again with the next.
+            self.trips, self.tried, self.failed = 0, 1, 0
+            self.news["close_breaker"] = {}
 
     def failed_with(self, outcome: str, retry_after: float | None, *, last: bool) -> None:
         """It did not; `last`: it was the last attempt at this delivery."""
@@ -101,7 +106,8 @@ class Lane:
             self.news["disable"] = {"reason": DisabledReason.FAILING}
         elif retry_after is not None:
             self._stop(min(max(retry_after, SCHEDULE[0] * self.scale), LONGEST * self.scale))
-        elif self.trips or self._tripped():
+        elif not self.over and not self.pending and (self.trips or self._tripped()):
+            # What was under way when it opened is no probe; and an address that is only pinged has no breaker.
             if not self.trips:
                 self.news["open_breaker"] = {}
             self._stop(jittered(min(PROBE * 2**self.trips, RAREST) * self.scale))

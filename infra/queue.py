@@ -8,7 +8,8 @@ Neither leases nor results wait for the disk: what a crash of the server loses m
 """
 
 # Lanes with something due are found by skipping from one to the next in the index, however long each is. Those that
-# waited longest come first, so a thousand busy endpoints get their turns in rotation.
+# waited longest come first, so a thousand busy endpoints get their turns in rotation. An endpoint that is to be pinged
+# has a clean slate: a new address is not held to what the old one asked for.
 TAKE = """
 WITH RECURSIVE ready AS (
   (SELECT practice_id, endpoint_id FROM delivery WHERE next_at IS NULL ORDER BY practice_id, endpoint_id LIMIT 1)
@@ -32,7 +33,8 @@ free AS MATERIALIZED (
   SELECT d.practice_id, d.endpoint_id FROM due d
   JOIN webhook_endpoint n ON n.practice_id = d.practice_id AND n.id = d.endpoint_id
   LEFT JOIN lane l ON l.practice_id = d.practice_id AND l.endpoint_id = d.endpoint_id
-  WHERE coalesce(l.leased_until <= now() AND l.paused_until <= now(), true) AND CASE n.phase WHEN 'enabled' THEN true
+  WHERE coalesce(l.leased_until <= now(), true) AND CASE n.phase
+    WHEN 'enabled' THEN coalesce(l.paused_until <= now(), true)
     WHEN 'pending' THEN EXISTS (SELECT 1 FROM delivery p WHERE p.practice_id = n.practice_id AND p.endpoint_id = n.id
       AND p.subject_id = n.id AND coalesce(p.next_at <= now(), true)) ELSE false END
   ORDER BY l.served_at NULLS FIRST LIMIT $1),
@@ -46,10 +48,11 @@ mine AS (
         SELECT CASE WHEN fresh THEN lane.tried ELSE 0 END, CASE WHEN fresh THEN lane.failed ELSE 0 END,
           CASE WHEN fresh THEN lane.counted_from ELSE now() END
         FROM (SELECT lane.counted_from > now() - make_interval(secs => $4) AS fresh) counting)
-    WHERE lane.leased_until <= now() AND lane.paused_until <= now()
+    WHERE lane.leased_until <= now() AND (lane.paused_until <= now() OR EXISTS (SELECT 1 FROM webhook_endpoint n
+      WHERE n.practice_id = lane.practice_id AND n.id = lane.endpoint_id AND n.phase = 'pending'))
   RETURNING lane.*)
 SELECT m.practice_id, m.endpoint_id, m.lease, m.width, m.unreachable, m.tried, m.failed, m.trips, m.warned,
-  extract(epoch FROM now() - m.first_failure_at)::float AS failing_for,
+  CASE n.phase WHEN 'enabled' THEN extract(epoch FROM now() - m.first_failure_at)::float END AS failing_for,
   n.phase = 'pending' AS pending, n.url, n.secrets, n.asymmetric, n.api_version, n.max_in_flight, n.rate_per_second
 FROM mine m JOIN webhook_endpoint n ON n.practice_id = m.practice_id AND n.id = m.endpoint_id
 WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"""
@@ -86,7 +89,7 @@ held AS (
     last_failure_at = CASE WHEN x.refused THEN now() ELSE l.last_failure_at END,
     first_failure_at = CASE WHEN NOT x.failing THEN NULL WHEN x.took THEN now()
       ELSE coalesce(l.first_failure_at, now()) END,
-    paused_until = CASE WHEN x.pause > 0 THEN now() + make_interval(secs => x.pause) ELSE l.paused_until END,
+    paused_until = CASE WHEN x.pause > 0 THEN now() + make_interval(secs => x.pause) ELSE '-infinity' END,
     leased_until = CASE WHEN x.over THEN '-infinity' ELSE l.leased_until END,
     lease = CASE WHEN x.over THEN NULL ELSE l.lease END
   FROM lanes x WHERE l.practice_id = x.practice_id AND l.endpoint_id = x.endpoint_id AND l.lease = x.lease

@@ -1,6 +1,6 @@
 """A real service on a real database. Every test has a practice of its own, so nothing is cleaned up."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import pytest
 from api.app import Service, create_app
 from domain.access import Role
 from infra.settings import Settings
+from tests.receiver import Receiver
 
 
 @dataclass
@@ -141,10 +142,29 @@ def refused(response: httpx.Response, status: int, code: str = "") -> dict[str, 
 
 
 @pytest.fixture
-async def house(running: Running) -> House:
-    house = House(running)
-    await running.service.store.found_practice(house.id, "A practice")
-    return house
+async def receiver() -> AsyncIterator[Receiver]:
+    async with Receiver() as receiver:
+        yield receiver
+
+
+Found = Callable[[], Awaitable[House]]
+
+
+@pytest.fixture(scope="session")
+def found(running: Running) -> Found:
+    """A fresh practice for each example of a test that has many."""
+
+    async def found() -> House:
+        house = House(running)
+        await running.service.store.found_practice(house.id, "A practice")
+        return house
+
+    return found
+
+
+@pytest.fixture
+async def house(found: Found) -> House:
+    return await found()
 
 
 @pytest.fixture

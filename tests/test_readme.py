@@ -1,5 +1,6 @@
 """The README, believed: its tour is run as it stands, and its diagram is the table's."""
 
+import os
 import re
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from pathlib import Path
 
 from domain.diagram import mermaid
 from domain.repair import REPAIR
+from tests.conftest import Case
+from tests.endpoints import endpoint
+from tests.receiver import Receiver
 from tests.test_cli import environment, free_port
 
 README = Path(__file__).parent.parent / "README.md"
@@ -40,6 +44,21 @@ def test_the_tour_does_what_it_says(tmp_path: Path):
     assert "The repair held: the client says so." in told.stdout
 
 
+async def test_a_signature_is_checked_by_hand_as_it_says(case: Case, receiver: Receiver, tmp_path: Path):
+    secret = (await endpoint(case.house, receiver, "rupture.*"))["secret"]
+    await case.rupture()
+    [(headers, body)] = await receiver.until(1)
+    by_hand = re.search(r"or by hand.*?```sh\n(.*?)```", README.read_text(), re.DOTALL)
+    assert by_hand
+    names = ("webhook-id", "webhook-timestamp", "webhook-signature")
+    said = {"SECRET": secret, **{name.upper().replace("-", "_"): headers[name] for name in names}}
+    for came, found in ((body, "genuine"), (body.replace(b"rupture", b"repture"), "forged")):
+        (tmp_path / "body.json").write_bytes(came)
+        script = ["bash", "-euc", by_hand[1]]
+        told = subprocess.run(script, cwd=tmp_path, env=os.environ | said, capture_output=True, text=True, timeout=20)
+        assert told.stdout == f"{found}\n", told.stderr
+
+
 def until_ready(port: int) -> None:
     for _ in range(400):
         try:
@@ -55,7 +74,7 @@ def test_the_diagram_is_the_tables():
 
 
 def test_every_command_that_shows_a_promise_names_tests_that_are_there():
-    named = re.findall(r"uv run pytest ((?:tests/\S+ ?)+)`", README.read_text())
+    named = re.findall(r"uv run pytest (?:-m fault )?((?:tests/\S+ ?)+)`", README.read_text())
     assert named
     for path in " ".join(named).split():
         assert (README.parent / path).exists(), path

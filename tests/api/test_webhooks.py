@@ -5,74 +5,27 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from typing import Any
+from uuid import uuid4
 
 import pytest
-from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from tests.conftest import Case, House, made, ok, refused
-
-
-@dataclass
-class Receiver:
-    """A receiver that keeps what it was sent, and answers as it was told."""
-
-    url: str = ""
-    answers: list[int] = field(default_factory=list)
-    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-
-    async def receive(self, request: web.Request) -> web.Response:
-        status = self.answers.pop(0) if self.answers else 200
-        self.got.append(({k.lower(): v for k, v in request.headers.items()}, await request.read()))
-        return web.Response(status=status, headers={"Location": self.url} if status // 100 == 3 else {})
-
-    def types(self) -> list[str]:
-        return [json.loads(body)["type"] for _, body in self.got]
-
-    async def until(self, count: int) -> list[tuple[dict[str, str], bytes]]:
-        async with asyncio.timeout(10):
-            while len(self.got) < count:
-                await asyncio.sleep(0.01)
-        return self.got
-
-
-@pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
-    found = Receiver()
-    app = web.Application()
-    app.router.add_post("/hook", found.receive)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
-    yield found
-    await runner.cleanup()
-
-
-async def registered(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
-    script = await house.as_("integration")
-    body = {"url": receiver.url, "event_types": list(types or ("*",)), **said}
-    return made(await script.post("/v1/webhook-endpoints", json=body))
-
-
-async def endpoint(house: House, receiver: Receiver, *types: str, **said: Any) -> dict[str, Any]:
-    """One that has answered its ping."""
-    found = await registered(house, receiver, *types, **said)
-    await until_phase(house, found, "enabled")
-    receiver.got.clear()
-    return found
-
-
-async def until_phase(house: House, endpoint: dict[str, Any], phase: str) -> dict[str, Any]:
-    script = await house.as_("integration")
-    async with asyncio.timeout(10):
-        while (shown := ok(await script.get(f"/v1/webhook-endpoints/{endpoint['id']}")))["phase"] != phase:
-            await asyncio.sleep(0.01)
-    return shown
+from api import document
+from api.schemas import ref
+from tests.conftest import Case, Found, House, made, ok, refused
+from tests.endpoints import (
+    endpoint,
+    hurried,
+    lived,
+    log_of,
+    moved,
+    registered,
+    revised,
+    shown,
+    until_phase,
+)  # fmt: skip
+from tests.receiver import Receiver
+from tests.test_documents import fits
 
 
 async def test_a_phase_change_arrives_as_a_signed_event_that_names_nobody(case: Case, receiver: Receiver):
@@ -113,6 +66,51 @@ async def test_an_endpoint_hears_only_what_it_asked_for(case: Case, receiver: Re
     await receiver.until(2)
     await asyncio.sleep(0.1)
     assert sorted(receiver.types()) == ["relationship.put_on_hold", "repair.begun"]
+
+
+async def test_an_endpoint_hears_only_of_the_relationships_it_asked_for(house: House, receiver: Receiver):
+    mine, other = await house.case(), await house.case()
+    await endpoint(house, receiver, "rupture.*", "session.*", "client.*", relationship_ids=[mine.relationship_id])
+    await other.rupture()
+    made(await mine.script.post("/v1/clients", json={}))
+    rupture, session = await mine.rupture(), await mine.session()
+    await receiver.until(2)
+    await asyncio.sleep(0.1)
+    assert {event["data"]["id"] for event in receiver.events()} == {rupture["id"], session["id"]}
+
+
+async def test_an_endpoint_hears_only_of_the_phases_it_asked_for(case: Case, receiver: Receiver):
+    await endpoint(case.house, receiver, "repair.*", "rupture.*", phases=["concluded", "repaired"])
+    repair = await case.repair()
+    for move, said in (
+        ("recognize", {}),
+        ("conclude", {"outcome": "repaired", "within_session": True, "client_resolution": 5}),
+    ):
+        ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/{move}", json=said))
+    await receiver.until(2)
+    await asyncio.sleep(0.1)
+    assert sorted(event["data"]["to"] for event in receiver.events()) == ["concluded", "repaired"]
+
+
+async def test_filters_that_name_nothing_here_are_refused_by_name(case: Case, found: Found, receiver: Receiver):
+    elsewhere = await (await found()).case()
+    owner = await endpoint(case.house, receiver, "rupture.*")
+    for said, pointer in (
+        ({"phases": ["concluded", "mended"]}, "#/phases/1"),
+        ({"relationship_ids": [elsewhere.relationship_id]}, "#/relationship_ids/0"),
+        ({"relationship_ids": [case.relationship_id, case.client_id]}, "#/relationship_ids/1"),
+        ({"event_types": []}, "#/event_types"),
+        ({"max_in_flight": 0}, "#/max_in_flight"),
+        ({"rate_per_second": 1001}, "#/rate_per_second"),
+        ({"api_version": "v0"}, "#/api_version"),
+        ({"payload": "fat"}, "#/payload"),
+    ):
+        for refusal in (
+            await case.script.post("/v1/webhook-endpoints", json={"url": receiver.url, **said}),
+            await case.script.patch(f"/v1/webhook-endpoints/{owner['id']}", json=said, headers={"If-Match": "*"}),
+        ):
+            assert refused(refusal, 422)["errors"][0]["pointer"] == pointer
+    assert (await shown(case.house, owner))["version"] == owner["version"] + 2, "pinged and verified, and no more"
 
 
 async def test_an_endpoint_may_be_told_less(case: Case, receiver: Receiver):
@@ -177,6 +175,96 @@ async def test_a_ping_goes_to_its_own_endpoint_alone(house: House, receiver: Rec
     assert [item["id"] for item in heard if item["type"] == "webhook_endpoint.pinged"] == [other["id"]]
 
 
+async def test_an_endpoint_is_never_told_of_its_own_affairs_but_of_others(house: House, receiver: Receiver):
+    async with Receiver() as other:
+        watcher = await endpoint(house, other, "webhook_endpoint.*")
+        owner = await endpoint(house, receiver, "*")
+        await moved(house, owner, "rotate-secret")
+        await revised(house, owner, description="The chart.")
+        await moved(house, owner, "pause")
+        await moved(house, owner, "resume")
+        await moved(house, owner, "ping")
+        await receiver.until(1)
+        await other.until(6)
+        await asyncio.sleep(0.1)
+        assert receiver.types() == ["webhook_endpoint.pinged"]
+        of_owner = [event["type"].partition(".")[2] for event in other.events() if event["data"]["id"] == owner["id"]]
+        assert of_owner == ["registered", "verified", "secret_rotated", "revised", "paused", "resumed"]
+        assert watcher["id"] not in {event["data"]["id"] for event in other.events()}
+
+
+# -- from phase to phase -----------------------------------------------------------------------------------------------
+
+
+async def test_nothing_but_pings_is_sent_to_an_address_that_answered_none_and_everything_once_it_has(
+    house: House, receiver: Receiver
+):
+    receiver.decides = lambda event: 500
+    owner = await registered(house, receiver, "client.*")
+    client = str(uuid4())
+    await lived(house, client, 4)
+    await receiver.until(2)
+    assert set(receiver.types()) == {"webhook_endpoint.pinged"}
+    assert (await shown(house, owner))["phase"] == "pending"
+    receiver.decides = lambda event: 200
+    await receiver.until_taken(5)
+    assert [event["data"]["version"] for event in receiver.taken[1:]] == [1, 2, 3, 4]
+    assert (await shown(house, owner))["phase"] == "enabled"
+
+
+async def test_an_address_that_never_answers_its_ping_is_given_up(house: House, receiver: Receiver):
+    receiver.decides = lambda event: 500
+    owner = await registered(house, receiver, "client.*")
+    async with asyncio.timeout(10):
+        while (found := await shown(house, owner))["phase"] == "pending":
+            await hurried(house, owner)
+            await asyncio.sleep(0.02)
+    assert (found["phase"], found["disabled_reason"], len(receiver.got)) == ("disabled", "failing", 10)
+
+
+async def test_a_paused_endpoint_is_sent_nothing_and_then_everything_in_order(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    await moved(house, owner, "pause")
+    client = str(uuid4())
+    await lived(house, client, 5)
+    await asyncio.sleep(0.3)
+    assert receiver.got == []
+    assert (await shown(house, owner))["health"]["backlog"] == 5
+    await moved(house, owner, "resume")
+    await receiver.until_taken(5)
+    assert [event["data"]["version"] for event in receiver.taken] == [1, 2, 3, 4, 5]
+
+
+async def test_a_new_address_is_pinged_before_it_is_told_what_waited(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    async with Receiver(decides=lambda event: 500) as new:
+        relocated = await moved(house, owner, "relocate", url=new.url)
+        assert (relocated["phase"], relocated["url"]) == ("pending", new.url)
+        made(await (await house.as_("integration")).post("/v1/clients", json={}))
+        await new.until(1)
+        new.decides = lambda event: 200
+        await new.until_taken(2)
+        assert [event["type"] for event in new.taken] == ["webhook_endpoint.pinged", "client.registered"]
+        Webhook(owner["secret"]).verify(new.got[-1][1], new.got[-1][0])
+    assert receiver.got == []
+
+
+async def test_a_new_address_is_not_held_to_what_was_agreed_with_the_old_one(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    await house.running.service.pool.execute(
+        """UPDATE lane SET paused_until = now() + interval '1 hour', trips = 4, unreachable = 9, tried = 12, failed = 12,
+             warned = true, first_failure_at = now() - interval '6 days' WHERE endpoint_id = $1""",
+        owner["id"],
+    )
+    made(await (await house.as_("integration")).post("/v1/clients", json={}))
+    async with Receiver(answers=[500]) as new:
+        await moved(house, owner, "relocate", url=new.url)
+        await new.until_taken(2)
+        assert [event["type"] for event in new.taken] == ["webhook_endpoint.pinged", "client.registered"]
+    health = (await until_phase(house, owner, "enabled"))["health"]
+    assert (health["breaker"], health["paused_until"], health["failing_since"]) == ("closed", None, None)
+
+
 async def test_a_rotated_secret_overlaps_with_the_one_before(house: House, receiver: Receiver):
     script = await house.as_("integration")
     before = await endpoint(house, receiver, "client.*")
@@ -201,7 +289,7 @@ async def test_a_disabled_endpoint_is_sent_nothing_new_and_a_deleted_one_nothing
     refused(await script.post(f"{url}/ping"), 409)
     assert ok(await script.post(f"{url}/enable"))["phase"] == "pending"
     await receiver.until(1)
-    receiver.got.clear()
+    receiver.forget()
     kept = made(await script.post("/v1/clients", json={}))
     await receiver.until(1)
     assert json.loads(receiver.got[0][1])["data"]["id"] == kept["id"]
@@ -251,6 +339,27 @@ async def test_secrets_are_shown_once_and_kept_sealed(house: House, receiver: Re
     assert first["secret"].encode() not in sealed
     kept = await running.service.pool.fetchval("SELECT string_agg(body, '') FROM idempotency WHERE key = 'k'")
     assert first["secret"] not in kept
+
+
+async def test_what_an_endpoint_is_shown_with_is_what_the_document_says(house: House, receiver: Receiver):
+    said = document.openapi()
+    owner = await registered(house, receiver, "client.*", asymmetric=True)
+    assert "health" not in owner
+    await until_phase(house, owner, "enabled")
+    seq = receiver.events()[0]["data"]["seq"]
+    answers = {
+        "WebhookEndpoint": await shown(house, owner), "VerificationKeys": await shown(house, owner, "keys"),
+        "DeliveryPage": await shown(house, owner, "deliveries"),
+        "DeliveryWithAttempts": await log_of(house, owner, seq, "delivered"),
+    }  # fmt: skip
+    for name, answer in answers.items():
+        fits(said, ref(name), answer)
+    health = answers["WebhookEndpoint"]["health"]
+    assert health.keys() == said["components"]["schemas"]["EndpointHealth"]["properties"].keys()
+    assert answers["DeliveryWithAttempts"]["attempt_log"][0].keys() == set(
+        said["components"]["schemas"]["Attempt"]["required"]
+    )
+    assert (health["success_rate"], health["backlog"], health["dead"]) == (1.0, 0, 0)
 
 
 async def test_a_clinician_does_not_run_webhooks(case: Case):

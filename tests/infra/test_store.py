@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -16,24 +16,9 @@ from domain.access import Role
 from domain.catalog import MACHINES
 from infra.shelves import SHELVES
 from infra.verify import PRACTICES, compare, uncounted
-from tests.conftest import Case, House, Running, everything, made, ok, refused
+from tests.conftest import Case, Found, House, everything, made, ok, refused
 
 ENDING = {"kind": "planned_mutual", "agreed_by_client": True, "target_date": "2026-12-18"}
-
-
-Found = Callable[[], Awaitable[House]]
-
-
-@pytest.fixture(scope="session")
-def found(running: Running) -> Found:
-    """A fresh practice for each example of a test that has many."""
-
-    async def found() -> House:
-        house = House(running)
-        await running.service.store.found_practice(house.id, "A practice")
-        return house
-
-    return found
 
 
 async def at_once(*calls: Awaitable[httpx.Response]) -> list[httpx.Response]:

@@ -1,0 +1,284 @@
+"""How deliveries fare: in order, at least once, at the pace of who receives them, and never in anybody's way."""
+
+import asyncio
+from collections import defaultdict
+from typing import Any
+from uuid import uuid4
+
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.conftest import Found, House, ok, refused
+from tests.endpoints import (
+    clients,
+    endpoint,
+    hurried,
+    lived,
+    log_of,
+    moved,
+    redelivered,
+    revised,
+    settled,
+    shown,
+    told,
+    until_phase,
+)  # fmt: skip
+from tests.receiver import Receiver
+
+TIMEOUT = 2.0
+"""How long one attempt may take here, in seconds; who waits for somebody else's attempt waits at least as long."""
+SLACK = 0.02
+"""How much nearer than they were sent two requests may arrive, in seconds."""
+
+
+def in_order(events: list[Any]) -> bool:
+    """Whether each resource's events were first taken in the order of its versions."""
+    firsts: dict[str, list[int]] = defaultdict(list)
+    for event in events:
+        versions = firsts[event["data"]["id"]]
+        if event["data"]["version"] not in versions:
+            versions.append(event["data"]["version"])
+    return all(versions == sorted(versions) for versions in firsts.values())
+
+
+# -- order -------------------------------------------------------------------------------------------------------------
+
+
+FATES = st.lists(st.sampled_from([[], [500], [503], [302, 500]]), min_size=1, max_size=4)
+"""What is answered to each event of one resource before it is taken."""
+
+
+@settings(max_examples=6, deadline=None, database=None, derandomize=True, phases=[Phase.generate])
+@given(plan=st.lists(FATES, min_size=2, max_size=6))
+async def test_each_resource_is_told_of_in_order_however_attempts_fail(found: Found, plan: list[list[list[int]]]):
+    house = await found()
+    ids = [str(uuid4()) for _ in plan]
+    left = {(id, n): list(fate) for id, fates in zip(ids, plan, strict=True) for n, fate in enumerate(fates, 1)}
+    async with Receiver() as receiver:
+        await endpoint(house, receiver, "client.*")
+        receiver.decides = lambda event: (left[event["data"]["id"], event["data"]["version"]] or [200]).pop(0)
+        await asyncio.gather(*(lived(house, id, len(fates)) for id, fates in zip(ids, plan, strict=True)))
+        await receiver.until_taken(len(left))
+    assert in_order(receiver.taken) and len(receiver.taken) == len(left)
+    assert not any(left.values()), "every failure that was planned happened"
+
+
+async def test_who_was_away_is_told_of_everything_in_order_once_back(house: House, receiver: Receiver):
+    await endpoint(house, receiver, "client.*")
+    await receiver.down()
+    ids = [str(uuid4()) for _ in range(5)]
+    await asyncio.gather(*(lived(house, id, 4) for id in ids))
+    await receiver.up()
+    await receiver.until_taken(20)
+    assert in_order(receiver.taken)
+    assert len(set(receiver.ids())) == 20
+
+
+# -- what it asks for --------------------------------------------------------------------------------------------------
+
+
+async def test_gone_disables_an_endpoint_at_once_and_keeps_what_was_waiting(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    async with Receiver() as other:
+        await endpoint(house, other, "webhook_endpoint.*")
+        receiver.decides = lambda event: 410
+        kept = await clients(house, 3)
+        gone = await until_phase(house, owner, "disabled")
+        assert gone["disabled_reason"] == "gone"
+        assert await told(house, owner, "disabled") == ["registered", "pinged", "verified", "disabled"]
+        async with asyncio.timeout(10):
+            while [owner["id"], "disabled"] not in [[e["data"]["id"], e["data"]["to"]] for e in other.events()]:
+                await asyncio.sleep(0.01)
+    heard = len(receiver.got)
+    await clients(house, 2)
+    pending = (await shown(house, owner, "deliveries?state=pending"))["items"]
+    assert {item["id"] for item in pending} == set(kept)
+    assert len(receiver.got) == heard, "nothing is sent to who is gone"
+    receiver.decides = lambda event: 200
+    receiver.forget()
+    await moved(house, owner, "enable")
+    await receiver.until_taken(4)
+    assert receiver.types()[0] == "webhook_endpoint.pinged"
+    assert {event["data"]["id"] for event in receiver.taken[1:]} == set(kept)
+
+
+# -- the breaker -------------------------------------------------------------------------------------------------------
+
+
+async def test_five_attempts_without_an_answer_open_the_breaker_and_one_that_is_taken_closes_it(
+    house: House, receiver: Receiver
+):
+    owner = await endpoint(house, receiver, "client.*")
+    await receiver.down()
+    await clients(house, 8)
+    await told(house, owner, "breaker_opened")
+    health = (await shown(house, owner))["health"]
+    assert health["breaker"] in ("open", "half_open") and health["failing_since"] and health["backlog"] == 8
+    receiver.slow = 0.1
+    await receiver.up()
+    await receiver.until_taken(8)
+    assert receiver.at[1] - receiver.at[0] >= receiver.slow - SLACK, "one probe, and nothing beside it"
+    assert (await told(house, owner, "breaker_closed"))[-2:] == ["breaker_opened", "breaker_closed"]
+    await settled(house, owner)
+    health = (await shown(house, owner))["health"]
+    assert (health["breaker"], health["failing_since"], health["paused_until"]) == ("closed", None, None)
+
+
+async def test_a_dead_receiver_holds_up_nobody_else(house: House, receiver: Receiver):
+    async with Receiver() as dead:
+        await endpoint(house, dead, "client.*")
+        await dead.down()
+        await endpoint(house, receiver, "client.*")
+        await clients(house, 40)
+        await receiver.until_taken(40, TIMEOUT)
+
+
+async def test_a_receiver_that_hangs_holds_up_nobody_else(house: House, receiver: Receiver):
+    async with Receiver() as hangs:
+        await endpoint(house, hangs, "client.*")
+        await endpoint(house, receiver, "client.*")
+        hangs.slow = 60
+        await clients(house, 40)
+        await receiver.until_taken(40, TIMEOUT)
+        assert hangs.got and not hangs.taken
+
+
+# -- limits ------------------------------------------------------------------------------------------------------------
+
+
+async def test_it_is_sent_no_more_at_once_than_it_takes(house: House, receiver: Receiver):
+    await endpoint(house, receiver, "client.*", max_in_flight=3)
+    receiver.slow = 0.02
+    await clients(house, 40)
+    await receiver.until_taken(40)
+    assert receiver.most == 3
+
+
+async def test_it_is_sent_more_at_once_the_more_it_takes_up_to_its_limit(house: House, receiver: Receiver):
+    await endpoint(house, receiver, "client.*")
+    receiver.slow = 0.05
+    await clients(house, 150)
+    await receiver.until_taken(150)
+    assert 8 < receiver.most <= 16
+
+
+async def test_a_limit_that_was_lowered_holds_from_the_next_delivery(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    await clients(house, 40)
+    await receiver.until_taken(40)
+    await settled(house, owner)
+    await moved(house, owner, "pause")
+    await revised(house, owner, max_in_flight=2)
+    await clients(house, 20)
+    receiver.forget()
+    receiver.slow = 0.02
+    await moved(house, owner, "resume")
+    await receiver.until_taken(20)
+    assert receiver.most == 2
+
+
+async def test_it_is_sent_no_more_in_a_second_than_it_takes(house: House, receiver: Receiver):
+    await endpoint(house, receiver, "client.*", rate_per_second=10)
+    await clients(house, 25)
+    await receiver.until_taken(25)
+    for place in range(15):
+        assert receiver.at[place + 10] - receiver.at[place] >= 1 - SLACK
+
+
+# -- giving up, and the log --------------------------------------------------------------------------------------------
+
+
+async def test_after_ten_attempts_a_delivery_is_given_up_and_what_comes_after_goes_on(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    receiver.decides = lambda event: 500 if event["data"]["version"] == 1 else 200
+    poison = str(uuid4())
+    await lived(house, poison, 3)
+    async with asyncio.timeout(20):
+        while len(receiver.got) < 10:
+            await hurried(house, owner)
+            await asyncio.sleep(0.02)
+    await receiver.until_taken(2)
+    assert [event["data"]["version"] for event in receiver.taken] == [2, 3]
+    assert len(receiver.got) == 12 and len(set(receiver.ids())) == 3
+    await told(house, owner, "delivery_abandoned")
+    [dead] = (await shown(house, owner, "deliveries?state=dead"))["items"]
+    assert (dead["id"], dead["version"], dead["attempts"]) == (poison, 1, 10)
+    found = await shown(house, owner, "deliveries", dead["seq"])
+    assert [attempt["number"] for attempt in found["attempt_log"]] == list(range(1, 11))
+    assert {attempt["cause"] for attempt in found["attempt_log"]} == {"event"}
+    assert (await shown(house, owner))["health"]["dead"] == 1
+    receiver.decides = lambda event: 200
+    again = await redelivered(house, owner, dead["seq"])
+    assert again.status_code == 202 and again.json()["state"] == "pending"
+    found = await log_of(house, owner, dead["seq"], "delivered")
+    assert [found["attempt_log"][-1][name] for name in ("outcome", "cause")] == ["delivered", "redelivery"]
+    assert (await shown(house, owner, "deliveries?state=dead"))["items"] == []
+    assert len(set(receiver.ids())) == 3, "under the same id"
+
+
+async def test_what_was_taken_once_and_then_given_up_is_dead_and_not_delivered(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    await clients(house, 1)
+    await receiver.until_taken(1)
+    seq = receiver.events()[0]["data"]["seq"]
+    await log_of(house, owner, seq, "delivered")
+    receiver.decides = lambda event: 500
+    assert (await redelivered(house, owner, seq)).status_code == 202
+    async with asyncio.timeout(20):
+        while (await shown(house, owner, "deliveries", seq))["state"] != "dead":
+            await hurried(house, owner)
+            await asyncio.sleep(0.02)
+    assert [item["seq"] for item in (await shown(house, owner, "deliveries?state=dead"))["items"]] == [seq]
+    delivered = (await shown(house, owner, "deliveries?state=delivered"))["items"]
+    assert [item["type"] for item in delivered] == ["webhook_endpoint.pinged"]
+
+
+async def test_thousands_of_deliveries_are_listed_page_by_page_and_by_state(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    script = await house.as_("integration")
+    await moved(house, owner, "pause")
+    states = await seeded(house, owner, 3000)
+    for state in (None, "pending", "delivered", "dead"):
+        wanted = [seq for seq, found in sorted(states.items(), reverse=True) if state in (None, found)]
+        items, query = [], f"?limit=200{f'&state={state}' if state else ''}"
+        response = await script.get(f"/v1/webhook-endpoints/{owner['id']}/deliveries{query}")
+        while True:
+            items += ok(response)["items"]
+            if "next" not in response.links:
+                break
+            response = await script.get(response.links["next"]["url"])
+        found = [(item["seq"], item["state"]) for item in items if item["type"] != "webhook_endpoint.pinged"]
+        assert found == [(seq, states[seq]) for seq in wanted]
+    health = (await shown(house, owner))["health"]
+    assert (health["backlog"], health["dead"]) == (1000, 500)
+    refused(await script.get(f"/v1/webhook-endpoints/{owner['id']}/deliveries?state=lost"), 422)
+
+
+KINDS = ("pending", "delivered", "dead", "delivered", "pending", "delivered")
+# The event is a copy of one that is there, so that this needs to know no more columns than it changes. Some of what was
+# delivered had failed before.
+SEED = """
+WITH n AS (SELECT seq, seq % 6 AS kind FROM generate_series($3::bigint, $3 + $4 - 1) seq),
+counted AS (UPDATE practice SET seq = seq + $4 WHERE id = $1),
+events AS (
+  INSERT INTO event SELECT (jsonb_populate_record(e, jsonb_build_object(
+    'seq', n.seq, 'subject_id', gen_random_uuid(), 'version', 1))).*
+  FROM n, event e WHERE e.practice_id = $1 AND e.seq = 1),
+pending AS (
+  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, volume)
+  SELECT $1, $2, seq, gen_random_uuid(), 1 FROM n WHERE kind IN (0, 4)),
+dead AS (
+  INSERT INTO dead (practice_id, endpoint_id, seq, at, attempts, outcome)
+  SELECT $1, $2, seq, now(), 10, 'http_5xx' FROM n WHERE kind = 2)
+INSERT INTO attempt (practice_id, endpoint_id, seq, number, at, outcome, took_ms, volume)
+SELECT $1, $2, seq, number, now() + make_interval(secs => number),
+  CASE WHEN kind % 2 = 1 AND number = tries THEN 'delivered' ELSE 'http_5xx' END, 1, 1
+FROM n, LATERAL (SELECT 1 + seq % 3 AS tries) t, LATERAL generate_series(1, tries) number"""
+
+
+async def seeded(house: House, owner: dict[str, Any], count: int) -> dict[int, str]:
+    """So many events of an endpoint in every state, straight into the tables: their numbers, and their states."""
+    pool = house.running.service.pool
+    first = await pool.fetchval("SELECT seq + 1 FROM practice WHERE id = $1", house.id)
+    await pool.execute(SEED, house.id, owner["id"], first, count)
+    return {seq: KINDS[seq % 6] for seq in range(first, first + count)}
