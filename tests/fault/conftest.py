@@ -25,7 +25,7 @@ from infra.keys import Keys
 from infra.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 40.0
 NO_TLS = ssl.create_default_context()  # made once: httpx would read every certificate of the system for each client
 
 
