@@ -25,7 +25,7 @@ from infra.keys import Keys
 from infra.settings import Settings
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 20.0
+PATIENCE = 40.0
 NO_TLS = ssl.create_default_context()  # made once: httpx would read every certificate of the system for each client
 
 
@@ -85,13 +85,18 @@ def remaining(data_dir: Path, patience: float) -> dict[int, str]:
 class Serving:
     """`bravespace serve`, or another long-running command, as a child."""
 
-    def __init__(self, data_dir: Path, *words: str, **more: str) -> None:
-        self.data_dir, self.words, self.more = data_dir, words or ("serve",), more
+    def __init__(self, data_dir: Path, *words: str, under: tuple[str, ...] = (), **more: str) -> None:
+        """`under` is the command it runs under, such as one that sets its clock."""
+        self.data_dir, self.words, self.more, self.under = data_dir, words or ("serve",), more, under
         self.port = free_port()
         self.log = data_dir.with_name(f"{data_dir.name}-{self.port}.log")
 
     async def __aenter__(self) -> "Serving":
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            self.kill()  # who is not let in is not led out either
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -103,8 +108,9 @@ class Serving:
         words = [*self.words, *(("--port", str(self.port)) if self.words[0] == "serve" else ())]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                bravespace(*words), cwd=ROOT, env=environment(self.data_dir, **self.more), stdout=log, stderr=log
-            )
+                [*self.under, *bravespace(*words)], cwd=ROOT, env=environment(self.data_dir, **self.more),
+                stdout=log, stderr=log,
+            )  # fmt: skip
         while self.words[0] == "serve" and not await self.shows(sign):
             assert self.process.poll() is None, self.log.read_text()
             assert time.monotonic() - began < PATIENCE, self.log.read_text()

@@ -21,6 +21,7 @@ from infra import embedded
 from infra.database import open_pool
 from tests.conftest import everything, made, ok
 from tests.fault.conftest import Practice, Receiver, Serving, add_practice, remaining, run
+from tests.fault.load import Watch
 
 pytestmark = pytest.mark.fault
 GONE = (httpx.TransportError,)
@@ -191,36 +192,6 @@ async def test_every_event_arrives_when_the_service_is_killed_in_the_middle_of_d
         assert ok(await script.get(pending))["items"] == []
     repeated = len(receiver.heard) - len({h.id for h in receiver.heard})
     print(f"{last - 1} events, {repeated} sent again, {done.split()[1]} were under way at a kill")
-
-
-class Watch:
-    """Callers who never stop asking, and what they were answered when."""
-
-    def __init__(self, practice: Practice, url: str) -> None:
-        self.practice, self.url = practice, url
-        self.answers: list[tuple[float, float, httpx.Response]] = []
-        self.written: dict[str, int] = {}
-        self.unsure: set[str] = set()
-        self.over = asyncio.Event()
-
-    async def ask(self, script: httpx.AsyncClient, hand: int) -> None:
-        while not self.over.is_set():
-            began = time.monotonic()
-            if hand % 2:
-                response = await script.get("/v1/clients?limit=1")
-            else:
-                id = str(uuid4())
-                response = await script.put(f"/v1/clients/{id}", json={"label": "A"}, headers={"If-None-Match": "*"})
-                if response.status_code == 201:
-                    self.written[id] = 1
-                else:
-                    self.unsure.add(id)
-            self.answers.append((began, time.monotonic(), response))
-            await asyncio.sleep(0.005)
-
-    async def ask_all(self) -> None:
-        async with self.practice.client(self.url) as script:
-            await asyncio.gather(*(self.ask(script, hand) for hand in range(12)))
 
 
 async def test_requests_are_put_off_and_not_broken_while_the_database_is_killed_and_comes_back(
