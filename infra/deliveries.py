@@ -39,6 +39,8 @@ PHASES = re.compile(rb',"from":"[a-z_]*","to":"[a-z_]*"')
 LEASED = ("practice_id", "endpoint_id", "lease", "width", "unreachable", "tried", "failed", "trips", "warned",
           "failing_for", "pending", "url", "secrets", "asymmetric", "api_version")  # fmt: skip
 
+GRACE = 5
+"""How long what is under way may take when a dispatcher ends, in seconds."""
 LOOK = 1
 """Seconds between looks for recoveries to go on with."""
 
@@ -106,12 +108,13 @@ class Dispatcher:
         self._told, self._upkeep = told, Upkeep(Store(pool), self._heard)
         self._recoveries = Recoveries(pool, self._upkeep)
         self._scale = settings.webhook_base_delay / SCHEDULE[0]
-        self._wake, self._written = asyncio.Event(), asyncio.Event()
+        self._wake, self._written, self._writing = asyncio.Event(), asyncio.Event(), asyncio.Lock()
+        self._ending = False
         self._egress = Egress(settings)
         self._turns: set[Turn] = set()
         self._ended: list[Turn] = []
         self._results: list[Result] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
         # Opening a seal costs more than signing; what is live is asked anew each time.
         self._open = lru_cache(1024)(partial(opened, seal))
 
@@ -127,10 +130,13 @@ class Dispatcher:
         """Deliver until cancelled; then let what is under way finish."""
         writer = asyncio.create_task(self._write_for_ever())
         recoverer = asyncio.create_task(self._recover_for_ever())
+        taking: asyncio.Task[bool] | None = None
         try:
             while True:
+                taking = asyncio.create_task(self._round())
                 try:
-                    more = await self._round()
+                    # A round that was cut short would leave lanes leased to nobody.
+                    more = await asyncio.shield(taking)
                 except PASSING:
                     await asyncio.sleep(1)
                     continue
@@ -140,15 +146,31 @@ class Dispatcher:
                         async with asyncio.timeout(POLL):
                             await self._wake.wait()
         finally:
-            for turn in self._turns:
-                turn.until = 0
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=5)
-            writer.cancel()
-            recoverer.cancel()
-            with suppress(*PASSING):
+            await self._finish(taking, writer, recoverer)
+
+    async def _finish(self, taking: asyncio.Task[bool] | None, *others: asyncio.Task[None]) -> None:
+        """Start nothing more, let what was started finish, and write it down; each within GRACE."""
+        self._ending = True
+        self._wake.set()
+        for turn in self._turns:
+            turn.until = 0
+        if taking:
+            self._tasks.add(taking)
+        await self._under_way()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE), self._writing:
+                pass
+        for task in others:
+            task.cancel()
+        with suppress(*PASSING):
+            async with asyncio.timeout(GRACE):
                 await self._write()
-            await self._egress.close()
+        await self._under_way()
+        await self._egress.close()
+
+    async def _under_way(self) -> None:
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=GRACE)
 
     async def _round(self) -> bool:
         """Lease the lanes there is room for, and start their turns. True when there may be more at once."""
@@ -170,7 +192,7 @@ class Dispatcher:
             due[row["place"] - 1].append(row)
         for lane, rows in zip(taken, due, strict=True):
             # A tenth less than half the lease: the other half is for the last attempt.
-            self._begin(lane, rows, asked + 0.9 * timeout)
+            self._begin(lane, rows, 0 if self._ending else asked + 0.9 * timeout)
         return len(lanes) == most
 
     def _lane(self, row: Row) -> Lane:
@@ -234,6 +256,9 @@ class Dispatcher:
             lane.succeeded()
         else:
             lane.failed_with(answer.outcome, answer.retry_after, last=row["attempt"] >= len(SCHEDULE))
+        if "verify" in lane.news:
+            # Before its ping is crossed off: nobody would ping it again.
+            await self._tell(lane, {"verify": lane.news.pop("verify")})
         self.tally.attempts[answer.outcome] += 1
         if took and row["cause"] == "event":
             self.tally.received(row["age"] + time.monotonic() - turn.started)
@@ -272,6 +297,10 @@ class Dispatcher:
 
     async def _write(self) -> None:
         """Write every result there is, and give back the lanes whose turn has ended."""
+        async with self._writing:
+            await self._write_all()
+
+    async def _write_all(self) -> None:
         results, ended = self._results, self._ended
         turns = list(dict.fromkeys([*(result.turn for result in results), *ended]))
         if not turns:
@@ -301,11 +330,16 @@ class Dispatcher:
     def _follow(self, lane: Lane) -> None:
         """Make the moves that follow from how an endpoint answered."""
         news, lane.news = lane.news, {}
-        for move, said in news.items():
-            self.tally.moves[move] += 1
-            task = asyncio.create_task(self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said))
+        if news:
+            task = asyncio.create_task(self._tell(lane, news))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, lane: Lane, news: Mapping[str, Mapping[str, Any]]) -> None:
+        """One after the other: each may open the next."""
+        for move, said in news.items():
+            self.tally.moves[move] += 1
+            await self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said)
 
 
 def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:
