@@ -40,7 +40,7 @@ LEASED = ("practice_id", "endpoint_id", "lease", "width", "unreachable", "tried"
           "failing_for", "pending", "url", "secrets", "asymmetric", "api_version")  # fmt: skip
 
 PARTING = 5
-"""How long what is under way has, in seconds, when the dispatcher stops."""
+"""How long what is under way has, in seconds, when the dispatcher ends."""
 LOOK = 1
 """Seconds between looks for recoveries to go on with."""
 
@@ -53,6 +53,8 @@ class Turn:
 
     lane: Lane
     secrets: list[Any]
+    ahead: float
+    """How far the time of day is ahead of the monotonic clock, in seconds."""
     until: float
     """No attempt starts after this: it could outlive the lease. On the monotonic clock."""
     waiting: deque[list[Row]]
@@ -111,8 +113,8 @@ class Dispatcher:
         self._turns: set[Turn] = set()
         self._ended: list[Turn] = []
         self._results: list[Result] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closing = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._ending = False
         # Opening a seal costs more than signing; what is live is asked anew each time.
         self._open = lru_cache(1024)(partial(opened, seal))
 
@@ -128,26 +130,37 @@ class Dispatcher:
         """Deliver until cancelled; then let what is under way finish."""
         writer = asyncio.create_task(self._write_for_ever())
         recoverer = asyncio.create_task(self._recover_for_ever())
+        taking: asyncio.Task[bool] | None = None
         try:
             while True:
-                if not await survived("taking", self._round(), otherwise=True):
+                taking = asyncio.create_task(survived("taking", self._round(), otherwise=True))
+                # A round that was cut short would leave lanes leased to nobody.
+                if not await asyncio.shield(taking):
                     # Not wait_for: in Python 3.11 it swallows a cancellation that comes with its result.
                     with suppress(TimeoutError):
                         async with asyncio.timeout(POLL):
                             await self._wake.wait()
         finally:
             recoverer.cancel()
-            await self._settle()
-            self._closing = True
-            self._written.set()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(writer, PARTING)
-            await self._egress.close()
+            await self._finish(taking, writer)
 
-    async def _settle(self) -> None:
-        """Start nothing more, wait a while for what is under way, and break off the rest: it is sent once more."""
+    async def _finish(self, taking: asyncio.Task[bool] | None, writer: asyncio.Task[None]) -> None:
+        """Start nothing more, let what was started finish, and write it down."""
+        self._ending = True
         for turn in self._turns:
             turn.until = 0
+        self._wake.set()
+        if taking:
+            self._tasks.add(taking)
+        await self._settle()
+        self._written.set()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(writer, PARTING)
+        await self._settle()
+        await self._egress.close()
+
+    async def _settle(self) -> None:
+        """Wait a while for what is under way, and break off the rest: it is sent once more."""
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=PARTING)
             for task in late:
@@ -167,6 +180,8 @@ class Dispatcher:
         lanes = await self._pool.fetch(TAKE, most, uuid4(), 2 * timeout, COUNTED * self._scale)
         if not lanes:
             return False
+        # The database's time, for every dispatcher the same: receivers refuse what a clock that is off has signed.
+        ahead = lanes[0]["clock"] - time.monotonic()
         taken = [self._lane(row) for row in lanes]
         columns = zip(*((t.practice_id, t.endpoint_id, t.room(TURN), t.pending) for t in taken), strict=True)
         due: list[list[Row]] = [[] for _ in taken]
@@ -175,7 +190,7 @@ class Dispatcher:
         for lane, rows in zip(taken, due, strict=True):
             # A tenth less than half the lease: the other half is for the last attempt.
             try:
-                self._begin(lane, rows, asked + 0.9 * timeout)
+                self._begin(lane, rows, ahead, 0 if self._ending else asked + 0.9 * timeout)
             except Exception as error:  # noqa: BLE001 - what is wrong with one endpoint is not the others' fault
                 broken(error, during="beginning")
         return len(lanes) == most
@@ -184,7 +199,7 @@ class Dispatcher:
         known = {name: row[name] for name in LEASED}
         return Lane(most=row["max_in_flight"], rate=row["rate_per_second"], scale=self._scale, **known)
 
-    def _begin(self, lane: Lane, rows: list[Row], until: float) -> None:
+    def _begin(self, lane: Lane, rows: list[Row], ahead: float, until: float) -> None:
         resources: dict[UUID, list[Row]] = {}
         parked = []
         for row in rows:
@@ -195,8 +210,8 @@ class Dispatcher:
         waiting = deque(resources.values())
         if lane.trips and waiting:
             waiting = deque([waiting[0][:1]])
-        secrets = live(self._open(lane.secrets), time.time())
-        turn = Turn(lane, secrets, until, waiting, parked)
+        secrets = live(self._open(lane.secrets), time.monotonic() + ahead)
+        turn = Turn(lane, secrets, ahead, until, waiting, parked)
         self._turns.add(turn)
         self._widen(turn)
         if not turn.active:
@@ -227,7 +242,7 @@ class Dispatcher:
                 self._end(turn)
 
     async def _attempt(self, turn: Turn, row: Row) -> bool:
-        lane, body, now = turn.lane, row["body"].encode(), int(time.time())
+        lane, body, now = turn.lane, row["body"].encode(), int(time.monotonic() + turn.ahead)
         if row["lean"]:
             body = PHASES.sub(b"", body, 1)
         id = webhook_id(lane.practice_id, row["seq"])
@@ -244,6 +259,9 @@ class Dispatcher:
             lane.succeeded()
         else:
             lane.failed_with(answer.outcome, answer.retry_after, last=row["attempt"] >= len(SCHEDULE))
+        if "verify" in lane.news:
+            # Before its ping is crossed off: nobody would ping it again.
+            await self._tell(lane, {"verify": lane.news.pop("verify")})
         self.tally.attempts[answer.outcome] += 1
         if took and row["cause"] == "event":
             self.tally.received(row["age"] + time.monotonic() - turn.started)
@@ -268,7 +286,7 @@ class Dispatcher:
     # -- writing down what happened --------------------------------------------------------------------------------
 
     async def _write_for_ever(self) -> None:
-        while not self._closing or self._results or self._ended:
+        while not self._ending or self._turns or self._results or self._ended:
             await self._written.wait()
             self._written.clear()
             if not await survived("writing", self._write(), otherwise=False):
@@ -307,11 +325,16 @@ class Dispatcher:
     def _follow(self, lane: Lane) -> None:
         """Make the moves that follow from how an endpoint answered."""
         news, lane.news = lane.news, {}
-        for move, said in news.items():
-            self.tally.moves[move] += 1
-            task = asyncio.create_task(self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said))
+        if news:
+            task = asyncio.create_task(self._tell(lane, news))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, lane: Lane, news: Mapping[str, Mapping[str, Any]]) -> None:
+        """One after the other: each may open the next."""
+        for move, said in news.items():
+            self.tally.moves[move] += 1
+            await self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said)
 
 
 def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -53,7 +53,8 @@ mine AS (
   RETURNING lane.*)
 SELECT m.practice_id, m.endpoint_id, m.lease, m.width, m.unreachable, m.tried, m.failed, m.trips, m.warned,
   CASE n.phase WHEN 'enabled' THEN extract(epoch FROM now() - m.first_failure_at)::float END AS failing_for,
-  n.phase = 'pending' AS pending, n.url, n.secrets, n.asymmetric, n.api_version, n.max_in_flight, n.rate_per_second
+  n.phase = 'pending' AS pending, n.url, n.secrets, n.asymmetric, n.api_version, n.max_in_flight, n.rate_per_second,
+  extract(epoch FROM clock_timestamp())::float AS clock
 FROM mine m JOIN webhook_endpoint n ON n.practice_id = m.practice_id AND n.id = m.endpoint_id
 WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"""
 # What is ready goes by its number; what waited comes back by its time. `behind`: until when an earlier event of its

@@ -18,7 +18,7 @@ PIECE = 500
 ENOUGH = 500
 """No more is queued while so many are waiting: what happens now is not to wait long behind what happened once."""
 GRACE = timedelta(minutes=1)
-"""Events are numbered as they are committed, a little later than they say: a time finds a little more than it asks."""
+"""Events are numbered as they are committed, not quite in the order of their times: so much more is looked at."""
 
 
 class Recoveries:
@@ -44,7 +44,9 @@ class Recoveries:
             elif lane["waiting"] >= ENOUGH:
                 return False
             if at < until:
-                at = await connection.fetchval(QUEUE, practice_id, endpoint_id, at, until, PIECE)
+                at = await connection.fetchval(
+                    QUEUE, practice_id, endpoint_id, at, until, PIECE, asked.since, asked.until
+                )  # fmt: skip
             await connection.execute(GO_ON, practice_id, endpoint_id, asked.asked_at, at, until)
         if at < until:
             return True
@@ -93,7 +95,8 @@ WITH piece AS (SELECT * FROM event WHERE practice_id = $1 AND seq > $3 AND seq <
 wanted AS (
   SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only',
     logged.volume
-  FROM piece logged, webhook_endpoint WHERE webhook_endpoint.id = $2 AND {WANTS}),
+  FROM piece logged, webhook_endpoint WHERE webhook_endpoint.id = $2
+   AND coalesce(logged.at >= $6::timestamptz, true) AND coalesce(logged.at <= $7::timestamptz, true) AND {WANTS}),
 queued AS (
   INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, cause)
   SELECT w.*, 'recovery' FROM wanted w ON CONFLICT DO NOTHING),

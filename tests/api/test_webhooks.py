@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from api import document
+from api.house import document
 from api.schemas import ref
 from tests.conftest import Case, Found, House, made, ok, refused
 from tests.endpoints import (
@@ -22,6 +22,7 @@ from tests.endpoints import (
     registered,
     revised,
     shown,
+    told,
     until_phase,
 )  # fmt: skip
 from tests.receiver import Receiver
@@ -261,6 +262,7 @@ async def test_a_new_address_is_not_held_to_what_was_agreed_with_the_old_one(hou
         await moved(house, owner, "relocate", url=new.url)
         await new.until_taken(2)
         assert [event["type"] for event in new.taken] == ["webhook_endpoint.pinged", "client.registered"]
+    assert (await told(house, owner, "breaker_closed"))[-2:] == ["verified", "breaker_closed"]
     health = (await until_phase(house, owner, "enabled"))["health"]
     assert (health["breaker"], health["paused_until"], health["failing_since"]) == ("closed", None, None)
 
@@ -342,15 +344,15 @@ async def test_secrets_are_shown_once_and_kept_sealed(house: House, receiver: Re
 
 
 async def test_what_an_endpoint_is_shown_with_is_what_the_document_says(house: House, receiver: Receiver):
-    said = document.openapi()
+    said = json.loads(document().read_text())
     owner = await registered(house, receiver, "client.*", asymmetric=True)
     assert "health" not in owner
     await until_phase(house, owner, "enabled")
     seq = receiver.events()[0]["data"]["seq"]
     answers = {
-        "WebhookEndpoint": await shown(house, owner), "VerificationKeys": await shown(house, owner, "keys"),
-        "DeliveryPage": await shown(house, owner, "deliveries"),
         "DeliveryWithAttempts": await log_of(house, owner, seq, "delivered"),
+        "DeliveryPage": await shown(house, owner, "deliveries"),
+        "WebhookEndpoint": await shown(house, owner), "VerificationKeys": await shown(house, owner, "keys"),
     }  # fmt: skip
     for name, answer in answers.items():
         fits(said, ref(name), answer)

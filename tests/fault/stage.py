@@ -99,8 +99,8 @@ class Endpoint:
         """What came since it was enabled: the ping that enables it is not counted."""
         return [r for r in self.stage.postbox.heard(self.path) if not r.type.startswith("webhook_endpoint.")]
 
-    async def move(self, name: str) -> dict[str, Any]:
-        return ok(await self.stage.script.post(f"{self.at}/{name}"))
+    async def move(self, name: str, **said: Any) -> dict[str, Any]:
+        return ok(await self.stage.script.post(f"{self.at}/{name}", json=said))
 
     async def is_in(self, phase: str) -> None:
         await shown(lambda: self.stage.read(self.at), lambda endpoint: endpoint["phase"] == phase)

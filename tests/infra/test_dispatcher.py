@@ -1,0 +1,134 @@
+"""What a dispatcher writes, and when: on a database where nobody else delivers."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import httpx
+import pytest
+
+from api.app import create_app
+from infra import embedded, schema
+from infra.deliveries import Dispatcher
+from infra.queue import FINISH, READ, TAKE
+from infra.settings import Settings
+from tests.conftest import House, Running
+from tests.endpoints import clients, registered, shown, told
+from tests.receiver import Receiver
+
+
+@pytest.fixture(scope="module")
+async def quiet(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
+    """A service that delivers nothing, on a database of its own."""
+    with embedded.start(data_dir, durable=False) as cluster:
+        admin, name = await asyncpg.connect(cluster.dsn), f"d_{uuid4().hex}"
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        dsn = cluster.dsn.replace("/bravespace?", f"/{name}?")
+        await asyncio.to_thread(schema.upgrade, dsn)
+        config = Settings(
+            data_dir=tmp_path_factory.mktemp("keys"), database_url=dsn, dispatch=False, webhook_allow_loopback=True,
+            webhook_base_delay=0.002, webhook_timeout=2,
+        )  # fmt: skip
+        app = create_app(config)
+        async with app.router.lifespan_context(app), contextlib.AsyncExitStack() as stack:
+            yield Running(app, app.state.service, httpx.ASGITransport(app=app), stack)
+        await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await admin.close()
+
+
+@pytest.fixture
+async def house(quiet: Running) -> House:
+    house = House(quiet)
+    await quiet.service.store.found_practice(house.id, "A practice")
+    return house
+
+
+class Slow:
+    """The pool, over a line on which one statement is long on its way there, or its answer on its way back."""
+
+    def __init__(self, house: House, statement: str, way: str = "there") -> None:
+        self.pool, self.statement, self.way = house.running.service.pool, statement, way
+        self.gone = asyncio.Event()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.pool, name)
+
+    async def fetch(self, sql: str, *args: Any) -> Any:
+        if sql is not self.statement:
+            return await self.pool.fetch(sql, *args)
+        if self.way == "there":
+            await self.linger()
+        found = await self.pool.fetch(sql, *args)
+        if self.way == "back" and found:
+            await self.linger()
+        return found
+
+    async def linger(self) -> None:
+        self.gone.set()
+        await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def delivering(house: House, pool: Any = None) -> AsyncIterator[Dispatcher]:
+    """A dispatcher, ended as the service ends it."""
+    service = house.running.service
+    dispatcher = Dispatcher(pool or service.pool, service.keys.seal, service.settings)
+    task = asyncio.create_task(dispatcher.run())
+    yield dispatcher
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def left(house: House) -> tuple[int, int]:
+    """How many deliveries are still to be sent, and how many lanes are leased."""
+    pool = house.running.service.pool
+    waiting = await pool.fetchval("SELECT count(*) FROM delivery WHERE practice_id = $1", house.id)
+    return waiting, await pool.fetchval("SELECT count(lease) FROM lane WHERE practice_id = $1", house.id)
+
+
+@pytest.mark.parametrize("way", ["there", "back"])
+@pytest.mark.parametrize("statement", [TAKE, READ, FINISH], ids=["leases", "reads", "writes"])
+async def test_a_dispatcher_that_is_ended_sends_nothing_twice_and_keeps_no_lease_whatever_it_was_at(
+    house: House, receiver: Receiver, statement: str, way: str
+):
+    owner = await registered(house, receiver, "client.*")
+    async with delivering(house):
+        await told(house, owner, "verified")
+    receiver.forget()
+    await clients(house, 3)
+    slow = Slow(house, statement, way)
+    async with delivering(house, slow):
+        await slow.gone.wait()
+    waiting, leased = await left(house)
+    assert leased == 0
+    assert waiting + len(receiver.got) == 3
+    async with delivering(house):
+        await receiver.until_taken(3)
+    assert len(receiver.got) == 3
+
+
+async def test_what_a_dispatcher_saw_last_is_told_though_it_is_ended(house: House, receiver: Receiver):
+    owner = await registered(house, receiver, "client.*")
+    receiver.decides = lambda event: 410
+    async with delivering(house, Slow(house, FINISH)):
+        await receiver.until(1)
+    assert (await shown(house, owner))["phase"] == "disabled"
+
+
+async def test_a_ping_is_crossed_off_only_when_its_endpoint_is_verified(house: House, receiver: Receiver):
+    owner = await registered(house, receiver, "client.*")
+    async with delivering(house):
+        await told(house, owner, "verified")
+    pool = house.running.service.pool
+    verified, crossed_off = await pool.fetchrow(
+        """SELECT (SELECT xmin::text::bigint FROM event WHERE subject_id = $1 AND type = 'webhook_endpoint.verified'),
+             (SELECT xmin::text::bigint FROM attempt WHERE endpoint_id = $1)""",
+        owner["id"],
+    )
+    assert verified < crossed_off
