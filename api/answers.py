@@ -177,8 +177,13 @@ def plain_schemas() -> dict[str, Schema]:
         "items": {"type": "object", "additionalProperties": True},
         "description": "The public keys.",
     }
+    session = record(
+        "A session in the delivery console.", ["url", "token", "expires_at"],
+        url=text("The console's address in this service, with the token in its fragment.", format="uri-reference"),
+        token=text("The same token."), expires_at=text("When it ends.", format="date-time"),
+    )  # fmt: skip
     return {
-        "Problem": problem,
+        "Problem": problem, "ConsoleSession": session,
         "Guidance": record("Prompts, in the order of the steps.", ["items"],
                            items={"type": "array", "items": ref("Prompt")}),
         "Health": record("How it is.", ["status"], status=text("`ok` or `ready`.", enum=["ok", "ready"])),

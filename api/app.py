@@ -12,12 +12,13 @@ from starlette.middleware.cors import CORSMiddleware
 
 from api.auth import Door
 from api.changes import Changes
+from api.console import Console
 from api.front import Front, Route
 from api.house import House
 from api.metrics import Metrics
 from api.reading import Practices, Repairs
 from api.resource import Resource
-from api.routes import collection_routes, house_routes, other_routes
+from api.routes import collection_routes, console_routes, house_routes, other_routes
 from api.webhooks import Endpoints
 from infra.connections import Connections
 from infra.database import UNREACHABLE, Database, open_pool
@@ -78,8 +79,10 @@ def wire(config: Settings) -> Service:
     endpoints.furnish(keys.seal, deliveries, config)
     changes = Changes(feed, resources)
     house = House(metrics, keys.jwks, lambda: current(pool), deliveries)
+    console = Console(keys, endpoints, config.console_origins)
     routes = [r for resource in resources.values() for r in collection_routes(resource, changes)]
-    routes += [*other_routes(changes, endpoints, Practices(store)), *house_routes(house)]
+    routes += other_routes(changes, endpoints, Practices(store))
+    routes += [*console_routes(console, endpoints.machine), *house_routes(house)]
     return Service(config, pool, keys, store, dispatcher, metrics, tuple(routes), Door(keys, store))
 
 

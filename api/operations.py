@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_type_hints
 
 from api import changes, examples, listing
+from api.console import FILES
 from api.front import Route
 from api.house import ASSETS
 from api.problems import problems
@@ -25,13 +26,14 @@ JSON, PATCHES = "application/json", ("application/merge-patch+json", "applicatio
 OF = {machine.collection: machine.cls.__name__ for machine in MACHINES}
 """The class a collection holds, by name."""
 READ = {"object": "read", "page": "list"}
+POSTED = {"object": "create", "delivery": "redeliver", "console_session": "console_session"}
 GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
-    "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415), "history": (403, 404, 422),
+    "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 410, 422),
     "keys": (403, 404), "guidance": (422,), "practice": (403, 404), "readyz": (503,), "asset": (404,),
-    "problem": (404,),
+    "problem": (404,), "console_session": (403, 413, 415, 422), "console_file": (404,),
 }  # fmt: skip
 """What can come instead of what was asked for, by the kind of route, besides what comes at the gate."""
 PAGES = {
@@ -39,11 +41,12 @@ PAGES = {
     "openapi": (JSON, "OpenApiDocument"),
     "metrics": ("text/plain", ""), "docs": ("text/html", ""), "problems": ("text/html", ""),
     "problem": ("text/html", ""),
-    "asset": ("text/css", ""),
+    "asset": ("text/css", ""), "console_page": ("text/html", ""), "console_file": ("text/css", ""),
 }  # fmt: skip
 ANSWERS = {
     "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
     "keys": "VerificationKeys",
+    "console_session": "ConsoleSession",
 }  # fmt: skip
 
 
@@ -68,7 +71,7 @@ def kind_of(route: Route) -> str:
     if route.method in ("PATCH", "DELETE"):
         return "matched"
     if route.method == "POST":
-        return "redeliver" if answer == "delivery" else "create" if answer == "object" else "move"
+        return POSTED.get(answer, "move")
     return "put" if route.method == "PUT" else READ.get(answer, answer)
 
 
@@ -145,9 +148,10 @@ def in_path(route: Route) -> list[Schema]:
     known = {
         "seq": {"type": "integer", "minimum": 0, "maximum": 10**18 - 1},
         "name": {"type": "string", "enum": sorted(ASSETS)},
+        "file": {"type": "string", "enum": sorted(FILES)},
         "code": {"type": "string", "enum": [p.code for p in problems()]},
     }  # fmt: skip
-    says = {"seq": "The event's number.", "name": "The file.", "code": "The kind of problem."}
+    says = {"seq": "The event's number.", "name": "The file.", "file": "The file.", "code": "The kind of problem."}
     names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
     return [
         {"$ref": f"#/components/parameters/{OF[route.path.split('/')[2]]}Id"} if n == "id"
@@ -243,7 +247,7 @@ def success(route: Route, schemas: Schemas) -> Schema:
     if about.answer in PAGES:
         media, name = PAGES[about.answer]
         contents = {media: {"schema": ref(name) if name else {"type": "string"}}}
-        if about.answer == "asset":
+        if about.answer in ("asset", "console_file"):
             contents["text/javascript"] = contents[media]
         return {"description": about.says, "headers": header("X-Request-Id"), "content": contents}
     names = ["X-Request-Id"]

@@ -7,6 +7,7 @@ from typing import Any
 
 from api.body import with_relationship
 from api.changes import Changes
+from api.console import Console
 from api.front import Route
 from api.house import House
 from api.reading import Practices, prompts
@@ -144,6 +145,17 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
             **hooks,
         ),
     )
+
+
+def console_routes(console: Console, machine: Machine) -> Iterator[Route]:
+    """The delivery console: opening it takes a token, and so does everything that its page then asks for."""
+    hooks: dict[str, Any] = {"tag": machine.collection, "machine": machine, "scope": machine.write_scope}
+    yield Route("POST", "/v1/console-sessions", console.open, about=About(
+        "open_console", console.open.__doc__ or "", answer="console_session", status=201, **hooks))  # fmt: skip
+    for path, handler in {"/console": console.page, "/console/{file}": console.file}.items():
+        name = f"console_{handler.__name__}"
+        about = About(name=name, says=handler.__doc__ or "", tag="house", answer=name)
+        yield Route("GET", path, handler, open=True, about=about)
 
 
 def house_routes(house: House) -> Iterator[Route]:

@@ -74,7 +74,7 @@ INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, c
 SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', e.volume, 'redelivery'
 FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
 WHERE n.practice_id = $1 AND n.id = $2
-ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL
+ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL, cause = 'redelivery'
 RETURNING seq"""
 BACKLOG = """
 SELECT count(*) FILTER (WHERE n.phase = 'enabled' AND d.next_at IS NULL) AS ready,

@@ -78,11 +78,13 @@ class Keys:
         self._trusted: dict[str, KeySet] = {}
         self._read_at: dict[str, int] = {}
 
-    def issue(self, practice: UUID, role: Role, subject: str, scope: str | None, ttl: int) -> str:
+    def issue(
+        self, practice: UUID, role: Role, subject: str, scope: str | None, ttl: int, client: str = "bravespace-cli"
+    ) -> str:
         """An access token in the RFC 9068 profile. `scope` None: everything the role can make use of."""
         now = int(time.time())
         claims = {
-            "iss": self._settings.issuer, "aud": self._settings.audience, "sub": subject, "client_id": "bravespace-cli",
+            "iss": self._settings.issuer, "aud": self._settings.audience, "sub": subject, "client_id": client,
             "iat": now, "nbf": now, "exp": now + ttl, "jti": uuid4().hex, "practice": str(practice), "role": role.value,
             "scope": " ".join(sorted(scopes_of(role))) if scope is None else scope,
         }  # fmt: skip

@@ -3,11 +3,15 @@
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.addresses import PORTS
+
+ORIGIN = r"^https?://(\*\.)?[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*(:([0-9]+|\*))?$"
+"""An origin as a Content-Security-Policy takes it: `*.` stands for every subdomain, `:*` for every port."""
 
 
 class Settings(BaseSettings):
@@ -31,6 +35,8 @@ class Settings(BaseSettings):
     """Other issuers whose tokens are taken: issuer to the path of its JWKS file, read again when it changes."""
     cors_origins: list[str] = []
     """Origins of browsers' pages that may call the API."""
+    console_origins: list[Annotated[str, Field(pattern=ORIGIN)]] = []
+    """Origins of pages that may show the delivery console in a frame."""
     durable: bool = True
     """Whether the embedded database flushes each commit to disk. Off for tests only."""
     body_limit: int = Field(default=1024 * 1024, ge=1024)

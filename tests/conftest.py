@@ -1,7 +1,9 @@
 """A real service on a real database. Every test has a practice of its own, so nothing is cleaned up."""
 
+import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+import uvicorn
 
 from api.app import Service, create_app
 from domain.access import Role
@@ -40,12 +43,27 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 async def running(data_dir: Path) -> AsyncIterator[Running]:
     config = Settings(
         data_dir=data_dir, durable=False, webhook_allow_loopback=True, webhook_base_delay=0.002, webhook_timeout=2,
-        cors_origins=["https://app.example"], pool_size=20,
+        cors_origins=["https://app.example"], console_origins=["http://localhost:*"], pool_size=20,
     )  # fmt: skip
     app = create_app(config)
     async with app.router.lifespan_context(app), AsyncExitStack() as stack:
         transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
         yield Running(app, app.state.service, transport, stack)
+
+
+@pytest.fixture(scope="session")
+async def address(running: Running) -> AsyncIterator[str]:
+    """Where the service under test speaks real HTTP."""
+    config = uvicorn.Config(running.app, lifespan="off", log_level="critical", access_log=False, ws="none")
+    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
+    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    door.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[door]))
+    yield f"http://127.0.0.1:{door.getsockname()[1]}"
+    server.should_exit = True
+    with suppress(asyncio.CancelledError):
+        await serving
 
 
 @dataclass

@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import socket
-from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,6 @@ from unittest import SkipTest
 import pytest
 import requests
 import schemathesis
-import uvicorn
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import not_a_server_error
@@ -45,24 +42,15 @@ FEW = settings(
 
 @dataclass
 class Served:
-    """The service under test, on a port of its own."""
+    """The service under test, and what is in it."""
 
     address: str
     world: World
 
 
 @pytest.fixture(scope="module")
-async def served(running: Running) -> AsyncIterator[Served]:
-    config = uvicorn.Config(running.app, lifespan="off", log_level="critical", access_log=False, ws="none")
-    # Named as TCP, or asyncio leaves Nagle's algorithm on and every answer takes 40 ms.
-    door = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    door.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[door]))
-    yield Served(f"http://127.0.0.1:{door.getsockname()[1]}", await seeded(await founded(running)))
-    server.should_exit = True
-    with suppress(asyncio.CancelledError):
-        await serving
+async def served(running: Running, address: str) -> Served:
+    return Served(address, await seeded(await founded(running)))
 
 
 @pytest.fixture(scope="module")

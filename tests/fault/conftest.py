@@ -176,6 +176,21 @@ class Heard:
     body: bytes
 
 
+async def log_of(practice: Practice, url: str) -> list[dict[str, Any]]:
+    found, after = [], 0
+    async with practice.client(url) as script:
+        while page := ok(await script.get("/v1/events", params={"after": after, "limit": 500}))["items"]:
+            found += page
+            after = page[-1]["seq"]
+    return found
+
+
+def to_be_told(log: list[dict[str, Any]]) -> set[int]:
+    """The numbers that the only endpoint is told, if it asked for everything: all since its ping but its own affairs."""
+    ping = next(e["seq"] for e in log if e["type"] == "webhook_endpoint.pinged")
+    return {ping} | {e["seq"] for e in log if e["seq"] > ping and e["resource"] != "webhook_endpoint"}
+
+
 class Receiver:
     """Takes webhooks, and remembers every attempt before it answers."""
 

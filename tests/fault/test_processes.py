@@ -4,7 +4,6 @@ import asyncio
 import signal
 import time
 from pathlib import Path
-from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -15,18 +14,19 @@ from infra import embedded
 from infra.keys import Keys
 from infra.settings import Settings
 from tests.conftest import made, ok, refused
-from tests.fault.conftest import NO_TLS, Practice, Receiver, Serving, add_practice, free_port, remaining, run
+from tests.fault.conftest import (
+    NO_TLS,
+    Practice,
+    Receiver,
+    Serving,
+    add_practice,
+    free_port,
+    log_of,
+    remaining,
+    run,
+)  # fmt: skip
 
 pytestmark = pytest.mark.fault
-
-
-async def log_of(practice: Practice, url: str) -> list[dict[str, Any]]:
-    found, after = [], 0
-    async with practice.client(url) as script:
-        while page := ok(await script.get("/v1/events", params={"after": after, "limit": 500}))["items"]:
-            found += page
-            after = page[-1]["seq"]
-    return found
 
 
 async def register(practice: Practice, url: str, times: int) -> None:
