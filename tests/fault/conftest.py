@@ -23,6 +23,7 @@ from domain.access import Role
 from infra import standalone
 from infra.keys import Keys
 from infra.settings import Settings
+from tests.conftest import ok
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 40.0
