@@ -48,7 +48,7 @@ class Recoveries:
             await connection.execute(GO_ON, practice_id, endpoint_id, asked.asked_at, at, until)
         if at < until:
             return True
-        await self._upkeep.tell(practice_id, endpoint_id, "finish_recovery", {})
+        await self._upkeep.tell(practice_id, endpoint_id, "finish_recovery", {"asked_at": asked.asked_at})
         return False
 
     async def _stretch(
