@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import House, made, refused
 from tests.endpoints import (
     clients,
+    copied,
     endpoint,
     hurried,
     log_of,
@@ -159,10 +160,9 @@ async def test_a_recovery_that_is_asked_for_again_takes_the_place_of_the_one_bef
 
 async def test_a_long_stretch_is_sent_a_piece_at_a_time_and_goes_on_where_it_was(house: House, receiver: Receiver):
     owner = await endpoint(house, receiver, "client.*", max_in_flight=64)
-    await sent(house, receiver, owner, 1)
-    pool = house.running.service.pool
-    first = await pool.fetchval("SELECT seq + 1 FROM practice WHERE id = $1", house.id)
-    await pool.execute(MANY, house.id, 1300)
+    first = await copied(house, 1300)
+    await receiver.until_taken(1)
+    receiver.forget()
     await moved(house, owner, "recover", after_seq=first - 1)
     progress, seen = [], True
     async with asyncio.timeout(30):
@@ -174,14 +174,6 @@ async def test_a_long_stretch_is_sent_a_piece_at_a_time_and_goes_on_where_it_was
     steps = [step for step in progress if step is not None]
     assert steps == sorted(steps) and len(set(steps)) > 1 and progress[-1] is None
     assert sorted(receiver.ids()) == sorted(f"evt_{house.id.hex}_{first + n}" for n in range(1300))
-
-
-MANY = """
-WITH counted AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq - $2 AS base)
-INSERT INTO event SELECT (jsonb_populate_record(e, jsonb_build_object(
-  'seq', base + n, 'subject_id', gen_random_uuid(), 'version', 1))).*
-FROM counted, generate_series(1, $2::int) n, event e
-WHERE e.practice_id = $1 AND e.type = 'client.registered'"""
 
 
 # -- what is refused ---------------------------------------------------------------------------------------------------
