@@ -135,6 +135,14 @@ class RecoveryUnderWay(Recovery):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryOver(Said):
+    """Which recovery is over."""
+
+    asked_at: Instant
+    """When it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Disabling(Said):
     """Why it is switched off."""
 
@@ -168,6 +176,12 @@ def one_beginning(state: WebhookEndpoint, body: Recovery, around: Around) -> Non
         raise Refused("It ends before it begins.", at="until_seq")
     if None not in (body.since, body.until) and body.until <= body.since:  # type: ignore[operator]
         raise Refused("It ends before it begins.", at="until")
+
+
+def still_that_one(state: WebhookEndpoint, body: RecoveryOver, around: Around) -> None:
+    """Nobody has asked for another meanwhile."""
+    if state.recovery is None or state.recovery.asked_at != body.asked_at:
+        raise Refused("Another recovery was asked for meanwhile.", at="asked_at")
 
 
 def disabled(state: WebhookEndpoint, body: Disabling, around: Around) -> Mapping[str, Any]:
@@ -219,8 +233,8 @@ WEBHOOK_ENDPOINT = Machine(
          says="It is told of nothing until it is enabled."),
     Move("recover", FED, (), "recovery_asked", KEEPERS, Recovery, one_beginning, recovering,
          "A part of the log is sent to it again."),
-    Move("finish_recovery", LIVE, (), "recovery_finished", POLICY, effect=recovered,
-         says="Everything it asked to recover is on its way."),
+    Move("finish_recovery", LIVE, (), "recovery_finished", POLICY, RecoveryOver, still_that_one, recovered,
+         "Everything it asked to recover is on its way."),
     Move("warn", (P.ENABLED,), (), "warned", POLICY, says="It took nothing for a day; after five it is disabled."),
     Move("open_breaker", (P.ENABLED,), (), "breaker_opened", POLICY, says="It fails; it is only probed for a while."),
     Move("close_breaker", (P.ENABLED,), (), "breaker_closed", POLICY, says="It takes events again."),

@@ -309,6 +309,9 @@ class Dispatcher:
         for place, turn in enumerate(turns):
             if place in ours:
                 self._follow(turn.lane)
+                if turn.ended and 0 < turn.lane.pause <= 1:
+                    # A rate is for a second: polling would keep it well below what was asked for.
+                    asyncio.get_running_loop().call_later(turn.lane.pause, self._wake.set)
             else:
                 self.tally.lost_leases += 1
         self._wake.set()

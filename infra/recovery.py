@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.webhook import FED, WEBHOOK_ENDPOINT, RecoveryUnderWay
-from infra.clauses import WANTS
+from infra.clauses import PINGED, WANTS
 from infra.reviving import reader
 from infra.upkeep import Upkeep
 
@@ -50,7 +50,7 @@ class Recoveries:
             await connection.execute(GO_ON, practice_id, endpoint_id, asked.asked_at, at, until)
         if at < until:
             return True
-        await self._upkeep.tell(practice_id, endpoint_id, "finish_recovery", {})
+        await self._upkeep.tell(practice_id, endpoint_id, "finish_recovery", {"asked_at": asked.asked_at})
         return False
 
     async def _stretch(
@@ -90,16 +90,18 @@ WITH waiting AS (SELECT count(*) AS waiting FROM (
 INSERT INTO lane AS l (practice_id, endpoint_id) VALUES ($1, $2)
 ON CONFLICT (practice_id, endpoint_id) DO UPDATE SET recovered_to = l.recovered_to
 RETURNING recovery_asked_at, recovered_to, recovers_until, (SELECT waiting FROM waiting)"""
+# A ping is no news that anybody missed. What waits for a later attempt waits no more.
 QUEUE = f"""
 WITH piece AS (SELECT * FROM event WHERE practice_id = $1 AND seq > $3 AND seq <= $4 ORDER BY seq LIMIT $5),
 wanted AS (
   SELECT logged.practice_id, webhook_endpoint.id, logged.seq, logged.subject_id, webhook_endpoint.payload = 'id_only',
     logged.volume
-  FROM piece logged, webhook_endpoint WHERE webhook_endpoint.id = $2
+  FROM piece logged, webhook_endpoint WHERE webhook_endpoint.id = $2 AND logged.type <> '{PINGED}'
    AND coalesce(logged.at >= $6::timestamptz, true) AND coalesce(logged.at <= $7::timestamptz, true) AND {WANTS}),
 queued AS (
   INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, cause)
-  SELECT w.*, 'recovery' FROM wanted w ON CONFLICT DO NOTHING),
+  SELECT w.*, 'recovery' FROM wanted w
+  ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL WHERE delivery.next_at IS NOT NULL),
 raised AS (
   DELETE FROM dead d USING wanted w WHERE d.practice_id = w.practice_id AND d.endpoint_id = $2 AND d.seq = w.seq)
 SELECT coalesce(max(seq), $4) FROM piece"""

@@ -97,3 +97,30 @@ async def revised(house: House, owner: dict[str, Any], **said: Any) -> dict[str,
 async def redelivered(house: House, owner: dict[str, Any], seq: int) -> httpx.Response:
     script = await house.as_("integration")
     return await script.post(f"/v1/webhook-endpoints/{owner['id']}/deliveries/{seq}/redeliver")
+
+
+# A copy of an event that is there: so this needs to know no more columns than it changes.
+COPIES = """
+WITH counted AS (UPDATE practice SET seq = seq + $2 WHERE id = $1 RETURNING seq - $2 AS base)
+INSERT INTO event SELECT (jsonb_populate_record(e, jsonb_build_object(
+  'seq', base + n, 'subject_id', gen_random_uuid(), 'version', 1))).*
+FROM counted, generate_series(1, $2::int) n, event e
+WHERE e.practice_id = $1 AND e.seq = (
+  SELECT min(seq) FROM event WHERE practice_id = $1 AND type = 'client.registered')"""
+QUEUED = """
+INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id)
+SELECT practice_id, $2, seq, subject_id FROM event WHERE practice_id = $1 AND seq >= $3"""
+
+
+async def copied(house: House, count: int) -> int:
+    """So many more events, each of a resource of its own, straight into the log: the number of the first."""
+    await clients(house, 1)
+    pool = house.running.service.pool
+    first: int = await pool.fetchval("SELECT seq + 1 FROM practice WHERE id = $1", house.id)
+    await pool.execute(COPIES, house.id, count)
+    return first
+
+
+async def queued(house: House, owner: dict[str, Any], count: int) -> None:
+    """So many of them on their way to an endpoint."""
+    await house.running.service.pool.execute(QUEUED, house.id, owner["id"], await copied(house, count))

@@ -163,6 +163,14 @@ def test_a_recovery_has_one_beginning_and_ends_after_it():
     assert (under_way.after_seq, under_way.until_seq, under_way.asked_at) == (4, 9, NOW)
 
 
+def test_a_recovery_that_is_over_is_not_the_one_that_was_asked_for_meanwhile():
+    asked = do(WEBHOOK_ENDPOINT, "recover", answering(), A, after_seq=4).after
+    again = do(WEBHOOK_ENDPOINT, "recover", asked, A, now=NOW + timedelta(seconds=1), after_seq=9).after
+    with refused("asked_at"):
+        do(WEBHOOK_ENDPOINT, "finish_recovery", again, Role.POLICY, asked_at=NOW)
+    assert do(WEBHOOK_ENDPOINT, "finish_recovery", asked, Role.POLICY, asked_at=NOW).after.recovery is None
+
+
 def test_an_endpoint_is_switched_off_and_on_and_removed_for_good():
     off = do(WEBHOOK_ENDPOINT, "disable", answering(), A).after
     assert (off.phase, off.disabled_reason) == (EndpointPhase.DISABLED, DisabledReason.REQUESTED)

@@ -29,8 +29,9 @@ from domain.rupture import Reporter, Rupture, RupturePhase
 from domain.session import SessionPhase
 from domain.termination import Channel, Outreach, Receiver
 from domain.values import records
-from domain.webhook import EndpointPhase
+from domain.webhook import EndpointPhase, RecoveryUnderWay
 from tests.domain.given import (
+    NOW,
     RELATIONSHIP_ID,
     RUPTURE_ID,
     SOMEBODY,
@@ -51,6 +52,7 @@ AGREED = {"kind": EndingKind.PLANNED_MUTUAL, "agreed_by_client": True}
 OF_ITS_KIND: dict[str, dict[str, Any]] = {"termination_plan": AGREED}
 """What the plainest state of a kind has beside what its class asks for."""
 
+UNDER_WAY = RecoveryUnderWay(after_seq=0, asked_at=NOW)
 TRIES = tuple(Outreach(channel=channel) for channel in (Channel.LETTER, Channel.PHONE, Channel.PHONE))
 CLIENTS = {"state": {"reported_by": Reporter.CLIENT}}
 MINE: dict[str, Any] = {"body": {"therapist_ids": (THERAPIST_ID,)}}
@@ -71,6 +73,7 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
     ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
     ("webhook_endpoint", "recover", None): {"body": {"after_seq": 0}},
+    ("webhook_endpoint", "finish_recovery", None): {"state": {"recovery": UNDER_WAY}, "body": {"asked_at": NOW}},
 }
 """The moves that the least body does not carry (None: by whatever role), and what they ask for."""
 

@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -16,9 +16,11 @@ from api.app import create_app
 from infra import embedded, schema
 from infra.deliveries import Dispatcher
 from infra.queue import FINISH, READ, TAKE
+from infra.recovery import Recoveries
 from infra.settings import Settings
+from infra.upkeep import Upkeep
 from tests.conftest import House, Running
-from tests.endpoints import clients, registered, shown, told
+from tests.endpoints import clients, moved, registered, shown, told
 from tests.receiver import Receiver
 
 
@@ -132,3 +134,26 @@ async def test_a_ping_is_crossed_off_only_when_its_endpoint_is_verified(house: H
         owner["id"],
     )
     assert verified < crossed_off
+
+
+async def test_a_recovery_asked_for_as_another_ends_is_not_forgotten(house: House, receiver: Receiver):
+    owner = await registered(house, receiver, "client.*")
+    async with delivering(house):
+        await told(house, owner, "verified")
+    await clients(house, 1)
+
+    class Interrupted(Upkeep):
+        """Somebody asks for more just before the first is said to be over."""
+
+        async def tell(self, practice_id: UUID, endpoint_id: UUID, name: str, said: Mapping[str, Any]) -> None:
+            if (await shown(house, owner))["recovery"]["after_seq"] == 1:
+                await moved(house, owner, "recover", after_seq=0)
+            await super().tell(practice_id, endpoint_id, name, said)
+
+    service = house.running.service
+    recoveries = Recoveries(service.pool, Interrupted(service.store, lambda practice_id: None))
+    await moved(house, owner, "recover", after_seq=1)
+    await recoveries.step()
+    assert (await shown(house, owner))["recovery"]["after_seq"] == 0
+    await recoveries.step()
+    assert (await shown(house, owner))["recovery"] is None
