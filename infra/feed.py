@@ -113,10 +113,12 @@ class Feed:
     ) -> tuple[list[Mapping[str, Any]], int]:
         narrowed = "e.type = ANY ($6::text[])" if types else "$6::text[] IS NULL"
         sub = subject_of(caller)["sub"]
-        return await self._book.read(
-            caller.practice_id, after, limit, lambda volume: page(reading(caller.role, narrowed, f"= {volume}")),
-            sub, readable(caller), types or None,
-        )  # fmt: skip
+
+        def statement(volume: int) -> str:
+            return page(volume, reading(caller.role, narrowed, f"= {volume}"))
+
+        args = (sub, readable(caller), types or None)
+        return await self._book.read(caller.practice_id, after, limit, statement, *args)
 
     async def timeline(
         self, caller: Caller, relationship_id: UUID, after: int, limit: int

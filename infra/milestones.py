@@ -17,17 +17,19 @@ from infra.conflicts import HistoryGone
 Rows = list[Mapping[str, Any]]
 MOST = 10_000
 """How many practices' milestones are remembered."""
+TRIES = 3
+"""How often a read may find that a volume went under its hands."""
 MILESTONES = "SELECT volume, first_seq FROM milestone WHERE practice_id = $1 ORDER BY volume"
 HORIZON = """
 SELECT p.seq AS newest, (SELECT min(first_seq) FROM milestone m WHERE m.practice_id = p.id) AS oldest
 FROM practice p WHERE p.id = $1"""
 
 
-def page(stretch: str) -> str:
-    """A stretch of the log, with how far the log reached when it was read, and its first and last volume."""
+def page(volume: int, stretch: str) -> str:
+    """A stretch of a volume; with how far and to which volume the log reached when it was read, and if it was kept."""
     return f"""
 SELECT p.seq AS upto, p.volume AS newest,
-  (SELECT min(m.volume) FROM milestone m WHERE m.practice_id = $1) AS oldest, found.*
+  EXISTS (SELECT FROM milestone m WHERE m.practice_id = $1 AND m.volume = {volume}) AS kept, found.*
 FROM practice p LEFT JOIN LATERAL ({stretch}) found ON true
 WHERE p.id = $1 ORDER BY found.seq"""
 
@@ -77,15 +79,18 @@ class Book:
         `statement` gives the `page` of a volume; its parameters are the practice, `after`, how many at most, and
         `args`. Raises HistoryGone when the log no longer goes back to `after`.
         """
-        while known := await self.milestones(practice_id):
+        for _ in range(TRIES):
+            known = await self.milestones(practice_id)
+            if known is None:
+                return [], 0
             if not known.reach(after):
-                kept = await self._pool.fetchrow(HORIZON, practice_id)
-                raise HistoryGone(oldest=kept["oldest"], newest=kept["newest"])
+                break
             if told := await self._read_on(known, practice_id, after, limit, statement, *args):
                 return told
             # A volume went after its milestone was read. Who had all of it has lost nothing, and goes on in the next.
             self._known.pop(practice_id, None)
-        return [], 0
+        horizon = await self._pool.fetchrow(HORIZON, practice_id)
+        raise HistoryGone(oldest=horizon["oldest"], newest=horizon["newest"])
 
     async def _read_on(
         self, known: Milestones, practice_id: UUID, after: int, limit: int, statement: Callable[[int], str], *args: Any
@@ -93,8 +98,8 @@ class Book:
         rows: Rows = []
         for volume in count(known.volume_after(after)):
             found = await self._pool.fetch(statement(volume), practice_id, after, limit - len(rows), *args)
-            upto, oldest, newest = found[0]["upto"], found[0]["oldest"], found[0]["newest"]
-            if oldest > volume:
+            upto, newest, kept = found[0]["upto"], found[0]["newest"], found[0]["kept"]
+            if not kept:
                 break
             rows += [row for row in found if row["seq"] is not None]
             if len(rows) >= limit or volume >= newest:

@@ -193,8 +193,9 @@ class Store:
 def changes(volume: int) -> str:
     """What changed in a volume: the events of one kind of thing."""
     return page(
+        volume,
         f"SELECT seq, subject_id FROM event WHERE practice_id = $1 AND volume = {volume} AND seq > $2 AND subject = $4 "
-        "ORDER BY seq LIMIT $3"
+        "ORDER BY seq LIMIT $3",
     )
 
 

@@ -9,7 +9,7 @@ from infra.shelves import SHELVES, Shelf
 
 PRACTICES = """
 SELECT every.id, coalesce(p.seq, 0) AS seq, coalesce(m.horizon, 1) AS horizon, e.found, e.low, e.high,
-  p.volume = m.newest AS settled
+  p.id IS NULL OR p.volume IS NOT DISTINCT FROM m.newest AS settled
 FROM (SELECT id FROM practice UNION SELECT practice_id FROM event) every
 LEFT JOIN practice p ON p.id = every.id
 LEFT JOIN (
@@ -66,7 +66,7 @@ def uncounted(practice: Any) -> list[str]:
     faults = []
     if found != seq - horizon + 1 or (found and (practice["low"], high) != (horizon, seq)):
         faults.append(f"practice {practice['id']}: counted to {seq}, has {found} events from {horizon} to {high}")
-    if practice["settled"] is False:
+    if not practice["settled"]:
         faults.append(f"practice {practice['id']}: writes into another volume than its newest")
     return faults
 

@@ -64,6 +64,7 @@ async def make_round(dsn: str, kept_by: Sequence[Rule]) -> Sequence[Any]:
                 for step in (_open_next, _make_spare, _drop_old):
                     with suppress(asyncpg.LockNotAvailableError, TimeoutError):
                         await step(connection, rule)
+            await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
         standing: Sequence[Any] = await connection.fetch(STANDING)
         return standing
     finally:

@@ -10,9 +10,10 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -235,6 +236,53 @@ async def test_undoing_every_migration_leaves_nothing_behind(make: Make):
     assert await catalogue(dsn)
 
 
+PLAIN = "SELECT relkind FROM pg_class WHERE oid IN ('event'::regclass, 'attempt'::regclass)"
+KEPT = """
+SELECT (SELECT string_agg(e::text, ' ' ORDER BY e.seq) FROM (
+          SELECT practice_id, seq, type, subject, subject_id, relationship_id, version, at, actor_kind, actor_id, origin,
+                 source, target, data, body FROM event) e),
+       (SELECT string_agg(a::text, ' ') FROM (
+          SELECT practice_id, endpoint_id, seq, number, at, outcome, status, took_ms FROM attempt) a),
+       (SELECT string_agg(d::text, ' ') FROM (SELECT practice_id, endpoint_id, seq, version FROM delivery) d)"""
+
+
+async def test_a_log_that_was_one_table_becomes_a_first_volume_with_all_that_was_in_it(make: Make, tmp_path: Path):
+    dsn, practice = await migrated(await make()), uuid4()
+    config = Settings(data_dir=tmp_path, database_url=dsn, pool_size=4, webhook_allow_loopback=True, dispatch=False)
+    app = create_app(config)
+    async with app.router.lifespan_context(app):
+        service = app.state.service
+        await service.store.found_practice(practice, "A practice")
+        headers = {"Authorization": f"Bearer {service.keys.issue(practice, Role('integration'), 'script', None, 60)}"}
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://smoke.test", headers=headers) as script:
+            said = {"url": "http://127.0.0.1:9/", "event_types": ["client.*"]}
+            endpoint = made(await script.post("/v1/webhook-endpoints", json=said))["id"]
+            made(await script.post("/v1/clients", json={"label": "K."}))
+            await service.pool.execute(
+                "INSERT INTO attempt VALUES ($1, $2, 2, 1, now(), 'timeout', NULL, 5, 1)", practice, UUID(endpoint)
+            )
+            before = tuple(await service.pool.fetchrow(KEPT))
+            assert None not in before
+            await asyncio.to_thread(command.downgrade, schema.configuration(dsn), "0001")
+            pool = await open_pool(dsn, 1)
+            assert {row["relkind"] for row in await pool.fetch(PLAIN)} == {b"r"}
+            assert tuple(await pool.fetchrow(KEPT)) == before
+            await migrated(dsn)
+            assert {row["relkind"] for row in await pool.fetch(PLAIN)} == {b"p"}
+            assert tuple(await pool.fetchrow(KEPT)) == before
+            await pool.close()
+            made(await script.post("/v1/clients", json={"label": "L."}))
+            at_once = volumes.Rule("event", timedelta(0), timedelta(0))
+            for _ in range(2):
+                await volumes.make_round(dsn, [at_once])
+            problem = (await script.get("/v1/events")).json()
+            assert (problem["status"], problem["oldest"], problem["newest"]) == (410, 4, 3)
+            made(await script.post("/v1/clients", json={"label": "M."}))
+            assert [e["seq"] for e in ok(await script.get("/v1/events?after=3"))["items"]] == [4]
+        assert (await verify.verified(service.pool))["faults"] == []
+
+
 def test_the_newest_revision_is_the_one_the_service_asks_for():
     assert ScriptDirectory.from_config(schema.configuration("")).get_heads() == [schema.HEAD]
 
@@ -293,7 +341,7 @@ async def prepare_all(pool: Any) -> None:
         await prepared(pool, module.__name__, said)
     for role in Role:
         for narrowed in ("e.type = ANY ($6::text[])", "$6::text[] IS NULL", "e.relationship_id = $6"):
-            sql = milestones.page(feed.reading(role, narrowed, "= 1"))
+            sql = milestones.page(1, feed.reading(role, narrowed, "= 1"))
             await prepared(pool, f"feed {role}", {narrowed: sql, "changes": store.changes(1)})
 
 

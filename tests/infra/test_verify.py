@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ from infra import embedded, schema
 from infra.database import open_pool
 from infra.settings import Settings
 from infra.verify import MOST, verified
+from infra.volumes import Rule, make_round
 from tests.conftest import Case, House, Running, made, ok
 
 
@@ -51,15 +53,51 @@ async def live(house: House) -> Case:
     return case
 
 
+async def shortened(case: Case, dsn: str) -> None:
+    """The same life, of whose log only the last stretch is kept."""
+    at = f"/v1/repairs/{(await case.repair())['id']}"
+    ok(await case.therapist.post(f"{at}/recognize", json={"summary": "Seen."}))
+    at_once = Rule("event", timedelta(0), timedelta(0))
+    for _ in range(2):
+        await make_round(dsn, [at_once])
+    ok(await case.therapist.post(f"{at}/stay-present", json={"summary": "Quiet.", "skills": ["describe"]}))
+    await case.rupture("client", strains=["bond"])
+
+
+Live = Callable[[House, str], Awaitable[None]]
+
+
+async def in_full(house: House, dsn: str) -> None:
+    await live(house)
+
+
+async def in_part(house: House, dsn: str) -> None:
+    await live(house)
+    await shortened(await house.case(), dsn)
+
+
 @pytest.fixture(scope="module")
 async def template(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Template]:
+    async with made_after(in_full, data_dir, tmp_path_factory.mktemp("keys")) as template:
+        yield template
+
+
+@pytest.fixture(scope="module")
+async def short_template(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Template]:
+    async with made_after(in_part, data_dir, tmp_path_factory.mktemp("keys")) as template:
+        yield template
+
+
+@contextlib.asynccontextmanager
+async def made_after(life: Live, data_dir: Path, keys: Path) -> AsyncIterator[Template]:
+    """A database in which a practice has lived."""
     with embedded.start(data_dir, durable=False) as cluster:
         template = Template(cluster.dsn, f"v_{uuid4().hex}")
         admin = await asyncpg.connect(cluster.dsn)
         await admin.execute(f"CREATE DATABASE {template.name} TEMPLATE template0")
         await asyncio.to_thread(schema.upgrade, template.named(template.name))
         config = Settings(
-            data_dir=tmp_path_factory.mktemp("keys"), database_url=template.named(template.name), dispatch=False,
+            data_dir=keys, database_url=template.named(template.name), dispatch=False,
             webhook_allow_loopback=True, pool_size=4,
         )  # fmt: skip
         app = create_app(config)
@@ -67,7 +105,7 @@ async def template(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
             running = Running(app, app.state.service, httpx.ASGITransport(app=app), stack)
             house = House(running)
             await running.service.store.found_practice(house.id, "A practice")
-            await live(house)
+            await life(house, template.named(template.name))
             template.practice = house.id
             assert (await verified(running.service.pool))["faults"] == []
         yield template
@@ -81,6 +119,19 @@ Damage = Callable[..., Awaitable[list[str]]]
 @pytest.fixture
 async def damaged(template: Template) -> AsyncIterator[Damage]:
     """Runs SQL on a copy, and returns the faults that verify finds in it."""
+    async with copy_of(template) as damaged:
+        yield damaged
+
+
+@pytest.fixture
+async def damaged_later(short_template: Template) -> AsyncIterator[Damage]:
+    """The same, where the beginning of the log is gone."""
+    async with copy_of(short_template) as damaged:
+        yield damaged
+
+
+@contextlib.asynccontextmanager
+async def copy_of(template: Template) -> AsyncIterator[Damage]:
     name, admin = f"v_{uuid4().hex}", await asyncpg.connect(template.dsn)
     await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template.name}")
     pool = await open_pool(template.named(name), 1)
@@ -237,3 +288,36 @@ async def test_a_fault_never_says_what_a_text_said(damaged: Damage):
     faults = await damaged("UPDATE rupture SET summary = 'Secret.', type = 'withdrawal', left_reason = 'other'")
     assert len(faults) == 2
     assert "Secret" not in str(faults)
+
+
+QUIET = "WHERE phase = 'staying_present'"
+LAST = "(SELECT max(seq) FROM event)"
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (f"DELETE FROM event WHERE seq = {LAST} - 1", "counted to"),
+        ("UPDATE milestone SET first_seq = first_seq - 1", "counted to"),
+        ("UPDATE milestone SET first_seq = first_seq + 1", "has events of another"),
+        ("DELETE FROM milestone", "another volume than its newest"),
+        ("UPDATE practice SET volume = volume - 1", "another volume than its newest"),
+        (f"UPDATE repair SET steps = '[]' {QUIET}", "steps differs"),
+        (f"UPDATE repair SET steps = jsonb_set(steps, '{{1,step}}', '\"recognize\"') {QUIET}", "steps differs"),
+        ("UPDATE event SET version = 7 WHERE type = 'repair.stayed_present'", "versions are not"),
+        ("UPDATE rupture SET strains = '[]' WHERE strains <> '[]' AND phase = 'confirmed'", "strains differs"),
+        ("DELETE FROM repair WHERE phase = 'staying_present'", "no row"),
+    ],
+)
+async def test_what_is_left_of_a_log_is_proven_like_a_whole_one(damaged_later: Damage, damage: str, told: str):
+    assert await damaged_later() == []
+    faults = await damaged_later(damage)
+    assert any(told in fault for fault in faults), faults
+
+
+async def test_a_delivery_of_an_event_that_is_no_longer_kept_is_found(damaged_later: Damage):
+    (fault,) = await damaged_later(
+        """INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, volume)
+        SELECT practice_id, id, 1, id, 1, 1 FROM webhook_endpoint"""
+    )
+    assert "delivery of event 1 " in fault
