@@ -108,8 +108,8 @@ FROM counted, generate_series(1, $2::int) n, event e
 WHERE e.practice_id = $1 AND e.seq = (
   SELECT min(seq) FROM event WHERE practice_id = $1 AND type = 'client.registered')"""
 QUEUED = """
-INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id)
-SELECT practice_id, $2, seq, subject_id FROM event WHERE practice_id = $1 AND seq >= $3"""
+INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, volume)
+SELECT practice_id, $2, seq, subject_id, volume FROM event WHERE practice_id = $1 AND seq >= $3"""
 
 
 async def copied(house: House, count: int) -> int:

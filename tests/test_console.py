@@ -311,8 +311,7 @@ async def test_a_session_that_has_ended_says_so_and_a_new_one_goes_on(
 
 async def test_what_an_endpoint_is_called_is_never_markup(person: Person, house: House, vendor: Vendor, address: str):
     called = "<img src=x onerror=\"document.title='broken'\"><b>K.</b>"
-    path = "/<script>document.title='broken'</script>"
-    endpoint = await registered(house, vendor, description=called, url=f"http://127.0.0.1:{vendor.port}{path}")
+    endpoint = await registered(house, vendor, description=called)
     await person.goes_to(await opened(house, address))
     await person.sees("#endpoints", endpoint["url"])
     await person.sees("#description", called)

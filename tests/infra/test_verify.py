@@ -317,7 +317,7 @@ async def test_what_is_left_of_a_log_is_proven_like_a_whole_one(damaged_later: D
 
 async def test_a_delivery_of_an_event_that_is_no_longer_kept_is_found(damaged_later: Damage):
     (fault,) = await damaged_later(
-        """INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, version, volume)
-        SELECT practice_id, id, 1, id, 1, 1 FROM webhook_endpoint"""
+        """INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, volume)
+        SELECT practice_id, id, 1, id, 1 FROM webhook_endpoint"""
     )
     assert "delivery of event 1 " in fault

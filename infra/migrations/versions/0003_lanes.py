@@ -105,10 +105,14 @@ def downgrade() -> None:
     op.drop_table("lane")
     for index in ("delivery_ready", "delivery_waiting", "delivery_behind"):
         op.drop_index(index, "delivery")
-    op.execute("DELETE FROM delivery")
+    op.add_column("delivery", sa.Column("version", sa.Integer()))
+    op.execute(
+        "UPDATE delivery d SET version = e.version, next_at = coalesce(d.next_at, now()) FROM event e"
+        " WHERE e.practice_id = d.practice_id AND e.seq = d.seq AND e.volume = d.volume"
+    )
+    op.alter_column("delivery", "version", nullable=False)
     for column in ("lean", "cause"):
         op.drop_column("delivery", column)
-    op.add_column("delivery", sa.Column("version", sa.Integer(), nullable=False))
     op.add_column("delivery", sa.Column("body", sa.String()))
     op.add_column("delivery", sa.Column("lease", sa.Uuid()))
     op.alter_column("delivery", "next_at", nullable=False, server_default=sa.text("now()"))
