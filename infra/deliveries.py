@@ -253,7 +253,9 @@ class Dispatcher:
             "bravespace-api-version": lane.api_version,
         }  # fmt: skip
         turn.sent += 1
-        answer = await self._egress.post(lane.url, body, headers)
+        answer = await self._egress.post(lane.url, body, headers, turn.until)
+        if answer is None:
+            return False
         took = answer.outcome == "delivered"
         if took:
             lane.succeeded()

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from domain.errors import Refused
@@ -56,8 +56,10 @@ class Egress:
         self._session: Any = None
         self._failures: tuple[type[Exception], ...] = ()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str], before: float = math.inf) -> Answer | None:
         """One attempt, over within `webhook_timeout`. Never raises for what the other side does.
+
+        Nothing is sent after `before`, on the monotonic clock, not even if a connection came about only then: None.
 
         A 2xx counts once its body has come whole, or READ bytes of it; any other status counts as it comes.
         """
@@ -69,7 +71,8 @@ class Egress:
             return Answer("forbidden_address", None, None, 0)
         outcome, status, wait = "", None, None
         try:
-            answer = await session.post(target, data=body, headers=headers, allow_redirects=False)
+            data = punctual()(body, before)
+            answer = await session.post(target, data=data, headers=headers, allow_redirects=False)
             status = answer.status
             outcome = outcome_of(status)
             if status in (429, 503):
@@ -77,6 +80,8 @@ class Egress:
             if not answer.content.is_eof():
                 await drain(answer)
         except self._failures as error:
+            if isinstance(error.__cause__, Late):
+                return None
             if status is None or outcome == "delivered":
                 outcome = failure(error)
         return Answer(outcome, status, wait, round((time.monotonic() - began) * 1000))
@@ -116,6 +121,29 @@ def client(settings: Settings, **guard: Any) -> Any:
         proxy=settings.webhook_proxy or None, trust_env=False, auto_decompress=False, read_bufsize=READ // 2,
         cookie_jar=aiohttp.DummyCookieJar(), skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
     )  # fmt: skip
+
+
+class Late(Exception):
+    """It is too late to send this."""
+
+
+@cache
+def punctual() -> Any:
+    """The class of bodies that are not sent too late. A process that was stopped wakes up to connections made since."""
+    from aiohttp import BytesPayload
+
+    class Punctual(BytesPayload):
+        def __init__(self, value: bytes, before: float) -> None:
+            super().__init__(value, content_type="application/json")
+            self._before = before
+
+        async def write_with_length(self, writer: Any, content_length: int | None) -> None:
+            # The headers are sent with the body's first bytes, so neither of them is.
+            if time.monotonic() >= self._before:
+                raise Late
+            await super().write_with_length(writer, content_length)
+
+    return Punctual
 
 
 def rules_of(settings: Settings) -> dict[str, Any]:

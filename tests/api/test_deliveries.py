@@ -1,6 +1,7 @@
 """How deliveries fare: in order, at least once, at the pace of who receives them, and never in anybody's way."""
 
 import asyncio
+import time
 from collections import defaultdict
 from statistics import median
 from typing import Any
@@ -10,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from infra.deliveries import POLL, TURN
+from infra.egress import Egress
 from tests.conftest import Found, House, ok, refused
 from tests.endpoints import (
     clients,
@@ -288,3 +290,14 @@ async def seeded(house: House, owner: dict[str, Any], count: int) -> dict[int, s
     first = await copied(house, count)
     await house.running.service.pool.execute(SEED, house.id, owner["id"], first, count)
     return {seq: KINDS[seq % 6] for seq in range(first, first + count)}
+
+
+async def test_what_is_too_late_is_not_sent_though_the_connection_is_there(house: House, receiver: Receiver):
+    egress = Egress(house.running.service.settings)
+    for _ in range(2):  # on a connection of its own, and on one that was kept
+        assert await egress.post(receiver.url, b"{}", {}, time.monotonic()) is None
+        assert receiver.got == []
+        answer = await egress.post(receiver.url, b"{}", {}, time.monotonic() + 5)
+        assert answer and answer.outcome == "delivered"
+        receiver.forget()
+    await egress.close()

@@ -166,15 +166,15 @@ async def test_what_was_tampered_with_is_refused_by_both(judges: Judges, case: C
 
 
 @pytest.mark.parametrize(
-    ("seconds", "found"),
+    ("seconds", "verdict"),
     [(240, "taken"), (360, "Message timestamp too old"), (-240, "taken"), (-360, "Message timestamp too new")],
 )
 async def test_what_is_minutes_old_is_taken_for_five_of_them(
-    judges: Judges, case: Case, receiver: Receiver, seconds: int, found: str
+    judges: Judges, case: Case, receiver: Receiver, seconds: int, verdict: str
 ):
     one = await endpoint(case.house, receiver, "rupture.*")
     heard = await sent(case, receiver)
-    assert judges.say(one["secret"], heard, time.time() + seconds) == (found, found)
+    assert judges.say(one["secret"], heard, time.time() + seconds) == (verdict, verdict)
 
 
 # -- several secrets ---------------------------------------------------------------------------------------------------
