@@ -146,12 +146,17 @@ def disordered(requests: Iterable[Request]) -> list[str]:
 
 
 def stale(requests: Iterable[Request]) -> list[str]:
-    """Sent, though a newer version of the same thing had been taken before: what a lease guard must prevent."""
+    """Sent, though a newer version of the same thing had been taken before: what a lease guard must prevent.
+
+    What was taken itself already may come again: its sender was stopped before it could write that down.
+    """
     newest: dict[str, int] = defaultdict(int)
+    taken: set[tuple[str, str]] = set()
     found = []
     for request in requests:
-        if request.version < newest[request.resource]:
+        if request.version < newest[request.resource] and (request.path, request.id) not in taken:
             found.append(f"{request.path}: {request.resource} v{request.version} after v{newest[request.resource]}")
         if request.taken:
+            taken.add((request.path, request.id))
             newest[request.resource] = max(newest[request.resource], request.version)
     return found

@@ -97,11 +97,11 @@ def test_order_is_that_of_what_was_taken_and_each_thing_has_its_own():
     assert kinds(replace(ALL_CAME[0], status=500), ALL_CAME[1], ALL_CAME[0], ALL_CAME[2]) == ["O"]
 
 
-def test_an_older_version_again_is_no_disorder_but_it_is_stale():
+def test_an_older_version_after_a_newer_is_stale_unless_it_was_taken_before():
     again = [*ALL_CAME, ALL_CAME[0]]
     assert kinds(*again, repeats=1) == []
-    assert len(stale(again)) == 1
-    assert stale(ALL_CAME) == []
+    assert stale(again) == stale(ALL_CAME) == []
+    assert len(stale([*ALL_CAME[1:], ALL_CAME[0]])) == 1
 
 
 def test_a_signature_that_does_not_hold_is_found():
