@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.catalog import EVENT_TYPES, MACHINES
-from infra.milestones import Book, page
+from infra.milestones import Book, at_most, page
 from infra.rows import subject_of
 
 ELSEWHERE = 0.5
@@ -21,26 +21,26 @@ FIELDS = (
 )  # fmt: skip
 PRIVATE = sorted(t for m in MACHINES for t in m.private_types)
 WITHIN = {
-    Role.THERAPIST: """CASE WHEN e.relationship_id IS NOT NULL THEN $4 = ANY (r.therapist_ids)
-        WHEN e.subject = 'client' THEN e.actor_id = $4::text OR EXISTS (SELECT 1 FROM relationship o
-          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $4 = ANY (o.therapist_ids)) ELSE true END""",
+    Role.THERAPIST: """CASE WHEN e.relationship_id IS NOT NULL THEN $3 = ANY (r.therapist_ids)
+        WHEN e.subject = 'client' THEN e.actor_id = $3::text OR EXISTS (SELECT 1 FROM relationship o
+          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $3 = ANY (o.therapist_ids)) ELSE true END""",
     Role.CLIENT: f"""e.type NOT IN ({", ".join(f"'{t}'" for t in PRIVATE)}) AND CASE
-        WHEN e.relationship_id IS NOT NULL THEN r.client_id = $4
-        WHEN e.subject = 'client' THEN e.subject_id = $4
+        WHEN e.relationship_id IS NOT NULL THEN r.client_id = $3
+        WHEN e.subject = 'client' THEN e.subject_id = $3
         WHEN e.subject = 'therapist' THEN EXISTS (SELECT 1 FROM relationship o WHERE o.practice_id = $1
-          AND o.client_id = $4 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END""",
+          AND o.client_id = $3 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END""",
 }
 """What of the log is in a person's sight; the others are limited by the kinds of things they may read alone."""
 
 
 @cache
-def reading(role: Role, narrowed: str, volumes: str) -> str:
+def reading(role: Role, narrowed: str, volumes: str, most: int) -> str:
     """The stretch of the log that a role may see, within some volumes."""
-    sight = WITHIN.get(role, "$4::uuid IS NULL")
+    sight = WITHIN.get(role, "$3::uuid IS NULL")
     return f"""SELECT {FIELDS} FROM event e
   LEFT JOIN relationship r ON r.practice_id = e.practice_id AND r.id = e.relationship_id
-  WHERE e.practice_id = $1 AND e.volume {volumes} AND e.seq > $2 AND e.subject = ANY ($5::text[]) AND ({sight})
-    AND {narrowed} ORDER BY e.seq LIMIT $3"""
+  WHERE e.practice_id = $1 AND e.volume {volumes} AND e.seq > $2 AND e.subject = ANY ($4::text[]) AND ({sight})
+    AND {narrowed} ORDER BY e.seq LIMIT {most}"""
 
 
 def readable(caller: Caller) -> list[str]:
@@ -111,11 +111,11 @@ class Feed:
     async def _stretch(
         self, caller: Caller, after: int, limit: int, types: Sequence[str]
     ) -> tuple[list[Mapping[str, Any]], int]:
-        narrowed = "e.type = ANY ($6::text[])" if types else "$6::text[] IS NULL"
+        narrowed = "e.type = ANY ($5::text[])" if types else "$5::text[] IS NULL"
         sub = subject_of(caller)["sub"]
 
-        def statement(volume: int) -> str:
-            return page(volume, reading(caller.role, narrowed, f"= {volume}"))
+        def statement(volume: int, most: int) -> str:
+            return page(volume, reading(caller.role, narrowed, f"= {volume}", most))
 
         args = (sub, readable(caller), types or None)
         return await self._book.read(caller.practice_id, after, limit, statement, *args)
@@ -128,10 +128,10 @@ class Feed:
         known = await self._book.milestones(practice_id)
         if known is None:
             return [], True
-        sql = reading(caller.role, "e.relationship_id = $6", f">= {known.volume_after(after)}")
+        sql = reading(caller.role, "e.relationship_id = $5", f">= {known.volume_after(after)}", at_most(limit))
         sub = subject_of(caller)["sub"]
-        rows = await self.pool.fetch(sql, practice_id, after, limit, sub, readable(caller), relationship_id)
-        return rows, known.reach(after) or await self.pool.fetchval(BEGUN, practice_id, relationship_id)
+        rows = await self.pool.fetch(sql, practice_id, after, sub, readable(caller), relationship_id)
+        return rows[:limit], known.reach(after) or await self.pool.fetchval(BEGUN, practice_id, relationship_id)
 
     async def history(self, practice_id: UUID, id: UUID, after: int, limit: int) -> History:
         """The versions of an object after one."""

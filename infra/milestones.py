@@ -15,14 +15,25 @@ from uuid import UUID
 from infra.conflicts import HistoryGone
 
 Rows = list[Mapping[str, Any]]
+Paged = Callable[[int, int], str]
+"""A `page` of a volume, with so many rows at most."""
 MOST = 10_000
 """How many practices' milestones are remembered."""
+LIMITS = (1, 10, 20, 50, 100, 200, 500)
 TRIES = 3
 """How often a read may find that a volume went under its hands."""
 MILESTONES = "SELECT volume, first_seq FROM milestone WHERE practice_id = $1 ORDER BY volume"
 HORIZON = """
 SELECT p.seq AS newest, (SELECT min(first_seq) FROM milestone m WHERE m.practice_id = p.id) AS oldest
 FROM practice p WHERE p.id = $1"""
+
+
+def at_most(limit: int) -> int:
+    """How many rows a statement asks for where so many are wanted.
+
+    It is a plain number as well, one of a few: with a limit that it does not know the server plans each read anew.
+    """
+    return next(most for most in LIMITS if most >= limit)
 
 
 def page(volume: int, stretch: str) -> str:
@@ -71,13 +82,11 @@ class Book:
             return known
         return self._known[practice_id]
 
-    async def read(
-        self, practice_id: UUID, after: int, limit: int, statement: Callable[[int], str], *args: Any
-    ) -> tuple[Rows, int]:
+    async def read(self, practice_id: UUID, after: int, limit: int, statement: Paged, *args: Any) -> tuple[Rows, int]:
         """Up to `limit` rows after a number, and how far the log reached when the last of them was read.
 
-        `statement` gives the `page` of a volume; its parameters are the practice, `after`, how many at most, and
-        `args`. Raises HistoryGone when the log no longer goes back to `after`.
+        The statement's parameters are the practice, `after`, and `args`. Raises HistoryGone when the log no longer goes
+        back to `after`.
         """
         for _ in range(TRIES):
             known = await self.milestones(practice_id)
@@ -93,11 +102,11 @@ class Book:
         raise HistoryGone(oldest=horizon["oldest"], newest=horizon["newest"])
 
     async def _read_on(
-        self, known: Milestones, practice_id: UUID, after: int, limit: int, statement: Callable[[int], str], *args: Any
+        self, known: Milestones, practice_id: UUID, after: int, limit: int, statement: Paged, *args: Any
     ) -> tuple[Rows, int] | None:
         rows: Rows = []
         for volume in count(known.volume_after(after)):
-            found = await self._pool.fetch(statement(volume), practice_id, after, limit - len(rows), *args)
+            found = await self._pool.fetch(statement(volume, at_most(limit - len(rows))), practice_id, after, *args)
             upto, newest, kept = found[0]["upto"], found[0]["newest"], found[0]["kept"]
             if not kept:
                 break
@@ -105,5 +114,5 @@ class Book:
             if len(rows) >= limit or volume >= newest:
                 if newest != known.volumes[-1]:
                     self._known.pop(practice_id, None)
-                return rows, upto
+                return rows[:limit], upto
         return None

@@ -190,12 +190,12 @@ class Store:
             await connection.execute(FOUND, id, name)
 
 
-def changes(volume: int) -> str:
+def changes(volume: int, most: int) -> str:
     """What changed in a volume: the events of one kind of thing."""
     return page(
         volume,
-        f"SELECT seq, subject_id FROM event WHERE practice_id = $1 AND volume = {volume} AND seq > $2 AND subject = $4 "
-        "ORDER BY seq LIMIT $3",
+        f"SELECT seq, subject_id FROM event WHERE practice_id = $1 AND volume = {volume} AND seq > $2 AND subject = $3 "
+        f"ORDER BY seq LIMIT {most}",
     )
 
 

@@ -340,9 +340,9 @@ async def prepare_all(pool: Any) -> None:
         assert said
         await prepared(pool, module.__name__, said)
     for role in Role:
-        for narrowed in ("e.type = ANY ($6::text[])", "$6::text[] IS NULL", "e.relationship_id = $6"):
-            sql = milestones.page(1, feed.reading(role, narrowed, "= 1"))
-            await prepared(pool, f"feed {role}", {narrowed: sql, "changes": store.changes(1)})
+        for narrowed in ("e.type = ANY ($5::text[])", "$5::text[] IS NULL", "e.relationship_id = $5"):
+            sql = milestones.page(1, feed.reading(role, narrowed, "= 1", 10))
+            await prepared(pool, f"feed {role}", {narrowed: sql, "changes": store.changes(1, 10)})
 
 
 async def prepared(pool: Any, place: str, statements: dict[str, str]) -> None:

@@ -276,6 +276,19 @@ async def test_who_takes_the_way_out_while_others_write_ends_with_everything_as_
         assert kept or name == "sessions"
 
 
+async def test_who_is_in_the_midst_of_reading_when_it_is_dropped_is_told_at_the_next_page(library: Library, case: Case):
+    await write(case)
+    last = await last_number(case)
+    for path, name in (("/v1/events", "after"), ("/v1/ruptures", "changed_after")):
+        after = ok(await case.supervisor.get(path, params={name: last - 2, "limit": 1}))["next_after"]
+        assert after < last
+    await library.open()
+    await write(case)
+    await library.drop()
+    for path, name in (("/v1/events", "after"), ("/v1/ruptures", "changed_after")):
+        refused(await case.supervisor.get(path, params={name: last - 1}), 410, "history-gone")
+
+
 async def test_who_had_read_everything_loses_nothing_when_all_of_it_is_dropped(library: Library, case: Case):
     await write(case)
     last = await last_number(case)
@@ -434,6 +447,34 @@ async def test_a_practice_that_is_founded_while_volumes_are_opened_is_never_left
     assert await library.pool.fetchval("SELECT count(*) FROM practice WHERE volume <> $1", newest) == 0
     for house in houses:
         made(await (await house.as_("integration")).post("/v1/clients", json={}))
+    assert await library.faults() == []
+
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+
+
+async def test_no_volume_is_opened_while_a_practice_is_being_founded_in_the_one_before(
+    library: Library, case: Case, impatient: None
+):
+    await write(case)
+    await library.round()
+    opened, newcomer = await library.newest(), House(library.running)
+    blocker = await asyncpg.connect(library.dsn)
+    change = blocker.transaction()
+    await change.start()
+    await blocker.execute("INSERT INTO practice (id, name, volume) VALUES ($1, 'The same', 1)", newcomer.id)
+    founding = asyncio.create_task(library.running.service.store.found_practice(newcomer.id, "A newcomer"))
+    while not await library.pool.fetchval(WAITING):
+        await asyncio.sleep(0.01)
+    await library.round("event")
+    assert await library.newest() == opened
+    await change.rollback()
+    await blocker.close()
+    await founding
+    made(await (await newcomer.as_("integration")).post("/v1/clients", json={}))
+    await library.round("event")
+    assert await library.newest() == opened + 1
+    assert await library.pool.fetchval("SELECT min(volume) FROM practice") == opened + 1
     assert await library.faults() == []
 
 
