@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from infra.clauses import PINGED
+
 STATES = ("pending", "delivered", "dead")
 OUTCOMES = (
     "delivered", "gone", "redirect", "throttled", "http_4xx", "http_5xx", "timeout", "dns", "connection", "tls",
@@ -61,12 +63,13 @@ ORDER BY s.seq DESC"""
 ATTEMPTS = """
 SELECT number, at, outcome, status, took_ms, cause FROM attempt
 WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3 ORDER BY at, number"""
-# Whatever the endpoint asked to hear of: who operates it says what it is to be sent once more.
-REDELIVER = """
+# Whatever the endpoint asked to hear of: who operates it says what it is to be sent once more. Of its own affairs these
+# are pings alone, and those go to nobody else.
+REDELIVER = f"""
 WITH gone AS (DELETE FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3)
 INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, cause)
 SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', 'redelivery'
 FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
-WHERE n.practice_id = $1 AND n.id = $2
+WHERE n.practice_id = $1 AND n.id = $2 AND (e.subject_id = n.id) = (e.type = '{PINGED}')
 ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL
 RETURNING seq"""
