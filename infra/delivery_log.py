@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from infra.clauses import PINGED
+
 STATES = ("pending", "delivered", "dead")
 OUTCOMES = (
     "delivered", "gone", "redirect", "throttled", "http_4xx", "http_5xx", "timeout", "dns", "connection", "tls",
@@ -67,13 +69,14 @@ ORDER BY s.seq DESC"""
 ATTEMPTS = """
 SELECT number, at, outcome, status, took_ms, cause FROM attempt
 WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3 ORDER BY at, number"""
-# Whatever the endpoint asked to hear of: who operates it says what it is to be sent once more.
-REDELIVER = """
+# Whatever the endpoint asked to hear of: who operates it says what it is to be sent once more. Of its own affairs these
+# are pings alone, and those go to nobody else.
+REDELIVER = f"""
 WITH gone AS (DELETE FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3)
 INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, cause)
 SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', e.volume, 'redelivery'
 FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
-WHERE n.practice_id = $1 AND n.id = $2
+WHERE n.practice_id = $1 AND n.id = $2 AND (e.subject_id = n.id) = (e.type = '{PINGED}')
 ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL, cause = 'redelivery'
 RETURNING seq"""
 BACKLOG = """

@@ -3,14 +3,12 @@
 import asyncio
 import time
 from collections import defaultdict
-from statistics import median
 from typing import Any
 from uuid import uuid4
 
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from infra.deliveries import POLL, TURN
 from infra.egress import Egress
 from tests.conftest import Found, House, ok, refused
 from tests.endpoints import (
@@ -21,7 +19,6 @@ from tests.endpoints import (
     lived,
     log_of,
     moved,
-    queued,
     redelivered,
     revised,
     settled,
@@ -191,14 +188,6 @@ async def test_it_is_sent_no_more_in_a_second_than_it_takes(house: House, receiv
         assert receiver.at[place + 10] - receiver.at[place] >= 1 - SLACK
 
 
-async def test_a_rate_is_not_only_kept_but_used(house: House, receiver: Receiver):
-    owner = await endpoint(house, receiver, "client.*", rate_per_second=1000, max_in_flight=64)
-    await queued(house, owner, 5 * TURN)
-    await receiver.until_taken(5 * TURN)
-    turns = [receiver.at[(n + 1) * TURN] - receiver.at[n * TURN] for n in range(4)]
-    assert median(turns) < POLL, "nobody polled before the next was sent"
-
-
 # -- giving up, and the log --------------------------------------------------------------------------------------------
 
 
@@ -245,6 +234,19 @@ async def test_what_was_taken_once_and_then_given_up_is_dead_and_not_delivered(h
     assert [item["seq"] for item in (await shown(house, owner, "deliveries?state=dead"))["items"]] == [seq]
     delivered = (await shown(house, owner, "deliveries?state=delivered"))["items"]
     assert [item["type"] for item in delivered] == ["webhook_endpoint.pinged"]
+
+
+async def test_of_its_own_affairs_an_endpoint_is_sent_nothing_again_but_its_own_pings(house: House, receiver: Receiver):
+    owner, other = [await endpoint(house, receiver, "client.*") for _ in range(2)]
+    script = await house.as_("integration")
+    feed = ok(await script.get("/v1/events?after=0&types=webhook_endpoint.*"))["items"]
+    found = {(event["id"], event["type"].partition(".")[2]): event["seq"] for event in feed}
+    for of, kind, status in (
+        (owner, "pinged", 202), (owner, "verified", 404), (other, "pinged", 404), (other, "verified", 202),
+    ):  # fmt: skip
+        assert (await redelivered(house, owner, found[of["id"], kind])).status_code == status
+    await receiver.until_taken(2)
+    assert sorted(receiver.types()) == ["webhook_endpoint.pinged", "webhook_endpoint.verified"]
 
 
 async def test_thousands_of_deliveries_are_listed_page_by_page_and_by_state(house: House, receiver: Receiver):

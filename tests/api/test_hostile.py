@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from api.front import Route
+from domain.access import POLICY
 from domain.catalog import MACHINES
 from domain.values import Between, Few, Words, markers, record_in, type_hints
 from tests.api.test_isolation import ADDRESS, World, body_of, founded, rows, seeded, subject_of
@@ -282,7 +283,7 @@ def bad_bodies(takes: type, world: World) -> Iterator[tuple[type, str, Any, dict
                 yield deeper, where, value, least | {f.name: [entry] if many else entry}
 
 
-TAKES = {move.takes: move for machine in MACHINES for move in machine.moves if fields(move.takes)}
+TAKES = {move.takes: move for machine in MACHINES for move in machine.moves if fields(move.takes) and move.by - POLICY}
 
 
 def declared_in(takes: type, name: str) -> type:

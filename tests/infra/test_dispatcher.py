@@ -14,13 +14,13 @@ import pytest
 
 from api.app import create_app
 from infra import embedded, schema
-from infra.deliveries import Dispatcher
+from infra.deliveries import POLL, TURN, Dispatcher
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.settings import Settings
 from infra.upkeep import Upkeep
 from tests.conftest import House, Running
-from tests.endpoints import clients, moved, registered, shown, told
+from tests.endpoints import clients, moved, queued, registered, shown, told
 from tests.receiver import Receiver
 
 
@@ -157,3 +157,18 @@ async def test_a_recovery_asked_for_as_another_ends_is_not_forgotten(house: Hous
     assert (await shown(house, owner))["recovery"]["after_seq"] == 0
     await recoveries.step()
     assert (await shown(house, owner))["recovery"] is None
+
+
+async def test_a_rate_is_not_only_kept_but_used(house: House, receiver: Receiver):
+    """The next turn is due between two polls, and does not wait for the later."""
+    rate = int(TURN / (1.6 * POLL))
+    owner = await registered(house, receiver, "client.*", rate_per_second=rate)
+    async with delivering(house):
+        await told(house, owner, "verified")
+    receiver.forget()
+    await queued(house, owner, 5 * TURN)
+    async with delivering(house):
+        await receiver.until_taken(5 * TURN)
+    turns = [receiver.at[(n + 1) * TURN] - receiver.at[n * TURN] for n in range(4)]
+    assert min(turns) >= TURN / rate - 0.02
+    assert sorted(turns)[2] < 1.9 * POLL, turns
