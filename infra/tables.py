@@ -1,4 +1,7 @@
-"""The tables. Every primary key begins with the practice: the tenant, the isolation boundary and the shard key."""
+"""The tables. Every primary key begins with the practice: the tenant, the isolation boundary and the shard key.
+
+All in one file, however long: a schema is read one table beside another.
+"""
 
 from datetime import date, datetime
 from typing import Any
