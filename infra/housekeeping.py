@@ -1,4 +1,4 @@
-"""What is seen to now and then: kept answers that are past their day, and the volumes of the logs."""
+"""What is seen to now and then: kept answers past their day, queues of endpoints that are gone, and the volumes."""
 
 import asyncio
 from collections.abc import Callable
@@ -15,6 +15,10 @@ FIRST = 1
 """Seconds until the first round: whoever waited for the service to start goes first."""
 EVERY = 60
 """Seconds between rounds."""
+DROP = """
+WITH gone AS (SELECT practice_id, id FROM webhook_endpoint WHERE phase = 'deleted'),
+lanes AS (DELETE FROM lane l USING gone g WHERE l.practice_id = g.practice_id AND l.endpoint_id = g.id)
+DELETE FROM delivery d USING gone g WHERE d.practice_id = g.practice_id AND d.endpoint_id = g.id"""
 FORGET = "DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => $1)"
 
 
@@ -29,6 +33,7 @@ async def tidy_for_ever(pool: Any, dsn: str, settings: Settings, standing: Calla
         pause = EVERY
         try:
             await pool.execute(FORGET, settings.idempotency_hours)
+            await pool.execute(DROP)
             for row in await make_round(dsn, rules(settings)):
                 standing(row["log"], row["ahead"], row["oldest"])
         except UNREACHABLE:

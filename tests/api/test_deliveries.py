@@ -9,6 +9,7 @@ from uuid import uuid4
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from infra import housekeeping
 from infra.egress import Egress
 from tests.conftest import Found, House, ok, refused
 from tests.endpoints import (
@@ -303,3 +304,15 @@ async def test_what_is_too_late_is_not_sent_though_the_connection_is_there(house
         assert answer and answer.outcome == "delivered"
         receiver.forget()
     await egress.close()
+
+
+async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped(house: House, receiver: Receiver):
+    pool, waiting = house.running.service.pool, "SELECT count(*) FROM delivery WHERE practice_id = $1"
+    owner, other = await endpoint(house, receiver, "client.*"), await endpoint(house, receiver, "client.*")
+    script, at = await house.as_("integration"), f"/v1/webhook-endpoints/{owner['id']}"
+    for paused in (owner, other):
+        ok(await script.post(f"/v1/webhook-endpoints/{paused['id']}/pause"))
+    await clients(house, 3)
+    ok(await script.delete(at, headers={"If-Match": "*"}))
+    await pool.execute(housekeeping.DROP)
+    assert await pool.fetchval(waiting, house.id) == 3
