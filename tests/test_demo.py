@@ -17,6 +17,7 @@ from standardwebhooks import Webhook
 from api.courses import Course, courses
 from api.receiver import Heard, Receiver
 
+pytestmark = pytest.mark.fault
 SECRET = "whsec_" + "c2VjcmV0" * 4
 ROOT = Path(__file__).parents[1]
 

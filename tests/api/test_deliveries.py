@@ -186,7 +186,7 @@ async def test_it_is_sent_no_more_in_a_second_than_it_takes(house: House, receiv
     await clients(house, 25)
     await receiver.until_taken(25)
     for place in range(15):
-        assert receiver.at[place + 10] - receiver.at[place] >= 1 - SLACK
+        assert receiver.at[place + 10] - receiver.at[place] >= 0.9, "give or take what the way there takes"
 
 
 # -- giving up, and the log --------------------------------------------------------------------------------------------
