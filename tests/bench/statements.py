@@ -15,7 +15,7 @@ PARENT = SHELVES["relationship"].read(Role.THERAPIST, keyed=False)
 STEP = {
     moved: SHELVES["repair"].write(
         frozenset({"steps", "phase"} if moved else {"steps"}), frozenset({"steps"}), keyed=False, worded=False,
-        ping=False, seen=False,
+        seen=False,
     )
     for moved in (True, False)
 }  # fmt: skip

@@ -12,10 +12,11 @@ from uuid import UUID
 import jwt
 from fastapi import Depends, FastAPI, Header, HTTPException
 from sqlalchemy.ext.asyncio import async_sessionmaker, create_async_engine
-from sqlmodel import select
+from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 from uuid_utils.compat import uuid7
 
+from domain.webhook import FED
 from infra import tables
 from tests.bench import statements as sql
 from tests.bench.shapes import MovedRepair, Note, Repair, Repairs, Report, Rupture
@@ -75,7 +76,7 @@ async def log(session: AsyncSession, caller: Caller, values: dict[str, Any]) -> 
     about = {"subject_id": values["id"], "version": version, "at": values["now"], "body": body}
     session.add(tables.Event(**own, **about, seq=practice.seq, volume=practice.volume))
     endpoints = select(tables.WebhookEndpoint).where(
-        tables.WebhookEndpoint.practice_id == caller.practice, tables.WebhookEndpoint.phase == "enabled"
+        tables.WebhookEndpoint.practice_id == caller.practice, col(tables.WebhookEndpoint.phase).in_(FED)
     )  # fmt: skip
     for endpoint in await session.exec(endpoints):
         if set(endpoint.event_types) & set(values["wanted"]):

@@ -28,6 +28,8 @@ RATE = 100.0
 """Events per second where single ones are measured."""
 STRAGGLERS = 60.0
 """How long the last of them may take, in seconds: on a busy machine the usual way falls behind."""
+READY = 2.0
+"""How long a sender of its own process has to start before anything is written for it, in seconds."""
 ON_THE_WAY = 256
 """How many deliveries may have come without being recorded when a sender is ended."""
 IN_HAND = 50
@@ -229,6 +231,7 @@ def moves(stage: Stage, name: str) -> tuple[dict[str, float], float]:
             settled(stage)
     else:
         with senders.sending("ours", ground) as process:
+            time.sleep(READY)
             measured = stage.rig.measure(ground.ours, lanes, rate=RATE, beside={**beside, "sender": process.pid})
             settled(stage)
             senders.still_running("ours", ground, process)
@@ -258,7 +261,7 @@ def posted(stage: Stage, name: str) -> tuple[dict[str, float], float]:
 def trickled(stage: Stage, name: str) -> tuple[dict[str, float], float]:
     """Rows for the usual way, one by one."""
     with senders.sending(name, stage.ground) as process:
-        time.sleep(1 + stage.rig.warm_up)
+        time.sleep(READY + stage.rig.warm_up)
         times = stage.do(trickle(stage))
         senders.wait_for(stage.receiver, TIMED, len(times), STRAGGLERS)
         senders.still_running(name, stage.ground, process)
