@@ -1,0 +1,324 @@
+"""A trajectory: how the alliance was rated from session to session, and what happened beside it.
+
+It is built from what one caller may see. Nothing is interpolated, averaged or blended: a session without a score
+breaks the line, every rater has a line of their own, every instrument and version a panel of its own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from uuid import UUID
+
+LONGEST_GAP = timedelta(days=42)
+"""Scores further apart than this do not belong to one run (clinical reference: six weeks, a baseline starts anew)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """A session that was held, or that the client did not come to."""
+
+    session_id: UUID
+    starts_at: datetime
+    status: str
+    """`held`, `missed` or `late_cancelled`."""
+    ordinal: int | None = None
+    """Which of the held sessions it is; nothing for one that was not held."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """An instrument in one version, as far as an axis needs it."""
+
+    instrument: str
+    version: str
+    name: str
+    """As people know it."""
+    low: float
+    """The lowest item mean it allows."""
+    high: float
+    """The highest."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One rater's score of one session."""
+
+    session_id: UUID
+    rater: str
+    measure: Measure
+    score: float | None
+    """The item mean, higher is better. Nothing: the form was incomplete, which is not a low score."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """The frozen control limits of a run: fixed by its first scores, never moved by later ones."""
+
+    mean: float
+    lower: float
+    start: int
+    """The position of the run's first score."""
+    end: int
+    """The position of its last."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """A score in its place."""
+
+    session_id: UUID
+    position: int
+    score: float
+    run: int
+    """Scores of one run may be compared; a long gap starts the next one."""
+    piece: int
+    """Scores of one piece are joined by a line: no session without a score lies between them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """What one rater said with one instrument."""
+
+    rater: str
+    points: tuple[Point, ...]
+    limits: tuple[Limits, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One instrument in one version: an axis of its own."""
+
+    measure: Measure
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignalMark:
+    """What a detector saw. A question, not a rupture."""
+
+    id: UUID
+    session_id: UUID
+    detector: str
+    kind: str
+    rater: str
+    certainty: str
+    """`provisional` or `confirmed`, of the detector's own finding."""
+    phase: str
+    disposition: str | None = None
+    instrument: str | None = None
+    version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RepairMark:
+    """An attempt at mending a rupture."""
+
+    id: UUID
+    begun_on: date
+    concluded_on: date | None = None
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuptureMark:
+    """A rupture that somebody reported, with the attempts at mending it."""
+
+    id: UUID
+    type: str
+    phase: str
+    session_id: UUID | None = None
+    happened_on: date
+    """The day it happened; the day it was recorded, where nobody said."""
+    repairs: tuple[RepairMark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """A time in which the relationship was in its transition phase."""
+
+    begun_on: date
+    over_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trajectory:
+    """The whole picture, as one caller may see it."""
+
+    relationship_id: UUID
+    seats: tuple[Seat, ...]
+    """In the order of time. The place in this row is the position everything else is drawn at."""
+    panels: tuple[Panel, ...] = ()
+    signals: tuple[SignalMark, ...] = ()
+    ruptures: tuple[RuptureMark, ...] = ()
+    transitions: tuple[Transition, ...] = ()
+
+    def position(self, session_id: UUID | None, on: date) -> float:
+        """Where something belongs: at its session, else at the last one up to its day, or halfway to the next."""
+        for place, seat in enumerate(self.seats):
+            if seat.session_id == session_id:
+                return place
+        days = [seat.starts_at.date() for seat in self.seats]
+        before = sum(day <= on for day in days)
+        return before - 1 if before and days[before - 1] == on else before - 0.5
+
+    @property
+    def summary(self) -> str:
+        """The picture in plain words, for those who do not see it."""
+        return " ".join(sentences(self))
+
+
+# -- putting it together ---------------------------------------------------------------------------------------------
+
+RATERS = ("client", "therapist", "observer", "supervisor")
+"""The order of the lines."""
+BASELINE = 4
+"""So many first scores of a run fix its limits."""
+REACH = 2.66
+"""The lower limit lies so many mean moving ranges under the mean (individuals chart, three sigma)."""
+
+
+def panels(seats: Sequence[Seat], readings: Iterable[Reading]) -> tuple[Panel, ...]:
+    """Every instrument in its panel, in the order in which they came into use; the client's line first."""
+    places = {seat.session_id: place for place, seat in enumerate(seats)}
+    found: dict[Measure, dict[str, dict[int, Reading]]] = {}
+    for reading in sorted((r for r in readings if r.session_id in places), key=lambda r: places[r.session_id]):
+        if reading.score is not None:
+            found.setdefault(reading.measure, {}).setdefault(reading.rater, {})[places[reading.session_id]] = reading
+    return tuple(
+        Panel(measure=measure, lines=tuple(line(rater, seats, by_rater[rater]) for rater in RATERS if rater in by_rater))
+        for measure, by_rater in found.items()
+    )
+
+
+def line(rater: str, seats: Sequence[Seat], by_place: Mapping[int, Reading]) -> Line:
+    """A rater's scores, cut into runs at long gaps and into pieces wherever a session has no score."""
+    points: list[Point] = []
+    for place, reading in sorted(by_place.items()):
+        run = piece = 0
+        if points:
+            last = points[-1]
+            gap = seats[place].starts_at - seats[last.position].starts_at
+            run = last.run + (gap > LONGEST_GAP)
+            piece = last.piece + (run > last.run or place > last.position + 1)
+        assert reading.score is not None
+        points.append(
+            Point(session_id=reading.session_id, position=place, score=reading.score, run=run, piece=piece)
+        )
+    return Line(rater=rater, points=tuple(points), limits=tuple(limits(points)))
+
+
+def limits(points: Sequence[Point]) -> Iterator[Limits]:
+    """The frozen limits of every run that is long enough to have any."""
+    for run in sorted({point.run for point in points}):
+        mine = [point for point in points if point.run == run]
+        first = [point.score for point in mine[:BASELINE]]
+        if len(first) == BASELINE:
+            mean = sum(first) / BASELINE
+            moved = sum(abs(b - a) for a, b in pairwise(first)) / (BASELINE - 1)
+            yield Limits(mean=mean, lower=mean - REACH * moved, start=mine[0].position, end=mine[-1].position)
+
+
+# -- in words --------------------------------------------------------------------------------------------------------
+
+MONTHS = "January February March April May June July August September October November December".split()
+
+
+def sentences(t: Trajectory) -> Iterator[str]:
+    """What is drawn, one thing after another, each number with its scale. No verdict: numbers are a reason to ask."""
+    yield attendance(t)
+    if not t.panels:
+        yield "There are no ratings to draw."
+    for panel in t.panels:
+        yield from ratings(t, panel)
+    if t.signals:
+        yield "Signals, which are questions and not ruptures: " + "; ".join(signal(t, s) for s in t.signals) + "."
+    for rupture in t.ruptures:
+        yield course(t, rupture)
+    for spell in t.transitions:
+        until = f" to {day(spell.over_on)}" if spell.over_on else ""
+        yield f"In the transition phase {'from' if until else 'since'} {day(spell.begun_on)}{until}."
+
+
+def attendance(t: Trajectory) -> str:
+    """How many sessions, from when to when, and which were missed."""
+    if not t.seats:
+        return "No session has been held yet."
+    held = sum(seat.status == "held" for seat in t.seats)
+    missed = [seat for seat in t.seats if seat.status != "held"]
+    first, last = t.seats[0].starts_at.date(), t.seats[-1].starts_at.date()
+    when = f"on {day(first)}" if first == last else f"from {day(first)} to {day(last)}"
+    told = f"{counted(held, 'session')} held"
+    if missed:
+        told += f" and {len(missed)} missed ({', '.join(day(seat.starts_at.date()) for seat in missed)})"
+    return f"{told}, {when}."
+
+
+def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
+    """Each rater's line in one panel."""
+    m = panel.measure
+    for drawn in panel.lines:
+        scores = drawn.points
+        low, high = min(scores, key=lambda p: p.score), max(scores, key=lambda p: p.score)
+        told = f"{drawn.rater.capitalize()}, {m.name} (mean per item, {number(m.low)} to {number(m.high)}): "
+        told += f"{counted(len(scores), 'rating')}"
+        if len(scores) == 1:
+            yield f"{told}, {at(t, low)}."
+        else:
+            told += f", first {at(t, scores[0])}, latest {at(t, scores[-1])}, "
+            yield f"{told}lowest {at(t, low)}, highest {at(t, high)}."
+        for fixed in drawn.limits:
+            begun = session(t, fixed.start)
+            yield (
+                f"Control limits of the {drawn.rater}'s first {BASELINE} scores from {begun}: "
+                f"mean {fixed.mean:.2f}, lower limit {fixed.lower:.2f}."
+            )
+
+
+def signal(t: Trajectory, mark: SignalMark) -> str:
+    """What a detector saw, and what a clinician made of it."""
+    where = session(t, int(t.position(mark.session_id, date.max)))
+    whose = f"{mark.rater}, " if mark.rater else ""
+    review = f", reviewed as {words(mark.disposition)}" if mark.disposition else ", not reviewed yet"
+    return f"{words(mark.kind)} at {where} ({whose}{mark.detector}, {mark.certainty}{review})"
+
+
+def course(t: Trajectory, mark: RuptureMark) -> str:
+    """A rupture and what became of it."""
+    kind = "of unspecified type" if mark.type == "unspecified" else f"({mark.type})"
+    told = f"Rupture {kind} on {day(mark.happened_on)}, now {words(mark.phase)}"
+    for repair in mark.repairs:
+        told += f"; repair begun on {day(repair.begun_on)}"
+        if repair.concluded_on:
+            told += f", concluded on {day(repair.concluded_on)} as {words(repair.outcome)}"
+    return f"{told}."
+
+
+def at(t: Trajectory, point: Point) -> str:
+    """A score with its session."""
+    return f"{point.score:.2f} in {session(t, point.position)}"
+
+
+def session(t: Trajectory, position: int) -> str:
+    """`session 5`, as the pair counts them."""
+    return f"session {t.seats[position].ordinal}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 rating`, `2 ratings`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def day(on: date) -> str:
+    """`3 March 2026`, whatever the machine's language."""
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def number(value: float) -> str:
+    """A limit of a scale without needless decimals."""
+    return f"{value:g}"
+
+
+def words(code: str | None) -> str:
+    """A code as people say it."""
+    return (code or "").replace("_", " ")
