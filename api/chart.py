@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
+from uuid import UUID
 
-from domain.trajectory import LONGEST_GAP, MONTHS, Panel, RuptureMark, Trajectory, number, words
+from domain.repair import Outcome
+from domain.rupture import OPEN, RupturePhase, RuptureType
+from domain.session import SessionPhase
+from domain.trajectory import LONGEST_GAP, MONTHS, Panel, RuptureMark, SignalMark, Trajectory, number, words
 
 Spec = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -175,7 +179,7 @@ def behind(sheet: Sheet, height: int) -> Iterator[Spec]:
                      y={"value": height - 14}, text={"field": "says"})  # fmt: skip
     onsets = [{"at": t.position(r.session_id, r.happened_on)} for r in t.ruptures]
     yield from layer({"type": "rule", "color": ink.faint, "strokeDash": [1, 3]}, onsets, x=sheet.x())
-    missed = [{"at": place} for place, seat in enumerate(t.seats) if seat.status != "held"]
+    missed = [{"at": place} for place, seat in enumerate(t.seats) if seat.status is not SessionPhase.HELD]
     yield from layer(
         {"type": "point", "shape": CROSS, "size": 26, "stroke": ink.text, "strokeWidth": 1.4, "opacity": 1}, missed,
         x=sheet.x(), y={"value": height - 6},
@@ -195,7 +199,7 @@ def limit_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
     means, lowers = [], []
     for line in panel.lines:
         for fixed in line.limits:
-            reach = {"rater": line.rater, "at": fixed.start - 0.4, "until": fixed.end + 0.4}
+            reach = {"rater": line.rater, "at": fixed.start - 0.3, "until": fixed.end + 0.3}
             means.append(reach | {"score": fixed.mean})
             # What lies under the scale can not be reached, so there is nothing to draw.
             lowers += [reach | {"score": fixed.lower}] if fixed.lower >= low else []
@@ -221,25 +225,32 @@ def line_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
 
 
 def signal_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
-    """A triangle under the score it was seen at; at the bottom, where it was not seen in a score."""
+    """A triangle under the score it was seen at; at the bottom, where it was not seen in one score."""
     t, ink, m = sheet.trajectory, sheet.ink, panel.measure
-    scores = {(line.rater, p.session_id): p.score for line in panel.lines for p in line.points}
-    fallback = panel is t.panels[0]
     under = (m.high - m.low) * 0.075
-    rows = {}
-    for s in t.signals:
-        score = scores.get((s.rater, s.session_id))
-        if score is None and not fallback:
-            continue
-        at = t.position(s.session_id, t.seats[-1].starts_at.date())
-        # One mark for all that was seen at one place; sure if any of it is.
-        sure = s.certainty == "confirmed" or rows.get((at, score), {}).get("certainty") == "confirmed"
-        rows[at, score] = {"at": at, "score": max((score if score is not None else m.low) - under, m.low - under),
-                           "certainty": "confirmed" if sure else "provisional"}  # fmt: skip
+    rows: dict[tuple[float, float], Spec] = {}
+    for seen in t.signals:
+        if panel is home(t, seen):
+            at, score = t.position(seen.session_id, t.last_day), scores(panel).get((seen.rater, seen.session_id), m.low)
+            # One mark for all that was seen at one place; filled, if any of it is sure.
+            sure = seen.certainty == "confirmed" or rows.get((at, score), {}).get("sure", False)
+            rows[at, score] = {"at": at, "score": max(score - under, m.low - under), "sure": sure}
     yield from layer(
         {"type": "point", "shape": "triangle-up", "size": 60, "stroke": ink.signal, "strokeWidth": 1.6, "opacity": 1},
-        list(rows.values()), x=sheet.x(), y=y, fill=filled("datum.certainty === 'confirmed'", ink.signal, ink.ground),
+        list(rows.values()), x=sheet.x(), y=y, fill=filled("datum.sure", ink.signal, ink.ground),
     )  # fmt: skip
+
+
+def home(t: Trajectory, seen: SignalMark) -> Panel:
+    """The panel a signal belongs in: that of the score it was seen in, of its session, or the first."""
+    own = (p for p in t.panels if (seen.rater, seen.session_id) in scores(p))
+    near = (p for p in t.panels if any(session_id == seen.session_id for _, session_id in scores(p)))
+    return next(own, None) or next(near, t.panels[0])
+
+
+def scores(panel: Panel) -> dict[tuple[str | None, UUID], float]:
+    """Every score of a panel, by rater and session."""
+    return {(line.rater, p.session_id): p.score for line in panel.lines for p in line.points}
 
 
 def filled(test: str, color: str, ground: str) -> Spec:
@@ -258,7 +269,7 @@ def session_axis(sheet: Sheet) -> Spec:
         title = f"Session, {' to '.join(dict.fromkeys(days))}"
     return {
         "values": places, "labelExpr": f"{numbers}''", "title": title, "grid": False, "titleFontWeight": "normal",
-        "titleFontSize": SMALL, "titleColor": sheet.ink.text, "titlePadding": 4, "labelFlush": True,
+        "titleFontSize": SMALL, "titleColor": sheet.ink.text, "titlePadding": 4, "labelFlush": 7,
     }  # fmt: skip
 
 
@@ -266,7 +277,8 @@ def numbered(sheet: Sheet) -> list[int]:
     """The positions whose session number is written: as many as can be read."""
     held = {seat.ordinal: place for place, seat in enumerate(sheet.trajectory.seats) if seat.ordinal}
     every = next((n for n in (1, 2, 5, 10, 20, 50) if n * sheet.step >= 24), 100)
-    return [place for ordinal, place in held.items() if ordinal == 1 or ordinal % every == 0]
+    first = every > 2  # beside a 2, the 1 would only crowd it
+    return [place for ordinal, place in held.items() if ordinal % every == 0 or (first and ordinal == 1)]
 
 
 def empty_view(sheet: Sheet) -> Spec:
@@ -321,16 +333,16 @@ def course(sheet: Sheet, mark: RuptureMark, place: int) -> Spec:
     # To the edge but for the line's own width: what is wider than the plot makes the picture wider.
     end = max(len(t.seats), 1) - 0.5 - 2 / sheet.step
     line, label = place * ROW + 21, place * ROW + 7
-    marks = [{"at": onset, "y": line, "shape": ONSET, "sure": mark.phase != "suspected"}]
+    marks = [{"at": onset, "y": line, "shape": ONSET, "sure": mark.phase is not RupturePhase.SUSPECTED}]
     for repair in mark.repairs:
         begun = max(t.position(None, repair.begun_on), onset)
         marks.append({"at": begun, "y": line, "shape": BEGUN, "sure": False})
         if repair.concluded_on:
             over = max(t.position(None, repair.concluded_on), begun)
-            marks.append({"at": over, "y": line, "shape": CONCLUDED, "sure": repair.outcome == "repaired"})
-    open_ = mark.phase in ("suspected", "confirmed", "in_repair")
+            marks.append({"at": over, "y": line, "shape": CONCLUDED, "sure": repair.outcome is Outcome.REPAIRED})
+    open_ = mark.phase in (RupturePhase.SUSPECTED, *OPEN)
     right = sheet.px(onset) > sheet.width / 2
-    says = f"{mark.type if mark.type != 'unspecified' else 'type not said'}, {words(mark.phase)}"
+    says = f"{mark.type if mark.type is not RuptureType.UNSPECIFIED else 'type not said'}, {words(mark.phase)}"
     return {
         "span": {"at": onset, "until": end if open_ else max(m["at"] for m in marks), "y": line},
         "marks": marks, "align": "right" if right else "left",
@@ -376,7 +388,7 @@ def keys(sheet: Sheet) -> Iterator[Key]:
         yield Key("Repair begun", BEGUN, ink.repair, ink.ground)
     if any(repair.concluded_on for repair in repairs):
         yield Key("Repair concluded", CONCLUDED, ink.repair, ink.repair)
-    if any(seat.status != "held" for seat in t.seats):
+    if any(seat.status is not SessionPhase.HELD for seat in t.seats):
         yield Key("Missed", CROSS, ink.text, ink.text)
 
 

@@ -5,10 +5,14 @@ breaks the line, every rater has a line of their own, every instrument and versi
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 from uuid import UUID
+
+from domain.repair import Outcome
+from domain.rupture import RupturePhase, RuptureType
+from domain.session import SessionPhase
 
 LONGEST_GAP = timedelta(days=42)
 """Scores further apart than this do not belong to one run (clinical reference: six weeks, a baseline starts anew)."""
@@ -20,8 +24,8 @@ class Seat:
 
     session_id: UUID
     starts_at: datetime
-    status: str
-    """`held`, `missed` or `late_cancelled`."""
+    status: SessionPhase
+    """`held`, `missed` or `late_cancelled`: an appointment cancelled in good time is no gap."""
     ordinal: int | None = None
     """Which of the held sessions it is; nothing for one that was not held."""
 
@@ -116,8 +120,11 @@ class RepairMark:
 
     id: UUID
     begun_on: date
+    """The day of its first step, or the day it was recorded where that was earlier."""
     concluded_on: date | None = None
-    outcome: str | None = None
+    """The day it was concluded."""
+    outcome: Outcome | None = None
+    """How it came out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +132,16 @@ class RuptureMark:
     """A rupture that somebody reported, with the attempts at mending it."""
 
     id: UUID
-    type: str
-    phase: str
+    type: RuptureType
+    """Which way the strain moves."""
+    phase: RupturePhase
+    """Where it is."""
     session_id: UUID | None = None
+    """The session it happened in."""
     happened_on: date
     """The day it happened; the day it was recorded, where nobody said."""
     repairs: tuple[RepairMark, ...] = ()
+    """Every attempt at mending it, in order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +149,9 @@ class Transition:
     """A time in which the relationship was in its transition phase."""
 
     begun_on: date
+    """The day it began."""
     over_on: date | None = None
+    """The day it was over; nothing while it lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,11 +160,22 @@ class Trajectory:
 
     relationship_id: UUID
     seats: tuple[Seat, ...]
-    """In the order of time. The place in this row is the position everything else is drawn at."""
+    """The sessions in order. A `position` elsewhere counts the places of this row from 0."""
     panels: tuple[Panel, ...] = ()
+    """A panel for each instrument and version: two are never on one axis."""
     signals: tuple[SignalMark, ...] = ()
+    """What detectors saw, for those who may see signals."""
     ruptures: tuple[RuptureMark, ...] = ()
+    """Ruptures that somebody reported, suspected ones among them; not what was dismissed."""
     transitions: tuple[Transition, ...] = ()
+    """When the relationship was in its transition phase."""
+    summary: str = ""
+    """The picture in plain words, for those who do not see it."""
+
+    @property
+    def last_day(self) -> date:
+        """The day of the last session."""
+        return self.seats[-1].starts_at.date() if self.seats else date.min
 
     def position(self, session_id: UUID | None, on: date) -> float:
         """Where something belongs: at its session, else at the last one up to its day, or halfway to the next."""
@@ -161,11 +185,6 @@ class Trajectory:
         days = [seat.starts_at.date() for seat in self.seats]
         before = sum(day <= on for day in days)
         return before - 1 if before and days[before - 1] == on else before - 0.5
-
-    @property
-    def summary(self) -> str:
-        """The picture in plain words, for those who do not see it."""
-        return " ".join(sentences(self))
 
 
 # -- putting it together ---------------------------------------------------------------------------------------------
@@ -178,6 +197,19 @@ REACH = 2.66
 """The lower limit lies so many mean moving ranges under the mean (individuals chart, three sigma)."""
 
 
+def trajectory(
+    relationship_id: UUID, *, seats: tuple[Seat, ...] = (), readings: Iterable[Reading] = (),
+    signals: tuple[SignalMark, ...] = (), ruptures: tuple[RuptureMark, ...] = (),
+    transitions: tuple[Transition, ...] = (),
+) -> Trajectory:  # fmt: skip
+    """Everything in its place, and in words."""
+    bare = Trajectory(
+        relationship_id=relationship_id, seats=seats, panels=panels(seats, readings), signals=signals,
+        ruptures=ruptures, transitions=transitions,
+    )  # fmt: skip
+    return replace(bare, summary=" ".join(sentences(bare)))
+
+
 def panels(seats: Sequence[Seat], readings: Iterable[Reading]) -> tuple[Panel, ...]:
     """Every instrument in its panel, in the order in which they came into use; the client's line first."""
     places = {seat.session_id: place for place, seat in enumerate(seats)}
@@ -186,7 +218,7 @@ def panels(seats: Sequence[Seat], readings: Iterable[Reading]) -> tuple[Panel, .
         if reading.score is not None:
             found.setdefault(reading.measure, {}).setdefault(reading.rater, {})[places[reading.session_id]] = reading
     return tuple(
-        Panel(measure=measure, lines=tuple(line(rater, seats, by_rater[rater]) for rater in RATERS if rater in by_rater))
+        Panel(measure=measure, lines=tuple(line(who, seats, by_rater[who]) for who in RATERS if who in by_rater))
         for measure, by_rater in found.items()
     )
 
@@ -221,7 +253,11 @@ def limits(points: Sequence[Point]) -> Iterator[Limits]:
 
 # -- in words --------------------------------------------------------------------------------------------------------
 
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+"""In English, whatever the machine's language."""
 
 
 def sentences(t: Trajectory) -> Iterator[str]:
@@ -244,8 +280,8 @@ def attendance(t: Trajectory) -> str:
     """How many sessions, from when to when, and which were missed."""
     if not t.seats:
         return "No session has been held yet."
-    held = sum(seat.status == "held" for seat in t.seats)
-    missed = [seat for seat in t.seats if seat.status != "held"]
+    held = sum(seat.status is SessionPhase.HELD for seat in t.seats)
+    missed = [seat for seat in t.seats if seat.status is not SessionPhase.HELD]
     first, last = t.seats[0].starts_at.date(), t.seats[-1].starts_at.date()
     when = f"on {day(first)}" if first == last else f"from {day(first)} to {day(last)}"
     told = f"{counted(held, 'session')} held"
@@ -277,7 +313,7 @@ def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
 
 def signal(t: Trajectory, mark: SignalMark) -> str:
     """What a detector saw, and what a clinician made of it."""
-    where = session(t, int(t.position(mark.session_id, date.max)))
+    where = session(t, int(t.position(mark.session_id, t.last_day)))
     whose = f"{mark.rater}, " if mark.rater else ""
     review = f", reviewed as {words(mark.disposition)}" if mark.disposition else ", not reviewed yet"
     return f"{words(mark.kind)} at {where} ({whose}{mark.detector}, {mark.certainty}{review})"
@@ -285,7 +321,7 @@ def signal(t: Trajectory, mark: SignalMark) -> str:
 
 def course(t: Trajectory, mark: RuptureMark) -> str:
     """A rupture and what became of it."""
-    kind = "of unspecified type" if mark.type == "unspecified" else f"({mark.type})"
+    kind = "of unspecified type" if mark.type is RuptureType.UNSPECIFIED else f"({mark.type})"
     told = f"Rupture {kind} on {day(mark.happened_on)}, now {words(mark.phase)}"
     for repair in mark.repairs:
         told += f"; repair begun on {day(repair.begun_on)}"
@@ -310,7 +346,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def day(on: date) -> str:
-    """`3 March 2026`, whatever the machine's language."""
+    """`3 March 2026`."""
     return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
 
 
