@@ -92,11 +92,14 @@ def told(count: int) -> int | None:
 
 
 def parted(cells: Mapping[Any, int], whole: int | None) -> dict[Any, int | None]:
-    """The parts of a whole. When a single part is small, the next smallest is left out with it: the rest would tell."""
+    """The parts of a whole. When a single part is small, the next smallest is left out with it: the rest would tell.
+
+    The part called None is told to nobody anyway, so it is the first to keep another company.
+    """
     small = [name for name, count in cells.items() if 0 < count < FEWEST]
     if len(small) == 1 and whole is not None:
         others = [name for name, count in cells.items() if count >= FEWEST]
-        small += [min(others, key=lambda name: cells[name])] if others else []
+        small += [min(others, key=lambda name: (name is not None, cells[name]))] if others else []
     return {name: None if name in small or whole is None else count for name, count in cells.items()}
 
 

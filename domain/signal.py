@@ -4,7 +4,7 @@ Signals are derived: raised, firmed up and superseded by the service when rating
 What a clinician made of one stays with it, whatever becomes of it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,10 +12,10 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import CLINICIANS, POLICY, Role
-from domain.detection import Certainty, Detector, Finding, Rater, SignalKind
+from domain.detection import Certainty, Detector, Finding, Rater, Rule, SignalKind
 from domain.errors import Incomplete, Refused
 from domain.machine import Machine
-from domain.move import NEW, Around, Move
+from domain.move import NEW, Around, Move, Nothing
 from domain.rupture import Note, Remark, Report, noted
 from domain.values import Private, Ref, Said, Token
 
@@ -64,6 +64,8 @@ class Seen:
     """Whose series it was seen in; none where two are compared. Raters are never blended."""
     instrument: Token | None = None
     """The form it was seen in, where it was one."""
+    instrument_version: Token | None = None
+    """That form's version."""
     session_id: UUID
     """The session it was seen at: the onset."""
     reference_session_id: UUID | None = None
@@ -186,8 +188,66 @@ SIGNAL = Machine(
 )  # fmt: skip
 
 
-def raised_from(finding: Finding, relationship_id: UUID, supersedes_id: UUID | None) -> Raising:
-    """The body with which a finding is raised."""
+FIRM_UP, SUPERSEDE = SIGNAL.by_name["firm_up"], SIGNAL.by_name["supersede"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One move that the detectors' latest look calls for."""
+
+    move: Move
+    signal: Signal | None
+    """The one that moves; none: a new one is raised."""
+    body: Any
+
+
+def changes(
+    kept: Iterable[Signal], findings: Iterable[Finding], rules: Iterable[Rule], relationship_id: UUID
+) -> list[Change]:
+    """What becomes of the signals that are `kept`, and which are new, when the detectors see `findings`.
+
+    `rules` are those by which the detectors looked.
+
+    What was reviewed stays as it was reviewed when only the rules have changed: nobody is asked twice about the same
+    numbers. It is superseded when the numbers changed.
+    """
+    waiting, rules = {place(signal): signal for signal in kept}, tuple(rules)
+    found = []
+    for finding in findings:
+        signal = waiting.pop(place(finding), None)
+        if signal is None:
+            found.append(raising(finding, relationship_id, None))
+        elif holds(signal, finding):
+            if signal.certainty is not finding.certainty:
+                found.append(Change(FIRM_UP, signal, Firming(inputs_hash=finding.inputs_hash)))
+        elif not settled(signal, rules):
+            found += [Change(SUPERSEDE, signal, Nothing()), raising(finding, relationship_id, signal.id)]
+    return found + [Change(SUPERSEDE, signal, Nothing()) for signal in waiting.values() if not settled(signal, rules)]
+
+
+def place(seen: Signal | Finding) -> tuple[Any, ...]:
+    """What one detector can say only once: of this session, in this series."""
+    return seen.detector, seen.kind, seen.rater, seen.instrument, seen.session_id
+
+
+def holds(signal: Signal, finding: Finding) -> bool:
+    """Whether a finding is the signal that was raised, perhaps surer by now."""
+    same = ("reference_session_id", "magnitude_raw", "magnitude_sd", "threshold", "grade", "private_to_client")
+    rule = (signal.detector_version, dict(signal.parameters)) == (finding.version, dict(finding.parameters))
+    surer = signal.certainty is Certainty.PROVISIONAL and finding.certainty is Certainty.CONFIRMED
+    if surer:
+        return rule and all(getattr(signal, name) == getattr(finding, name) for name in same)
+    return rule and signal.inputs_hash == finding.inputs_hash and signal.private_to_client == finding.private_to_client
+
+
+def settled(signal: Signal, rules: Iterable[Rule]) -> bool:
+    """Whether it was reviewed under other rules than those of now."""
+    own = Rule(signal.detector, signal.detector_version, signal.parameters)
+    return signal.phase is P.REVIEWED and own not in rules
+
+
+def raising(finding: Finding, relationship_id: UUID, supersedes_id: UUID | None) -> Change:
+    """A finding, told as a new signal."""
     named = {name: getattr(finding, name) for name in Seen.__dataclass_fields__ if hasattr(finding, name)}
-    version = {"detector_version": finding.version, "supersedes_id": supersedes_id}
-    return Raising(relationship_id=relationship_id, **version, **named)
+    more = {"detector_version": finding.version, "relationship_id": relationship_id, "supersedes_id": supersedes_id}
+    return Change(SIGNAL.begin, None, Raising(**named, **more))
