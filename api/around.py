@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from api.body import Named, named
 from api.problems import Invalid
 from domain.access import Caller
@@ -41,7 +43,10 @@ async def around(
     endings = None
     if move.knows == "endings" and relationship_id:
         endings = await store.endings(caller.practice_id, relationship_id)
-    return Around(caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings)
+    new_id = uuid7() if move.knows == "new_id" else None
+    return Around(
+        caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings, new_id=new_id
+    )
 
 
 async def above(store: Store, caller: Caller, names: list[Named]) -> tuple[Sight | None, UUID | None, Any]:

@@ -17,6 +17,7 @@ from domain.catalog import MACHINES
 from domain.machine import Machine
 from domain.move import NEW, Move, no_rule
 from domain.policies import following
+from domain.insights import Insights
 from domain.practice import Practice
 from domain.repair import Step
 from domain.rupture import RuptureType
@@ -32,7 +33,7 @@ STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 410, 422),
-    "keys": (403, 404), "guidance": (422,), "practice": (403, 404), "readyz": (503,), "asset": (404,),
+    "keys": (403, 404), "guidance": (422,), "practice": (403, 404), "insights": (403, 422), "readyz": (503,), "asset": (404,),
     "problem": (404,), "console_session": (403, 413, 415, 422), "console_file": (404,),
 }  # fmt: skip
 """What can come instead of what was asked for, by the kind of route, besides what comes at the gate."""
@@ -261,14 +262,15 @@ def success(route: Route, schemas: Schemas) -> Schema:
     return {"description": SAYS.get(about.answer, about.says), "headers": header(*sorted(names)), "content": content}
 
 
+SHOWN: Mapping[str, type] = {"practice": Practice, "insights": Insights}
 SAYS = {"object": "As it is now.", "moved": "As it is now, with `advisories`.", "page": "A page."}
 
 
 def answer_of(route: Route, schemas: Schemas) -> str:
     """The name of the schema that comes back."""
     about: About = route.about
-    if about.answer == "practice":
-        return schemas.shown_as[Practice]
+    if about.answer in SHOWN:
+        return schemas.shown_as[SHOWN[about.answer]]
     if about.answer == "delivery":
         return "DeliveryWithAttempts" if route.method == "GET" else "Delivery"
     if about.answer in ANSWERS:

@@ -1,6 +1,6 @@
 """Every address there is, once. The documents are written from the same list."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -62,10 +62,8 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
     found = about(f"read_{m.subject}", f"One {noun}.", answer="object", query=beside, **reads)
     yield Route("GET", one, resource.read, about=found)
     yield Route("GET", base, resource.browse, about=listed)
-    made = {"move": m.begin, "takes": m.begin.takes, "answer": "object", "status": 201}
-    yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
-    yield Route("PUT", one, resource.put, about=about(
-        f"put_{m.subject}", f"{m.begin.says} Under an id of yours: for apps that work offline.", **made))  # fmt: skip
+    if not m.begin.by <= POLICY:
+        yield from making_routes(resource, about)
     for move in m.posts:
         if move.by <= POLICY:
             continue  # a consequence that the domain draws is nobody's to make
@@ -85,6 +83,15 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
         yield Route("DELETE", one, resource.remove, about=said)
     said = about(f"history_of_{m.subject}", f"Every version of a {noun}.", answer="history", query=STRETCH, **reads)
     yield Route("GET", f"{one}/history", partial(changes.history, subject=m.subject), about=said)
+
+
+def making_routes(resource: Resource, about: Callable[..., About]) -> Iterator[Route]:
+    """The routes that make a new one."""
+    m = resource.machine
+    base, made = f"/v1/{m.collection}", {"move": m.begin, "takes": m.begin.takes, "answer": "object", "status": 201}
+    yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
+    yield Route("PUT", f"{base}/{{id}}", resource.put, about=about(
+        f"put_{m.subject}", f"{m.begin.says} Under an id of yours: for apps that work offline.", **made))  # fmt: skip
 
 
 def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -> Iterator[Route]:
@@ -120,6 +127,10 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
             scope="practices.read",
         ),
     )
+    yield Route("GET", "/v1/practices/me/insights", practices.insights, about=About(
+        "read_insights", "What a practice's ruptures and repairs have in common, without small counts.", "practices",
+        answer="insights", query={"since": "Ruptures recorded from this day on count; a year back when left out."},
+        scope="practices.read"))  # fmt: skip
     yield Route("GET", f"{address}/keys", endpoints.keys, about=About(
         "read_webhook_keys", "The public keys that `v1a` signatures are verified with.", answer="keys", **hooks,
     ))  # fmt: skip

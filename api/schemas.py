@@ -17,6 +17,7 @@ from domain.catalog import MACHINES
 from domain.guidance import Prompt
 from domain.machine import Machine
 from domain.move import Advisory
+from domain.insights import Insights
 from domain.practice import Practice
 from domain.values import Private, marked, records, texts, type_hints
 
@@ -70,7 +71,7 @@ class Schemas:
 
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
-        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), Prompt, Practice, Advisory])
+        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), Prompt, Practice, Insights, Advisory])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])
         self.shown_as = {c: f"{n}Shown" if c in self.said_as and is_dataclass(c) else n for c, n in names.items()}

@@ -65,6 +65,8 @@ class Around(Stamp):
     """For a move that knows its parent: a repair's rupture."""
     endings: "Endings | None" = None
     """For a move that knows about endings."""
+    new_id: UUID | None = None
+    """For a move that may open something else."""
 
     @property
     def today(self) -> date:
@@ -113,7 +115,7 @@ class Move:
     """Left out of what a client's own feed and timeline show."""
     knows: str = ""
     """What the decision rests on beyond the object: its `parent`, its `endings` (open ruptures, and the policies about
-    endings), or `where` its relationship stands."""
+    endings), or `where` its relationship stands; or the `new_id` of what it may open."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 from domain.access import Caller, Role, Stamp
 from domain.move import Around, Decision
-from domain.policies import Policy, following
+from domain.policies import SEEN_ANEW, Opening, Policy, following, opening
 from infra.clauses import WANTS
 from infra.conflicts import Moved
 from infra.rows import (
@@ -91,6 +91,8 @@ class Together:
         done.append((decision, version))
         for policy in following(decision.event.type):
             await self._follow(connection, policy, decision.after, stamp, done)
+        for wanted in opening(decision.event.type):
+            await self._open(connection, wanted, decision.after, stamp, done)
 
     async def _follow(
         self, connection: Any, policy: Policy, subject: Any, stamp: Stamp, done: list[tuple[Decision, int]]
@@ -108,6 +110,15 @@ class Together:
             followed = machine.decide(move, state, move.takes(), around, id=state.id)
             await self._change(connection, followed, stamp, row["version"], done)
 
+    async def _open(
+        self, connection: Any, wanted: Opening, subject: Any, stamp: Around, done: list[tuple[Decision, int]]
+    ) -> None:
+        machine, id = wanted.machine, getattr(subject, wanted.its)
+        if id is None or await connection.fetchval(THERE.format(machine.subject), stamp.caller.practice_id, id):
+            return
+        decision = machine.decide(machine.begin, None, wanted.body(subject), stamp, id=id)
+        await self._change(connection, decision, stamp, 0, done)
+
     async def _name(self, connection: Any, shelf: Shelf, decision: Decision, stamp: Stamp) -> None:
         practice, subject, id = stamp.caller.practice_id, shelf.machine.subject, decision.after.id
         await connection.execute("DELETE FROM external_id WHERE practice_id = $1 AND subject_id = $2", practice, id)
@@ -120,6 +131,7 @@ def as_policy(caller: Caller) -> Caller:
     return Caller(practice_id=caller.practice_id, role=Role.POLICY, id=caller.id, origin=caller.origin)
 
 
+THERE = "SELECT 1 FROM {} WHERE practice_id = $1 AND id = $2"
 HOLD = "SELECT version FROM relationship WHERE practice_id = $1 AND id = $2 FOR NO KEY UPDATE"
 KEEP = """
 INSERT INTO idempotency (practice_id, caller, key, fingerprint, status, headers, body)

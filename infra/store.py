@@ -9,7 +9,7 @@ import asyncpg
 
 from domain.access import Caller
 from domain.move import Around, Decision, Endings
-from domain.policies import following
+from domain.policies import alone
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
 from infra.milestones import Book, page
@@ -129,7 +129,7 @@ class Store:
         Raises Moved when `version` is no longer the row's, Taken when something that must be unique is not.
         """
         try:
-            if self._held or following(decision.event.type) or renames(decision):
+            if self._held or not alone(decision.event.type) or renames(decision):
                 return await self._together.write(decision, around, version, kept, secrets)
             return await self._write_one(decision, around, version, kept, secrets)
         except asyncpg.UniqueViolationError as error:
