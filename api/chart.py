@@ -11,10 +11,11 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+from domain.detection import LONGEST_GAP, Certainty, Rater
 from domain.repair import Outcome
 from domain.rupture import OPEN, RupturePhase, RuptureType
 from domain.session import SessionPhase
-from domain.trajectory import LONGEST_GAP, MONTHS, Panel, RuptureMark, SignalMark, Trajectory, number, words
+from domain.trajectory import MONTHS, Panel, RuptureMark, SignalMark, Trajectory, number, words
 
 Spec = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
@@ -26,7 +27,7 @@ SMALL = 11
 """The size of every text but an instrument's name, in pixels."""
 # The renderer carries the first of these; a browser that shows the SVG may have one of the others.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-RATERS = ("client", "therapist", "observer", "supervisor")
+RATERS = tuple(Rater)
 SHAPES = ("circle", "square", "diamond", "triangle-right")
 DASHES: tuple[Sequence[int], ...] = ((1, 0), (7, 4), (2, 3), (9, 3, 2, 3))
 CROSS = "M-1,-1L1,1M-1,1L1,-1"
@@ -137,16 +138,16 @@ def layer(mark: Spec, rows: Sequence[Spec], **encoding: Spec) -> Iterator[Spec]:
 
 def panel_view(sheet: Sheet, panel: Panel) -> Spec:
     """One instrument on its own range, with everything that lies behind its lines."""
-    m, height = panel.measure, 170
+    height = 170
     # Marks at the very top and bottom of the range are drawn in full, and there is room for a signal under one.
-    room = (m.high - m.low) * 0.09
-    ticks = scale_ticks(m.low, m.high)
+    room = (panel.high - panel.low) * 0.09
+    ticks = scale_ticks(panel.low, panel.high)
     y = {"field": "score", "type": "quantitative",
-         "scale": {"domain": [m.low - room, m.high + room], "nice": False, "zero": False},
+         "scale": {"domain": [panel.low - room, panel.high + room], "nice": False, "zero": False},
          "axis": {"values": ticks, "title": None, "grid": True, "minExtent": AXIS, "maxExtent": AXIS}}  # fmt: skip
     return {
         "width": sheet.width, "height": height,
-        "title": f"{m.name}, mean per item, {number(m.low)} to {number(m.high)}",
+        "title": f"{panel.title}, mean per item, {number(panel.low)} to {number(panel.high)}",
         "layer": [*behind(sheet, height), *limit_layers(sheet, panel, y), *line_layers(sheet, panel, y),
                   *signal_layers(sheet, panel, y)],
     }  # fmt: skip
@@ -195,7 +196,7 @@ def long_gaps(sheet: Sheet) -> Iterator[tuple[float, int]]:
 
 def limit_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
     """Baseline means and lower limits, as far as their runs reach."""
-    low = panel.measure.low
+    low = panel.low
     means, lowers = [], []
     for line in panel.lines:
         for fixed in line.limits:
@@ -226,15 +227,16 @@ def line_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
 
 def signal_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
     """A triangle under the score it was seen at; at the bottom, where it was not seen in one score."""
-    t, ink, m = sheet.trajectory, sheet.ink, panel.measure
-    under = (m.high - m.low) * 0.075
+    t, ink, low = sheet.trajectory, sheet.ink, panel.low
+    under = (panel.high - low) * 0.075
     rows: dict[tuple[float, float], Spec] = {}
     for seen in t.signals:
         if panel is home(t, seen):
-            at, score = t.position(seen.session_id, t.last_day), scores(panel).get((seen.rater, seen.session_id), m.low)
+            at = t.position(seen.session_id, t.last_day)
+            score = scores(panel).get((seen.rater, seen.session_id), low)
             # One mark for all that was seen at one place; filled, if any of it is sure.
-            sure = seen.certainty == "confirmed" or rows.get((at, score), {}).get("sure", False)
-            rows[at, score] = {"at": at, "score": max(score - under, m.low - under), "sure": sure}
+            sure = seen.certainty is Certainty.CONFIRMED or rows.get((at, score), {}).get("sure", False)
+            rows[at, score] = {"at": at, "score": max(score - under, low - under), "sure": sure}
     yield from layer(
         {"type": "point", "shape": "triangle-up", "size": 60, "stroke": ink.signal, "strokeWidth": 1.6, "opacity": 1},
         list(rows.values()), x=sheet.x(), y=y, fill=filled("datum.sure", ink.signal, ink.ground),
@@ -376,7 +378,7 @@ def keys(sheet: Sheet) -> Iterator[Key]:
     if any(line.limits for panel in t.panels for line in panel.lines):
         yield Key("Baseline mean", color=ink.faint, dash=(1, 0))
         yield Key("Lower limit", color=ink.faint, dash=(3, 3))
-    sure = {s.certainty == "confirmed" for s in t.signals}
+    sure = {s.certainty is Certainty.CONFIRMED for s in t.signals}
     if False in sure:
         yield Key("Signal, provisional", "triangle-up", ink.signal, ink.ground)
     if True in sure:

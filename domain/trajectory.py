@@ -6,17 +6,16 @@ breaks the line, every rater has a line of their own, every instrument and versi
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from itertools import pairwise
+from types import MappingProxyType
 from uuid import UUID
 
+from domain.detection import Certainty, Detector, Rater, Series, SignalKind
 from domain.repair import Outcome
 from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
-
-LONGEST_GAP = timedelta(days=42)
-"""Scores further apart than this do not belong to one run (clinical reference: six weeks, a baseline starts anew)."""
-
+from domain.signal import Disposition, SignalPhase
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
@@ -31,40 +30,17 @@ class Seat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measure:
-    """An instrument in one version, as far as an axis needs it."""
-
-    instrument: str
-    version: str
-    name: str
-    """As people know it."""
-    low: float
-    """The lowest item mean it allows."""
-    high: float
-    """The highest."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """One rater's score of one session."""
-
-    session_id: UUID
-    rater: str
-    measure: Measure
-    score: float | None
-    """The item mean, higher is better. Nothing: the form was incomplete, which is not a low score."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The frozen control limits of a run: fixed by its first scores, never moved by later ones."""
+    """The frozen control limits of a baseline: fixed by its first scores, never moved by later ones."""
 
     mean: float
+    """Of the first scores, in points of the item mean."""
     lower: float
+    """The lower limit, in points of the item mean. It may lie below the scale."""
     start: int
-    """The position of the run's first score."""
+    """The position of the first score they hold for."""
     end: int
-    """The position of its last."""
+    """The position of the last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +49,11 @@ class Point:
 
     session_id: UUID
     position: int
+    """The place of its session in the row of sessions."""
     score: float
+    """The item mean, higher is better."""
     run: int
-    """Scores of one run may be compared; a long gap starts the next one."""
+    """Scores of one run may be compared: a long gap, another therapist or modality starts the next one."""
     piece: int
     """Scores of one piece are joined by a line: no session without a score lies between them."""
 
@@ -84,17 +62,30 @@ class Point:
 class Line:
     """What one rater said with one instrument."""
 
-    rater: str
+    rater: Rater
+    """Whose view it is. Views are never blended."""
     points: tuple[Point, ...]
+    """Every score, in order. A session without one is left out, never filled in."""
     limits: tuple[Limits, ...] = ()
+    """The frozen control limits, for those who may see signals."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Panel:
     """One instrument in one version: an axis of its own."""
 
-    measure: Measure
+    instrument: str
+    """The instrument's code."""
+    version: str
+    """Its version: two are never on one axis."""
+    title: str
+    """As people know it."""
+    low: float
+    """The lowest item mean it allows."""
+    high: float
+    """The highest."""
     lines: tuple[Line, ...]
+    """A line for every rater, the client's first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,15 +94,19 @@ class SignalMark:
 
     id: UUID
     session_id: UUID
-    detector: str
-    kind: str
-    rater: str
-    certainty: str
-    """`provisional` or `confirmed`, of the detector's own finding."""
-    phase: str
-    disposition: str | None = None
-    instrument: str | None = None
-    version: str | None = None
+    """The session it was seen at."""
+    detector: Detector
+    """Which detector saw it."""
+    kind: SignalKind
+    """What it saw."""
+    rater: Rater | None = None
+    """Whose line it was seen in; none where two are compared."""
+    certainty: Certainty
+    """Whether later sessions can still change it."""
+    phase: SignalPhase
+    """Whether a clinician has looked at it."""
+    disposition: Disposition | None = None
+    """What a clinician made of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,57 +193,69 @@ REACH = 2.66
 
 
 def trajectory(
-    relationship_id: UUID, *, seats: tuple[Seat, ...] = (), readings: Iterable[Reading] = (),
-    signals: tuple[SignalMark, ...] = (), ruptures: tuple[RuptureMark, ...] = (),
-    transitions: tuple[Transition, ...] = (),
+    relationship_id: UUID, *, seats: tuple[Seat, ...] = (), series: Iterable[Series] = (),
+    titles: Mapping[str, str] = MappingProxyType({}), limited: bool = True, signals: tuple[SignalMark, ...] = (),
+    ruptures: tuple[RuptureMark, ...] = (), transitions: tuple[Transition, ...] = (),
 ) -> Trajectory:  # fmt: skip
-    """Everything in its place, and in words."""
+    """Everything in its place, and in words. `titles` by instrument; without control limits unless `limited`."""
+    drawn = panels(seats, [s for s in series if s.alliance], titles)
+    if not limited:
+        drawn = tuple(replace(p, lines=tuple(replace(one, limits=()) for one in p.lines)) for p in drawn)
     bare = Trajectory(
-        relationship_id=relationship_id, seats=seats, panels=panels(seats, readings), signals=signals,
-        ruptures=ruptures, transitions=transitions,
+        relationship_id=relationship_id, seats=seats, panels=drawn, signals=signals, ruptures=ruptures,
+        transitions=transitions,
     )  # fmt: skip
     return replace(bare, summary=" ".join(sentences(bare)))
 
 
-def panels(seats: Sequence[Seat], readings: Iterable[Reading]) -> tuple[Panel, ...]:
-    """Every instrument in its panel, in the order in which they came into use; the client's line first."""
+BASELINE = 4
+"""So many first scores fix the limits."""
+REACH = 2.66
+"""The lower limit lies so many mean moving ranges under the mean (individuals chart, three sigma)."""
+RATERS = tuple(Rater)
+
+
+def panels(seats: Sequence[Seat], series: Iterable[Series], titles: Mapping[str, str]) -> tuple[Panel, ...]:
+    """Every instrument in its panel, in the order in which they came into use."""
     places = {seat.session_id: place for place, seat in enumerate(seats)}
-    found: dict[Measure, dict[str, dict[int, Reading]]] = {}
-    for reading in sorted((r for r in readings if r.session_id in places), key=lambda r: places[r.session_id]):
-        if reading.score is not None:
-            found.setdefault(reading.measure, {}).setdefault(reading.rater, {})[places[reading.session_id]] = reading
+    found: dict[tuple[str, str], list[tuple[Series, Line]]] = {}
+    for one in sorted(series, key=lambda s: RATERS.index(s.rater)):
+        drawn = line(one, places)
+        if drawn.points:
+            found.setdefault((one.instrument, one.version), []).append((one, drawn))
+    begun = {form: min(drawn.points[0].position for _, drawn in lines) for form, lines in found.items()}
     return tuple(
-        Panel(measure=measure, lines=tuple(line(who, seats, by_rater[who]) for who in RATERS if who in by_rater))
-        for measure, by_rater in found.items()
-    )
+        Panel(instrument=form[0], version=form[1], title=titles.get(form[0], form[0]),
+              low=lines[0][0].scale.low, high=lines[0][0].scale.high, lines=tuple(drawn for _, drawn in lines))
+        for form, lines in sorted(found.items(), key=lambda entry: (begun[entry[0]], entry[0]))
+    )  # fmt: skip
 
 
-def line(rater: str, seats: Sequence[Seat], by_place: Mapping[int, Reading]) -> Line:
-    """A rater's scores, cut into runs at long gaps and into pieces wherever a session has no score."""
+def line(series: Series, places: Mapping[UUID, int]) -> Line:
+    """A rater's scores: runs as the detectors see them, and in pieces wherever a session has no score."""
     points: list[Point] = []
-    for place, reading in sorted(by_place.items()):
-        run = piece = 0
-        if points:
-            last = points[-1]
-            gap = seats[place].starts_at - seats[last.position].starts_at
-            run = last.run + (gap > LONGEST_GAP)
-            piece = last.piece + (run > last.run or place > last.position + 1)
-        assert reading.score is not None
-        points.append(
-            Point(session_id=reading.session_id, position=place, score=reading.score, run=run, piece=piece)
-        )
-    return Line(rater=rater, points=tuple(points), limits=tuple(limits(points)))
+    limits: list[Limits] = []
+    for number_, run in enumerate(series.runs):
+        mine: list[Point] = []
+        for sitting, score in zip(run.sittings, run.scores, strict=True):
+            place, last = places[sitting.session_id], points[-1] if points else None
+            broken = last is not None and (last.run < number_ or place > last.position + 1)
+            piece = (last.piece if last else 0) + broken
+            points.append(Point(session_id=sitting.session_id, position=place, score=score, run=number_, piece=piece))
+            mine.append(points[-1])
+        limits += frozen(mine, run.baselines)
+    return Line(rater=series.rater, points=tuple(points), limits=tuple(limits))
 
 
-def limits(points: Sequence[Point]) -> Iterator[Limits]:
-    """The frozen limits of every run that is long enough to have any."""
-    for run in sorted({point.run for point in points}):
-        mine = [point for point in points if point.run == run]
-        first = [point.score for point in mine[:BASELINE]]
+def frozen(points: Sequence[Point], baselines: Sequence[int]) -> Iterator[Limits]:
+    """The limits of every baseline of a run that is long enough to have any."""
+    for start, end in pairwise((*baselines, len(points))):
+        first = [point.score for point in points[start : min(start + BASELINE, end)]]
         if len(first) == BASELINE:
             mean = sum(first) / BASELINE
             moved = sum(abs(b - a) for a, b in pairwise(first)) / (BASELINE - 1)
-            yield Limits(mean=mean, lower=mean - REACH * moved, start=mine[0].position, end=mine[-1].position)
+            where = {"start": points[start].position, "end": points[end - 1].position}
+            yield Limits(mean=mean, lower=mean - REACH * moved, **where)
 
 
 # -- in words --------------------------------------------------------------------------------------------------------
@@ -292,11 +299,10 @@ def attendance(t: Trajectory) -> str:
 
 def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
     """Each rater's line in one panel."""
-    m = panel.measure
     for drawn in panel.lines:
         scores = drawn.points
         low, high = min(scores, key=lambda p: p.score), max(scores, key=lambda p: p.score)
-        told = f"{drawn.rater.capitalize()}, {m.name} (mean per item, {number(m.low)} to {number(m.high)}): "
+        told = f"{drawn.rater.capitalize()}, {panel.title} (mean per item, {number(panel.low)} to {number(panel.high)}): "
         told += f"{counted(len(scores), 'rating')}"
         if len(scores) == 1:
             yield f"{told}, {at(t, low)}."
