@@ -1,100 +1,37 @@
-"""A trajectory as a Vega-Lite specification: a pure function of what is to be drawn, how wide, and on what ground.
+"""A trajectory as a Vega-Lite specification: a pure function of what is to be drawn, how wide, and on what ground."""
 
-Whoever rates is told apart three times over, by shape, dash and colour, so that the picture can be read in grey and by
-colour-blind readers. The colours are those of Okabe and Ito (2008), the darker of each pair on a light ground.
-"""
-
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 from uuid import UUID
 
-from domain.detection import LONGEST_GAP, Certainty, Rater
+from api.legend import legend_views
+from api.sheet import (
+    AXIS,
+    BEGUN,
+    CONCLUDED,
+    CROSS,
+    EDGE,
+    INKS,
+    ONSET,
+    SEEN,
+    SMALL,
+    USUAL,
+    Ink,
+    Sheet,
+    Spec,
+    Theme,
+    filled,
+    layer,
+)
+from domain.detection import LONGEST_GAP, Certainty
 from domain.repair import Outcome
 from domain.rupture import OPEN, RupturePhase, RuptureType
 from domain.session import SessionPhase
 from domain.trajectory import MONTHS, Panel, RuptureMark, SignalMark, Trajectory, number, words
 
-Spec = dict[str, Any]
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-NARROWEST, USUAL, WIDEST = 360, 720, 1600
-"""Widths of the whole picture, in CSS pixels."""
-AXIS, EDGE = 26, 10
-"""What the scale's numbers take at the left, and what stays empty around everything."""
-SMALL = 11
-"""The size of every text but an instrument's name, in pixels."""
 # The renderer carries the first of these; a browser that shows the SVG may have one of the others.
 FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-RATERS = tuple(Rater)
-SHAPES = ("circle", "square", "diamond", "triangle-right")
-DASHES: tuple[Sequence[int], ...] = ((1, 0), (7, 4), (2, 3), (9, 3, 2, 3))
-CROSS = "M-1,-1L1,1M-1,1L1,-1"
-
-
-class Theme(StrEnum):
-    """The ground it is drawn on."""
-
-    LIGHT = "light"
-    DARK = "dark"
-
-
-@dataclass(frozen=True, slots=True)
-class Ink:
-    """The colours on one ground."""
-
-    ground: str
-    text: str
-    faint: str
-    """Grids and what only carries something else."""
-    shade: str
-    """A stretch of time."""
-    raters: tuple[str, ...]
-    signal: str
-    repair: str
-
-
-INKS = {
-    Theme.LIGHT: Ink("#ffffff", "#222222", "#8a8a8a", "#ececec", ("#0072b2", "#d55e00", "#000000", "#666666"),
-                     "#b0427f", "#00795a"),
-    Theme.DARK: Ink("#16181d", "#e8e8e8", "#8d9099", "#2c3038", ("#56b4e9", "#e69f00", "#ffffff", "#b0b0b0"),
-                    "#e08fc0", "#2cc79a"),
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """What every part of one picture shares."""
-
-    trajectory: Trajectory
-    ink: Ink
-    width: int
-    """Of the plots, in pixels."""
-
-    @property
-    def step(self) -> float:
-        """From one session to the next, in pixels."""
-        return self.width / max(len(self.trajectory.seats), 1)
-
-    def x(self, **more: Any) -> Spec:
-        """The one axis of all plots: the sessions in order, evenly spaced."""
-        ends = [-0.5, max(len(self.trajectory.seats), 1) - 0.5]
-        return {"field": "at", "type": "quantitative", "scale": {"domain": ends, "nice": False, "zero": False},
-                "axis": None, **more}  # fmt: skip
-
-    def px(self, position: float) -> float:
-        """Where a position is, in pixels."""
-        return (position + 0.5) * self.step
-
-    def by_rater(self, *channels: str) -> Spec:
-        """Everything that tells raters apart."""
-        looks: Mapping[str, Sequence[Any]] = {"color": self.ink.raters, "shape": SHAPES, "strokeDash": DASHES}
-        return {
-            channel: {"field": "rater", "type": "nominal", "legend": None,
-                      "scale": {"domain": RATERS, "range": looks[channel]}}
-            for channel in channels
-        }  # fmt: skip
 
 
 def specification(trajectory: Trajectory, width: int = USUAL, theme: Theme = Theme.LIGHT) -> Spec:
@@ -125,12 +62,6 @@ def config(ink: Ink) -> Spec:
             "labelLimit": 0, "gridColor": ink.shade,
         },
     }  # fmt: skip
-
-
-def layer(mark: Spec, rows: Sequence[Spec], **encoding: Spec) -> Iterator[Spec]:
-    """A layer with its data, where there is any."""
-    if rows:
-        yield {"data": {"values": list(rows)}, "mark": mark, "encoding": encoding}
 
 
 # -- the instruments -------------------------------------------------------------------------------------------------
@@ -238,7 +169,7 @@ def signal_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
             sure = seen.certainty is Certainty.CONFIRMED or rows.get((at, score), {}).get("sure", False)
             rows[at, score] = {"at": at, "score": max(score - under, low - under), "sure": sure}
     yield from layer(
-        {"type": "point", "shape": "triangle-up", "size": 60, "stroke": ink.signal, "strokeWidth": 1.6, "opacity": 1},
+        {"type": "point", "shape": SEEN, "size": 60, "stroke": ink.signal, "strokeWidth": 1.6, "opacity": 1},
         list(rows.values()), x=sheet.x(), y=y, fill=filled("datum.sure", ink.signal, ink.ground),
     )  # fmt: skip
 
@@ -253,11 +184,6 @@ def home(t: Trajectory, seen: SignalMark) -> Panel:
 def scores(panel: Panel) -> dict[tuple[str | None, UUID], float]:
     """Every score of a panel, by rater and session."""
     return {(line.rater, p.session_id): p.score for line in panel.lines for p in line.points}
-
-
-def filled(test: str, color: str, ground: str) -> Spec:
-    """Filled where the test holds, hollow where it does not."""
-    return {"condition": {"test": test, "value": color}, "value": ground}
 
 
 def session_axis(sheet: Sheet) -> Spec:
@@ -297,7 +223,6 @@ def empty_view(sheet: Sheet) -> Spec:
 
 ROW = 30
 """The height of one rupture's row, in pixels."""
-ONSET, BEGUN, CONCLUDED = "triangle-down", "circle", "diamond"
 
 
 def ruptures_view(sheet: Sheet) -> Spec:
@@ -331,99 +256,23 @@ def ruptures_view(sheet: Sheet) -> Spec:
 def course(sheet: Sheet, mark: RuptureMark, place: int) -> Spec:
     """One row, in numbers."""
     t = sheet.trajectory
-    onset = t.position(mark.session_id, mark.happened_on)
-    # To the edge but for the line's own width: what is wider than the plot makes the picture wider.
-    end = max(len(t.seats), 1) - 0.5 - 2 / sheet.step
-    line, label = place * ROW + 21, place * ROW + 7
-    marks = [{"at": onset, "y": line, "shape": ONSET, "sure": mark.phase is not RupturePhase.SUSPECTED}]
+    onset, line = t.position(mark.session_id, mark.happened_on), place * ROW + 21
+    last = onset
+    marks: list[Spec] = [{"at": onset, "y": line, "shape": ONSET, "sure": mark.phase is not RupturePhase.SUSPECTED}]
     for repair in mark.repairs:
-        begun = max(t.position(None, repair.begun_on), onset)
-        marks.append({"at": begun, "y": line, "shape": BEGUN, "sure": False})
+        # A day before the session it belongs to is a slip of the calendar; a row runs forward.
+        last = max(t.position(None, repair.begun_on), last)
+        marks.append({"at": last, "y": line, "shape": BEGUN, "sure": False})
         if repair.concluded_on:
-            over = max(t.position(None, repair.concluded_on), begun)
-            marks.append({"at": over, "y": line, "shape": CONCLUDED, "sure": repair.outcome is Outcome.REPAIRED})
-    open_ = mark.phase in (RupturePhase.SUSPECTED, *OPEN)
+            last = max(t.position(None, repair.concluded_on), last)
+            marks.append({"at": last, "y": line, "shape": CONCLUDED, "sure": repair.outcome is Outcome.REPAIRED})
+    lasts = mark.phase in (RupturePhase.SUSPECTED, *OPEN)
+    # To the edge but for the line's own width: what is wider than the plot makes the picture wider.
+    edge = max(len(t.seats), 1) - 0.5 - 2 / sheet.step
     right = sheet.px(onset) > sheet.width / 2
-    says = f"{mark.type if mark.type is not RuptureType.UNSPECIFIED else 'type not said'}, {words(mark.phase)}"
+    kind = mark.type if mark.type is not RuptureType.UNSPECIFIED else "type not said"
+    label = {"at": last if right else onset, "y": place * ROW + 7, "says": f"{kind}, {words(mark.phase)}"}
     return {
-        "span": {"at": onset, "until": end if open_ else max(m["at"] for m in marks), "y": line},
-        "marks": marks, "align": "right" if right else "left",
-        "label": {"at": max(m["at"] for m in marks) if right else onset, "y": label, "says": says},
+        "span": {"at": onset, "until": edge if lasts else last, "y": line},
+        "marks": marks, "align": "right" if right else "left", "label": label,
     }  # fmt: skip
-
-
-# -- the legend ------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One entry of the legend."""
-
-    says: str
-    shape: str = ""
-    color: str = ""
-    fill: str = ""
-    rater: str = ""
-    dash: Sequence[int] = ()
-    """Of a line drawn through it, where it has one."""
-
-
-def keys(sheet: Sheet) -> Iterator[Key]:
-    """What is drawn, and so needs to be told apart; in the picture's own order."""
-    t, ink = sheet.trajectory, sheet.ink
-    drawn = {line.rater for panel in t.panels for line in panel.lines}
-    for rater, shape, dash, color in zip(RATERS, SHAPES, DASHES, ink.raters, strict=True):
-        if rater in drawn:
-            yield Key(rater.capitalize(), shape, color, color, rater, dash)
-    if any(line.limits for panel in t.panels for line in panel.lines):
-        yield Key("Baseline mean", color=ink.faint, dash=(1, 0))
-        yield Key("Lower limit", color=ink.faint, dash=(3, 3))
-    sure = {s.certainty is Certainty.CONFIRMED for s in t.signals}
-    if False in sure:
-        yield Key("Signal, provisional", "triangle-up", ink.signal, ink.ground)
-    if True in sure:
-        yield Key("Signal", "triangle-up", ink.signal, ink.signal)
-    if t.ruptures:
-        yield Key("Rupture", ONSET, ink.text, ink.text)
-    repairs = [repair for rupture in t.ruptures for repair in rupture.repairs]
-    if repairs:
-        yield Key("Repair begun", BEGUN, ink.repair, ink.ground)
-    if any(repair.concluded_on for repair in repairs):
-        yield Key("Repair concluded", CONCLUDED, ink.repair, ink.repair)
-    if any(seat.status is not SessionPhase.HELD for seat in t.seats):
-        yield Key("Missed", CROSS, ink.text, ink.text)
-
-
-def legend_views(sheet: Sheet) -> Iterator[Spec]:
-    """The legend, in as many rows as the width asks for."""
-    marks, lines, x, row = [], [], 0.0, 0
-    for key in keys(sheet):
-        wide = 24 + text_width(key.says)
-        if x and x + wide > sheet.width:
-            x, row = 0.0, row + 1
-        place = {"x": x + 9, "y": row * 17 + 7, "says": key.says, "shape": key.shape}
-        marks.append(place | {"color": key.color, "fill": key.fill})
-        if key.dash:
-            lines.append(place | {"color": key.color, "dash": list(key.dash), "x": x, "x2": x + 18})
-        x += wide + 12
-    if not marks:
-        return
-    at = {name: {"field": name, "type": "quantitative", "scale": None, "axis": None} for name in ("x", "y")}
-    look = {name: {"field": name, "type": "nominal", "scale": None} for name in ("shape", "fill")}
-    stroke = {"field": "color", "type": "nominal", "scale": None}
-    yield {
-        "width": sheet.width, "height": (row + 1) * 17,
-        "layer": [
-            *layer({"type": "rule", "strokeWidth": 1.6}, lines, **at, x2={"field": "x2"}, color=stroke,
-                   strokeDash={"field": "dash", "type": "nominal", "scale": None}),
-            *layer({"type": "point", "size": 40, "opacity": 1, "strokeWidth": 1.4}, [m for m in marks if m["shape"]], **at, **look,
-                   stroke=stroke),
-            *layer({"type": "text", "align": "left", "baseline": "middle", "dx": 13}, marks, **at,
-                   text={"field": "says"}),
-        ],
-    }  # fmt: skip
-
-
-def text_width(says: str) -> float:
-    """About how wide a small text is, in pixels."""
-    return sum(0.25 if c in "ijlt,. " else 0.75 if c in "mMW" else 0.68 if c.isupper() else 0.55 for c in says) * SMALL

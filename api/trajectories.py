@@ -4,18 +4,19 @@ import html
 from collections.abc import Mapping
 from hashlib import sha256
 
+from infra.trajectory import Record
 from pydantic_core import to_json
 
 from api.call import PRIVATE, Call, Reply, number
-from api.chart import NARROWEST, USUAL, WIDEST, Theme, specification
+from api.chart import specification
 from api.problems import NotAcceptable
 from api.reading import chosen
 from api.resource import Resource, is_seen
+from api.sheet import NARROWEST, USUAL, WIDEST, Theme
 from domain.catalog import BY_SUBJECT
 from domain.trajectory import Trajectory
 from domain.values import plain
 from infra.pictures import Kind, Pictures
-from infra.trajectory import Record
 
 JSON, VEGA_LITE, SVG, PNG = "application/json", "application/vnd.vegalite.v6+json", "image/svg+xml", "image/png"
 MEDIA = {"": JSON, ".vl.json": VEGA_LITE, ".svg": SVG, ".png": PNG}
@@ -64,8 +65,8 @@ def titled(svg: bytes, summary: str) -> bytes:
     """The same picture with a name and a description, for those who do not see it."""
     root, _, rest = svg.decode().partition(">")
     named = f'{root} role="img" aria-labelledby="title desc">'
-    words = f'<title id="title">The alliance from session to session</title><desc id="desc">{html.escape(summary)}</desc>'
-    return f"{named}{words}{rest}".encode()
+    title = '<title id="title">The alliance from session to session</title>'
+    return f'{named}{title}<desc id="desc">{html.escape(summary)}</desc>{rest}'.encode()
 
 
 def accepted(said: str | None) -> str:

@@ -17,6 +17,7 @@ from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
 from domain.signal import Disposition, SignalPhase
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seat:
     """A session that was held, or that the client did not come to."""
@@ -184,8 +185,6 @@ class Trajectory:
 
 # -- putting it together ---------------------------------------------------------------------------------------------
 
-RATERS = ("client", "therapist", "observer", "supervisor")
-"""The order of the lines."""
 BASELINE = 4
 """So many first scores of a run fix its limits."""
 REACH = 2.66
@@ -302,8 +301,8 @@ def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
     for drawn in panel.lines:
         scores = drawn.points
         low, high = min(scores, key=lambda p: p.score), max(scores, key=lambda p: p.score)
-        told = f"{drawn.rater.capitalize()}, {panel.title} (mean per item, {number(panel.low)} to {number(panel.high)}): "
-        told += f"{counted(len(scores), 'rating')}"
+        scale = f"mean per item, {number(panel.low)} to {number(panel.high)}"
+        told = f"{drawn.rater.capitalize()}, {panel.title} ({scale}): {counted(len(scores), 'rating')}"
         if len(scores) == 1:
             yield f"{told}, {at(t, low)}."
         else:

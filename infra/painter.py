@@ -1,7 +1,7 @@
 """The process that draws: Vega-Lite specifications in at standard input, pictures out at standard output.
 
-It is a program of its own, run by file name, and imports nothing of ours: the drawing library holds Python's lock for as
-long as a picture takes, and whatever goes wrong in a JavaScript engine goes wrong in here.
+It is a program of its own, run by file name, and imports nothing of ours: the drawing library holds Python's lock for
+as long as a picture takes, and whatever goes wrong in a JavaScript engine goes wrong in here.
 """
 
 import os
