@@ -8,6 +8,7 @@ from api.legend import legend_views
 from api.sheet import (
     AXIS,
     BEGUN,
+    BIG,
     CONCLUDED,
     CROSS,
     EDGE,
@@ -21,6 +22,7 @@ from api.sheet import (
     Spec,
     Theme,
     filled,
+    fitted,
     layer,
 )
 from domain.detection import LONGEST_GAP, Certainty
@@ -55,7 +57,7 @@ def config(ink: Ink) -> Spec:
         # The whole picture has one description; a label on each of a hundred marks would only be read out after it.
         "aria": False, "font": FONT, "view": {"stroke": None},
         "text": {"fontSize": SMALL, "color": ink.text},
-        "title": {"fontSize": 13, "fontWeight": "bold", "color": ink.text, "anchor": "start", "offset": 6, "limit": 0,
+        "title": {"fontSize": BIG, "fontWeight": "bold", "color": ink.text, "anchor": "start", "offset": 6, "limit": 0,
                   "frame": "group"},
         "axis": {
             "domain": False, "ticks": False, "labelColor": ink.text, "labelFontSize": SMALL, "labelOverlap": False,
@@ -78,17 +80,16 @@ def panel_view(sheet: Sheet, panel: Panel) -> Spec:
          "axis": {"values": ticks, "title": None, "grid": True, "minExtent": AXIS, "maxExtent": AXIS}}  # fmt: skip
     return {
         "width": sheet.width, "height": height,
-        "title": f"{panel.title}, mean per item, {number(panel.low)} to {number(panel.high)}",
+        "title": fitted(panel.title, f", mean per item, {number(panel.low)} to {number(panel.high)}", sheet.width),
         "layer": [*behind(sheet, height), *limit_layers(sheet, panel, y), *line_layers(sheet, panel, y),
                   *signal_layers(sheet, panel, y)],
     }  # fmt: skip
 
 
 def scale_ticks(low: float, high: float) -> list[float]:
-    """A few round numbers from one end of a scale to the other."""
-    step = next(s for s in (0.5, 1, 2, 5, 10, 20, 50, 100, 1000) if (high - low) / s <= 6 or s == 1000)
-    count = int((high - low) / step)
-    return [low + n * step for n in range(count + 1)] + ([] if low + count * step == high else [high])
+    """A few numbers from one end of a scale to the other; round ones, where they fit."""
+    step = next((s for s in (0.5, 1, 2, 5, 10, 20) if (high - low) / s in range(1, 7)), (high - low) / 4)
+    return [round(low + n * step, 3) for n in range(round((high - low) / step) + 1)]
 
 
 def behind(sheet: Sheet, height: int) -> Iterator[Spec]:
@@ -109,7 +110,7 @@ def behind(sheet: Sheet, height: int) -> Iterator[Spec]:
     yield from layer({"type": "rule", "color": ink.faint, "strokeDash": [6, 2, 1, 2]}, gaps, x=sheet.x())
     yield from layer({"type": "text", "align": "left", "baseline": "bottom", "dx": 3}, gaps, x=sheet.x(),
                      y={"value": height - 14}, text={"field": "says"})  # fmt: skip
-    onsets = [{"at": t.position(r.session_id, r.happened_on)} for r in t.ruptures]
+    onsets = [{"at": sheet.place(r.session_id, r.happened_on)} for r in t.ruptures]
     yield from layer({"type": "rule", "color": ink.faint, "strokeDash": [1, 3]}, onsets, x=sheet.x())
     missed = [{"at": place} for place, seat in enumerate(t.seats) if seat.status is not SessionPhase.HELD]
     yield from layer(
@@ -163,7 +164,7 @@ def signal_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
     rows: dict[tuple[float, float], Spec] = {}
     for seen in t.signals:
         if panel is home(t, seen):
-            at = t.position(seen.session_id, t.last_day)
+            at = sheet.place(seen.session_id, t.last_day)
             score = scores(panel).get((seen.rater, seen.session_id), low)
             # One mark for all that was seen at one place; filled, if any of it is sure.
             sure = seen.certainty is Certainty.CONFIRMED or rows.get((at, score), {}).get("sure", False)
@@ -214,20 +215,22 @@ def empty_view(sheet: Sheet) -> Spec:
     middle = max(len(sheet.trajectory.seats), 1) / 2 - 0.5
     y = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]},
          "axis": {"values": [], "title": None, "minExtent": AXIS, "maxExtent": AXIS}}  # fmt: skip
-    said = layer({"type": "text", "fontSize": 13}, [{"at": middle, "y": 0.5, "says": "No ratings yet"}],
+    said = layer({"type": "text", "fontSize": BIG}, [{"at": middle, "y": 0.5, "says": "No ratings yet"}],
                  x=sheet.x(), y=y, text={"field": "says"})  # fmt: skip
     return {"width": sheet.width, "height": 80, "layer": [*behind(sheet, 80), *said]}
 
 
 # -- ruptures and repairs --------------------------------------------------------------------------------------------
 
-ROW = 30
-"""The height of one rupture's row, in pixels."""
+ROW, MOST = 30, 12
+"""The height of one rupture's row in pixels, and how many rows there are at most: the latest."""
 
 
 def ruptures_view(sheet: Sheet) -> Spec:
     """A row for each rupture: its onset, every attempt at mending it, and how that came out."""
-    rows = [course(sheet, mark, place) for place, mark in enumerate(sheet.trajectory.ruptures)]
+    ruptures = sheet.trajectory.ruptures
+    rows = [course(sheet, mark, place) for place, mark in enumerate(ruptures[-MOST:])]
+    title = f"Ruptures and repairs{f', the latest {MOST} of {len(ruptures)}' if len(ruptures) > MOST else ''}"
     ink, height = sheet.ink, ROW * len(rows)
     y = {"field": "y", "type": "quantitative", "scale": None, "axis": None}
     x = sheet.x()
@@ -238,7 +241,7 @@ def ruptures_view(sheet: Sheet) -> Spec:
     shape = {"field": "shape", "type": "nominal", "scale": None}
     text = {"type": "text", "baseline": "middle"}
     return {
-        "width": sheet.width, "height": height, "title": "Ruptures and repairs",
+        "width": sheet.width, "height": height, "title": title,
         "layer": [
             *layer({"type": "rule", "color": ink.faint}, [row["span"] for row in rows],
                    x=x, x2={"field": "until"}, y=y),
@@ -255,20 +258,18 @@ def ruptures_view(sheet: Sheet) -> Spec:
 
 def course(sheet: Sheet, mark: RuptureMark, place: int) -> Spec:
     """One row, in numbers."""
-    t = sheet.trajectory
-    onset, line = t.position(mark.session_id, mark.happened_on), place * ROW + 21
+    onset, line = sheet.place(mark.session_id, mark.happened_on), place * ROW + 21
     last = onset
     marks: list[Spec] = [{"at": onset, "y": line, "shape": ONSET, "sure": mark.phase is not RupturePhase.SUSPECTED}]
     for repair in mark.repairs:
         # A day before the session it belongs to is a slip of the calendar; a row runs forward.
-        last = max(t.position(None, repair.begun_on), last)
+        last = max(sheet.place(None, repair.begun_on), last)
         marks.append({"at": last, "y": line, "shape": BEGUN, "sure": False})
         if repair.concluded_on:
-            last = max(t.position(None, repair.concluded_on), last)
+            last = max(sheet.place(None, repair.concluded_on), last)
             marks.append({"at": last, "y": line, "shape": CONCLUDED, "sure": repair.outcome is Outcome.REPAIRED})
     lasts = mark.phase in (RupturePhase.SUSPECTED, *OPEN)
-    # To the edge but for the line's own width: what is wider than the plot makes the picture wider.
-    edge = max(len(t.seats), 1) - 0.5 - 2 / sheet.step
+    edge = sheet.place(None, date.max)
     right = sheet.px(onset) > sheet.width / 2
     kind = mark.type if mark.type is not RuptureType.UNSPECIFIED else "type not said"
     label = {"at": last if right else onset, "y": place * ROW + 7, "says": f"{kind}, {words(mark.phase)}"}

@@ -3,7 +3,21 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from api.sheet import BEGUN, CONCLUDED, CROSS, DASHES, ONSET, RATERS, SEEN, SHAPES, SMALL, Sheet, Spec, layer
+from api.sheet import (
+    BEGUN,
+    CONCLUDED,
+    CROSS,
+    DASHES,
+    ONSET,
+    RATERS,
+    SEEN,
+    SHAPES,
+    SMALL,
+    Sheet,
+    Spec,
+    layer,
+    text_width,
+)
 from domain.detection import Certainty
 from domain.session import SessionPhase
 
@@ -51,7 +65,7 @@ def legend_views(sheet: Sheet) -> Iterator[Spec]:
     """The legend, in as many rows as the width asks for."""
     marks, lines, x, row = [], [], 0.0, 0
     for key in keys(sheet):
-        wide = 24 + text_width(key.says)
+        wide = 24 + text_width(key.says, SMALL)
         if x and x + wide > sheet.width:
             x, row = 0.0, row + 1
         place = {"x": x + 9, "y": row * 17 + 7, "says": key.says, "shape": key.shape}
@@ -75,8 +89,3 @@ def legend_views(sheet: Sheet) -> Iterator[Spec]:
                    text={"field": "says"}),
         ],
     }  # fmt: skip
-
-
-def text_width(says: str) -> float:
-    """About how wide a small text is, in pixels."""
-    return sum(0.25 if c in "ijlt,. " else 0.75 if c in "mMW" else 0.68 if c.isupper() else 0.55 for c in says) * SMALL

@@ -6,8 +6,10 @@ colour-blind readers. The colours are those of Okabe and Ito (2008) or, where th
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from domain.detection import Rater
 from domain.trajectory import Trajectory
@@ -17,8 +19,8 @@ NARROWEST, USUAL, WIDEST = 360, 720, 1600
 """Widths of the whole picture, in CSS pixels."""
 AXIS, EDGE = 26, 10
 """What the scale's numbers take at the left, and what stays empty around everything."""
-SMALL = 11
-"""The size of every text but an instrument's name, in pixels."""
+SMALL, BIG, BOLD = 11, 13, 1.08
+"""The sizes of texts and of titles, in pixels, and how much wider the titles are for being bold."""
 RATERS = tuple(Rater)
 SHAPES = ("circle", "square", "diamond", "triangle-right")
 DASHES: tuple[Sequence[int], ...] = ((1, 0), (7, 4), (2, 3), (9, 3, 2, 3))
@@ -76,6 +78,11 @@ class Sheet:
         return {"field": "at", "type": "quantitative", "scale": {"domain": ends, "nice": False, "zero": False},
                 "axis": None, **more}  # fmt: skip
 
+    def place(self, session_id: UUID | None, on: date) -> float:
+        """Where a mark belongs; a little off the edges, for what juts out of the plot makes the picture wider."""
+        most, edge = max(len(self.trajectory.seats), 1) - 0.5, 7 / self.step
+        return min(max(self.trajectory.position(session_id, on), edge - 0.5), most - edge)
+
     def px(self, position: float) -> float:
         """Where a position is, in pixels."""
         return (position + 0.5) * self.step
@@ -99,3 +106,16 @@ def layer(mark: Spec, rows: Sequence[Spec], **encoding: Spec) -> Iterator[Spec]:
 def filled(test: str, color: str, ground: str) -> Spec:
     """Filled where the test holds, hollow where it does not."""
     return {"condition": {"test": test, "value": color}, "value": ground}
+
+
+def fitted(says: str, after: str, width: float) -> str:
+    """A title that fits into a width: its own words are cut short, what comes after them is not."""
+    says = "".join(c for c in says if c.isprintable())
+    while says and text_width(says + after, BIG * BOLD) > width:
+        says = says[:-2].rstrip() + "…" if len(says) > 2 else ""
+    return says + after
+
+
+def text_width(says: str, size: float) -> float:
+    """About how wide a text is, in pixels."""
+    return sum(0.25 if c in "ijlt,. " else 0.75 if c in "mMW" else 0.68 if c.isupper() else 0.55 for c in says) * size
