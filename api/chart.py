@@ -1,6 +1,7 @@
 """A trajectory as a Vega-Lite specification: a pure function of what is to be drawn, how wide, and on what ground."""
 
 from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
 from uuid import UUID
 
@@ -58,7 +59,7 @@ def config(ink: Ink) -> Spec:
         "aria": False, "font": FONT, "view": {"stroke": None},
         "text": {"fontSize": SMALL, "color": ink.text},
         "title": {"fontSize": BIG, "fontWeight": "bold", "color": ink.text, "anchor": "start", "offset": 6, "limit": 0,
-                  "frame": "group"},
+                  "subtitleFontSize": SMALL, "subtitleColor": ink.text, "subtitlePadding": 2, "frame": "group"},
         "axis": {
             "domain": False, "ticks": False, "labelColor": ink.text, "labelFontSize": SMALL, "labelOverlap": False,
             "labelLimit": 0, "gridColor": ink.shade,
@@ -80,7 +81,8 @@ def panel_view(sheet: Sheet, panel: Panel) -> Spec:
          "axis": {"values": ticks, "title": None, "grid": True, "minExtent": AXIS, "maxExtent": AXIS}}  # fmt: skip
     return {
         "width": sheet.width, "height": height,
-        "title": fitted(panel.title, f", mean per item, {number(panel.low)} to {number(panel.high)}", sheet.width),
+        "title": {"text": fitted(panel.title, sheet.width),
+                  "subtitle": f"mean per item, {number(panel.low)} to {number(panel.high)}"},
         "layer": [*behind(sheet, height), *limit_layers(sheet, panel, y), *line_layers(sheet, panel, y),
                   *signal_layers(sheet, panel, y)],
     }  # fmt: skip
@@ -145,9 +147,9 @@ def line_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
     """What each rater said: a mark for every score, and a line where one follows the other."""
     t = sheet.trajectory
     rows = [
-        {"at": p.position, "score": round(p.score, 4), "rater": line.rater, "piece": f"{line.rater} {p.piece}",
+        {"at": p.position, "score": round(p.score, 4), "rater": line.rater, "piece": f"{place} {p.piece}",
          "session": t.seats[p.position].ordinal, "date": t.seats[p.position].starts_at.date().isoformat()}
-        for line in panel.lines for p in line.points
+        for place, line in enumerate(panel.lines) for p in line.points
     ]  # fmt: skip
     width = 2 if sheet.step > 8 else 1.4
     yield from layer({"type": "line", "strokeWidth": width}, rows, x=sheet.x(), y=y, detail={"field": "piece"},

@@ -108,12 +108,14 @@ def filled(test: str, color: str, ground: str) -> Spec:
     return {"condition": {"test": test, "value": color}, "value": ground}
 
 
-def fitted(says: str, after: str, width: float) -> str:
-    """A title that fits into a width: its own words are cut short, what comes after them is not."""
+def fitted(says: str, width: float) -> str:
+    """A title that fits into a width; the end of a longer one is left out."""
     says = "".join(c for c in says if c.isprintable())
-    while says and text_width(says + after, BIG * BOLD) > width:
-        says = says[:-2].rstrip() + "…" if len(says) > 2 else ""
-    return says + after
+    if text_width(says, BIG * BOLD) <= width:
+        return says
+    while says and text_width(f"{says}…", BIG * BOLD) > width:
+        says = says[:-1].rstrip()
+    return f"{says}…"
 
 
 def text_width(says: str, size: float) -> float:
