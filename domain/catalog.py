@@ -8,11 +8,13 @@ from domain.relationship import RELATIONSHIP
 from domain.repair import REPAIR
 from domain.rupture import RUPTURE
 from domain.session import SESSION
+from domain.signal import SIGNAL
 from domain.termination import TERMINATION_PLAN
 from domain.webhook import WEBHOOK_ENDPOINT
 
 MACHINES: tuple[Machine, ...] = (
-    CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, TERMINATION_PLAN, WEBHOOK_ENDPOINT,
+    CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, SIGNAL, TERMINATION_PLAN,
+    WEBHOOK_ENDPOINT,
 )  # fmt: skip
 BY_SUBJECT = {machine.subject: machine for machine in MACHINES}
 SAYS = {machine.type_of(move): move.says for machine in MACHINES for move in machine.moves}

@@ -75,9 +75,7 @@ POLICIES = (
 OPENINGS = (Opening((SIGNAL.type_of(SIGNAL.by_name["review"]),), RUPTURE, "rupture_id", rupture_of),)
 """A number opens nothing: a person who confirms what it hints at does."""
 SEEN_ANEW = frozenset({
-    *(ALLIANCE_RATING.type_of(move) for move in ALLIANCE_RATING.moves),
-    *(OUTCOME_SCORE.type_of(move) for move in OUTCOME_SCORE.moves),
-    *(SESSION.type_of(move) for move in SESSION.moves),
+    *(SESSION.type_of(SESSION.by_name[name]) for name in ("revise", "correct", "mark_in_error")),
 })  # fmt: skip
 """After these the detectors look at the relationship again."""
 

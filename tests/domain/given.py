@@ -1,6 +1,6 @@
 """What the domain tests start from: people, a day, and the least that a class or a body asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass, make_dataclass
 from datetime import UTC, date, datetime
@@ -22,7 +22,7 @@ from domain.values import type_hints
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 TODAY = NOW.date()
 PRACTICE, ID, RELATIONSHIP_ID, RUPTURE_ID, CLIENT_ID, THERAPIST_ID, SOMEBODY = (UUID(int=n) for n in range(1, 8))
-LEAST = {UUID: SOMEBODY, str: "words", int: 1, date: TODAY, datetime: NOW}
+LEAST = {UUID: SOMEBODY, str: "words", int: 1, date: TODAY, datetime: NOW, Mapping[str, Any]: {}}
 PERSON = {Role.CLIENT: CLIENT_ID, Role.THERAPIST: THERAPIST_ID}
 
 

@@ -35,9 +35,9 @@ CLINICAL = {"clients", "relationships", "sessions", "ruptures", "repairs", "term
 READS = {f"{name}.read" for name in CLINICAL | {"therapists", "policies"}} | {"events.read", "practices.read"}
 SCOPES = {
     C: READS | {f"{name}.write" for name in ("sessions", "ruptures", "repairs", "termination-plans")},
-    T: READS | {f"{name}.write" for name in CLINICAL},
-    S: READS | {f"{name}.write" for name in CLINICAL | {"therapists", "policies"}},
-    API: READS | {f"{name}.write" for name in CLINICAL | {"therapists", "policies"}} | {"webhooks.manage"},
+    T: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"signals"}},
+    S: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"signals", "therapists", "policies"}},
+    API: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"therapists", "policies"}} | {"webhooks.manage"},
     A: {"therapists.read", "policies.read", "events.read", "practices.read", "admin", "webhooks.manage",
         "therapists.write", "policies.write", "termination-plans.write"},
 }  # fmt: skip
@@ -59,7 +59,7 @@ def test_nobody_is_given_a_scope_to_write_what_they_can_not_write(role):
 def test_an_admin_reads_nothing_clinical_and_a_client_no_address_of_a_webhook():
     assert not {f"{name}.read" for name in CLINICAL} & scopes_of(A)
     assert {m.collection for m in MACHINES if A in m.read_by} == {"therapists", "policies", "webhook-endpoints"}
-    assert {m.collection for m in MACHINES if C not in m.read_by} == {"webhook-endpoints"}
+    assert {m.collection for m in MACHINES if C not in m.read_by} == {"signals", "webhook-endpoints"}
     assert A not in EVERYONE and Role.POLICY not in CALLERS
 
 

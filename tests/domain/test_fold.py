@@ -27,7 +27,7 @@ SAID = "what-was-said-in-the-room"
 IDS = tuple(UUID(int=n) for n in (101, 102, 103))
 WHO = tuple(str(id) for id in IDS[:2])
 PLAIN = {
-    bool: st.booleans(), UUID: st.sampled_from(IDS), str: st.just(SAID),
+    bool: st.booleans(), float: st.floats(-9, 9), UUID: st.sampled_from(IDS), str: st.just(SAID),
     date: st.dates(date(2026, 1, 1), date(2026, 3, 20)),
     datetime: st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 20), timezones=st.just(UTC)),
 }  # fmt: skip
@@ -42,6 +42,8 @@ def anything(hint: Any, few: Few | None = None) -> st.SearchStrategy[Any]:
     if origin is tuple:
         least, most = (few.least, min(few.limit, 3)) if few else (0, 3)
         return st.lists(anything(inner[0]), min_size=least, max_size=most).map(tuple)
+    if origin is Mapping:
+        return st.dictionaries(st.sampled_from(("limit", "window")), st.integers(1, 9) | PLAIN[float], max_size=2)
     if inner:
         return st.one_of(*(st.none() if each is type(None) else anything(each) for each in inner))
     if isinstance(hint, type) and issubclass(hint, StrEnum):

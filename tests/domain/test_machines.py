@@ -26,6 +26,7 @@ from domain.move import NEW, Move
 from domain.people import PersonPhase
 from domain.repair import RepairPhase
 from domain.rupture import Reporter, Rupture, RupturePhase
+from domain.signal import SignalPhase
 from domain.session import SessionPhase
 from domain.termination import Channel, Outreach, Receiver
 from domain.values import records
@@ -174,9 +175,11 @@ FINAL = {
     ("session", SessionPhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
     ("rupture", RupturePhase.ENTERED_IN_ERROR): "kept out of count; reported anew if it was none",
     ("repair", RepairPhase.CONCLUDED): "an attempt is over; what comes back is mended in another",
+    ("signal", SignalPhase.SUPERSEDED): "what the ratings show now is another signal",
     ("webhook_endpoint", EndpointPhase.DELETED): "its secret is gone; registered anew",
 }
 LEFT_BY_CONSEQUENCE = {
+    ("signal", "new"): "seen in ratings, never said by anybody",
     ("relationship", "in_transition"): "what becomes of it is for the termination plan to say",
     ("relationship", "ended"): "taken up again by reopening the termination plan",
 }

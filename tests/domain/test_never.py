@@ -20,7 +20,7 @@ MODULES = [m.name for m in iter_modules(domain.__path__)]
 AUTHORS = {
     "barkham", "bartholomew", "brown", "chen", "derubeis", "dozier", "duncan", "eubanks", "fraley", "gillaspy",
     "gumz", "hatcher", "haugen", "horowitz", "horvath", "jacobson", "kiresuk", "larsson", "linehan", "lipner", "lutz",
-    "martinovich", "miller", "munder", "muran", "norcross", "rubel", "safran", "shewhart", "stanley", "stiles",
+    "martinovich", "miller", "munder", "muran", "norcross", "rubel", "safran", "stanley", "stiles",
     "strauss", "swift", "tang", "tracey", "truax", "zilcha",
 }  # fmt: skip
 RATERS = ("client_", "therapist_", "observer_", "supervisor_")
