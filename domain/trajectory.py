@@ -11,7 +11,8 @@ from itertools import pairwise
 from types import MappingProxyType
 from uuid import UUID
 
-from domain.detection import Certainty, Detector, Rater, Series, SignalKind
+from domain.detection import Certainty, Detector, Rater, Run, Scale, Series, SignalKind
+from domain.detectors import BASELINE, ShewhartXmr, chart
 from domain.repair import Outcome
 from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
@@ -185,11 +186,6 @@ class Trajectory:
 
 # -- putting it together ---------------------------------------------------------------------------------------------
 
-BASELINE = 4
-"""So many first scores of a run fix its limits."""
-REACH = 2.66
-"""The lower limit lies so many mean moving ranges under the mean (individuals chart, three sigma)."""
-
 
 def trajectory(
     relationship_id: UUID, *, seats: tuple[Seat, ...] = (), series: Iterable[Series] = (),
@@ -207,10 +203,6 @@ def trajectory(
     return replace(bare, summary=" ".join(sentences(bare)))
 
 
-BASELINE = 4
-"""So many first scores fix the limits."""
-REACH = 2.66
-"""The lower limit lies so many mean moving ranges under the mean (individuals chart, three sigma)."""
 RATERS = tuple(Rater)
 
 
@@ -231,30 +223,30 @@ def panels(seats: Sequence[Seat], series: Iterable[Series], titles: Mapping[str,
 
 
 def line(series: Series, places: Mapping[UUID, int]) -> Line:
-    """A rater's scores: runs as the detectors see them, and in pieces wherever a session has no score."""
+    """A rater's scores: in runs, as the detectors see them, and in pieces wherever a session has no score."""
     points: list[Point] = []
     limits: list[Limits] = []
-    for number_, run in enumerate(series.runs):
-        mine: list[Point] = []
-        for sitting, score in zip(run.sittings, run.scores, strict=True):
-            place, last = places[sitting.session_id], points[-1] if points else None
-            broken = last is not None and (last.run < number_ or place > last.position + 1)
-            piece = (last.piece if last else 0) + broken
-            points.append(Point(session_id=sitting.session_id, position=place, score=score, run=number_, piece=piece))
-            mine.append(points[-1])
-        limits += frozen(mine, run.baselines)
+    for place_of_run, run in enumerate(series.runs):
+        mine = [places[sitting.session_id] for sitting in run.sittings]
+        for sitting, place, score in zip(run.sittings, mine, run.scores, strict=True):
+            last = points[-1] if points else None
+            broken = last is not None and (last.run < place_of_run or place > last.position + 1)
+            piece = last.piece + broken if last else 0
+            points.append(
+                Point(session_id=sitting.session_id, position=place, score=score, run=place_of_run, piece=piece)
+            )
+        limits += frozen(series.scale, run, mine)
     return Line(rater=series.rater, points=tuple(points), limits=tuple(limits))
 
 
-def frozen(points: Sequence[Point], baselines: Sequence[int]) -> Iterator[Limits]:
-    """The limits of every baseline of a run that is long enough to have any."""
-    for start, end in pairwise((*baselines, len(points))):
-        first = [point.score for point in points[start : min(start + BASELINE, end)]]
-        if len(first) == BASELINE:
-            mean = sum(first) / BASELINE
-            moved = sum(abs(b - a) for a, b in pairwise(first)) / (BASELINE - 1)
-            where = {"start": points[start].position, "end": points[end - 1].position}
-            yield Limits(mean=mean, lower=mean - REACH * moved, **where)
+def frozen(scale: Scale, run: Run, places: Sequence[int]) -> Iterator[Limits]:
+    """The limits of every baseline of a run that is long enough to have any: those of `shewhart_xmr`."""
+    for start, end in pairwise((*run.baselines, len(places))):
+        if fixed := chart(scale, run.scores[start:end]):
+            mean, sigma = fixed
+            yield Limits(
+                mean=mean, lower=mean - ShewhartXmr().limit * sigma, start=places[start], end=places[end - 1]
+            )  # fmt: skip
 
 
 # -- in words --------------------------------------------------------------------------------------------------------
