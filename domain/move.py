@@ -65,6 +65,8 @@ class Around(Stamp):
     """For a move that knows its parent: a repair's rupture."""
     endings: "Endings | None" = None
     """For a move that knows about endings."""
+    forms: tuple[Any, ...] = ()
+    """For a move that knows about forms: the practice's own instruments of the code that is named."""
 
     @property
     def today(self) -> date:
@@ -113,7 +115,7 @@ class Move:
     """Left out of what a client's own feed and timeline show."""
     knows: str = ""
     """What the decision rests on beyond the object: its `parent`, its `endings` (open ruptures, and the policies about
-    endings), or `where` its relationship stands."""
+    endings), the `forms` the practice has of the instrument it names, or `where` its relationship stands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
