@@ -2,8 +2,10 @@
 
 from domain.access import Role
 from domain.machine import Machine
+from domain.measure import INSTRUMENT
 from domain.people import CLIENT, THERAPIST
 from domain.practice import POLICY
+from domain.rating import ALLIANCE_RATING
 from domain.relationship import RELATIONSHIP
 from domain.repair import REPAIR
 from domain.rupture import RUPTURE
@@ -13,8 +15,8 @@ from domain.termination import TERMINATION_PLAN
 from domain.webhook import WEBHOOK_ENDPOINT
 
 MACHINES: tuple[Machine, ...] = (
-    CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, SIGNAL, TERMINATION_PLAN,
-    WEBHOOK_ENDPOINT,
+    CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, TERMINATION_PLAN, INSTRUMENT,
+    ALLIANCE_RATING, SIGNAL, WEBHOOK_ENDPOINT,
 )  # fmt: skip
 BY_SUBJECT = {machine.subject: machine for machine in MACHINES}
 SAYS = {machine.type_of(move): move.says for machine in MACHINES for move in machine.moves}

@@ -289,6 +289,7 @@ def recently_changed() -> Any:
 MODELS: dict[str, type[SQLModel]] = {
     "client": tables.Client, "therapist": tables.Therapist, "relationship": tables.Relationship,
     "session": tables.Session, "policy": tables.Policy, "rupture": tables.Rupture, "repair": tables.Repair,
-    "termination_plan": tables.TerminationPlan, "webhook_endpoint": tables.WebhookEndpoint,
+    "termination_plan": tables.TerminationPlan, "instrument": tables.Instrument,
+    "alliance_rating": tables.AllianceRating, "webhook_endpoint": tables.WebhookEndpoint,
 }  # fmt: skip
 SHELVES = {machine.subject: Shelf(machine, MODELS[machine.subject]) for machine in MACHINES}

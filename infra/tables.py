@@ -11,8 +11,10 @@ from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from domain.measure import INSTRUMENT
 from domain.people import CLIENT, THERAPIST
 from domain.practice import POLICY
+from domain.rating import ALLIANCE_RATING
 from domain.relationship import RELATIONSHIP
 from domain.repair import ACTIVE, REPAIR
 from domain.rupture import RUPTURE
@@ -244,6 +246,68 @@ class WebhookEndpoint(Kept, table=True):
     disabled_reason: str | None = None
     recovery: dict[str, Any] | None = record()
     secrets: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class Instrument(Kept, table=True):
+    """An instrument of the practice's own."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["practice_id"], ["practice.id"]), *one_of(INSTRUMENT.cls),
+        Index("instrument_one_edition", "practice_id", "code", "edition", unique=True),
+    )  # fmt: skip
+
+    code: str
+    edition: str
+    title: str
+    kind: str
+    items: list[Any] = records()
+    low: float
+    high: float
+    step: float
+    reversed_items: list[Any] = records()
+    subscales: list[Any] = records()
+    scoring: str
+    least_answered: float
+    higher_is_better: bool
+    risk_items: list[Any] = records()
+    rated_by: list[Any] = records()
+    norms: list[Any] = records()
+    item_texts: list[Any] = records()
+    licence: dict[str, Any] | None = record()
+    rights: str
+    source: str | None = None
+    verified: bool
+
+
+class AllianceRating(Kept, table=True):
+    """How one person saw the alliance in one session. One that counts for each session, rater and instrument."""
+
+    __tablename__ = "alliance_rating"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), belongs_to("session", "relationship_id", "session_id"),
+        *one_of(ALLIANCE_RATING.cls),
+        Index("alliance_rating_of_relationship", "practice_id", "relationship_id", "id"),
+        Index("alliance_rating_one_live", "practice_id", "session_id", "rater", text("coalesce(rater_id, '')"),
+              text("coalesce(instrument, '')"), unique=True, postgresql_where=text("phase = 'recorded'")),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    session_id: UUID
+    rater: str
+    rater_id: str | None = None
+    instrument: str | None = None
+    instrument_version: str | None = None
+    answers: list[Any] = records()
+    scores: list[Any] = records()
+    direct_report: dict[str, Any] | None = record()
+    observer_codes: list[Any] = records()
+    shared_with_therapist: bool
+    bond: float | None = None
+    goal: float | None = None
+    task: float | None = None
+    other_subscales: list[Any] = records()
+    total: float | None = None
+    completeness: str | None = None
 
 
 class ExternalId(SQLModel, table=True):

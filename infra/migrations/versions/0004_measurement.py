@@ -1,0 +1,110 @@
+"""Measurement: instruments, ratings of the alliance, attachment, outcome."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+MOMENT = sa.DateTime(timezone=True)
+
+
+
+def upgrade() -> None:
+    """Apply."""
+    kept(
+        "instrument",
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("code", "edition", "title", "kind")),
+        records("items"),
+        *(sa.Column(name, sa.Float(), nullable=False) for name in ("low", "high", "step")),
+        records("reversed_items"),
+        records("subscales"),
+        sa.Column("scoring", sa.String(), nullable=False),
+        sa.Column("least_answered", sa.Float(), nullable=False),
+        sa.Column("higher_is_better", sa.Boolean(), nullable=False),
+        *(records(name) for name in ("risk_items", "rated_by", "norms", "item_texts")),
+        record("licence"),
+        sa.Column("rights", sa.String(), nullable=False),
+        sa.Column("source", sa.String()),
+        sa.Column("verified", sa.Boolean(), nullable=False),
+        one_of("phase", "current", "retired"),
+        one_of("kind", "alliance", "attachment", "outcome"),
+        one_of("scoring", "mean", "sum"),
+        one_of("rights", "open", "licensed", "own"),
+        sa.ForeignKeyConstraint(["practice_id"], ["practice.id"]),
+    )
+    op.create_index("instrument_one_edition", "instrument", ["practice_id", "code", "edition"], unique=True)
+
+    kept(
+        "alliance_rating",
+        sa.Column("relationship_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid(), nullable=False),
+        sa.Column("rater", sa.String(), nullable=False),
+        *(sa.Column(name, sa.String()) for name in ("rater_id", "instrument", "instrument_version")),
+        records("answers"),
+        records("scores"),
+        record("direct_report"),
+        records("observer_codes"),
+        sa.Column("shared_with_therapist", sa.Boolean(), nullable=False),
+        *(sa.Column(name, sa.Float()) for name in ("bond", "goal", "task", "total")),
+        records("other_subscales"),
+        sa.Column("completeness", sa.String()),
+        one_of("phase", "recorded", "entered_in_error"),
+        one_of("rater", "client", "therapist", "observer", "supervisor"),
+        one_of("completeness", "complete", "prorated", "incomplete"),
+        belongs_to("relationship", "relationship_id"),
+        belongs_to("session", "relationship_id", "session_id"),
+    )
+    op.create_index("alliance_rating_of_relationship", "alliance_rating", ["practice_id", "relationship_id", "id"])
+    op.create_index(
+        "alliance_rating_one_live",
+        "alliance_rating",
+        ["practice_id", "session_id", "rater", sa.text("coalesce(rater_id, '')"), sa.text("coalesce(instrument, '')")],
+        unique=True,
+        postgresql_where=sa.text("phase = 'recorded'"),
+    )
+
+
+def downgrade() -> None:
+    """Back to what was said without being measured; what was measured is lost."""
+    for table in ("alliance_rating", "instrument"):
+        op.drop_table(table)
+
+
+def kept(table: str, *parts: sa.schema.SchemaItem) -> None:
+    """A table with what every aggregate's row has."""
+    op.create_table(
+        table,
+        sa.Column("practice_id", sa.Uuid(), nullable=False),
+        sa.Column("id", sa.Uuid(), nullable=False),
+        sa.Column("phase", sa.String(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", MOMENT, nullable=False),
+        sa.Column("updated_at", MOMENT, nullable=False),
+        *parts,
+        sa.PrimaryKeyConstraint("practice_id", "id"),
+    )
+
+
+def records(name: str) -> sa.Column:
+    """A list of records."""
+    return sa.Column(name, postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False)
+
+
+def record(name: str) -> sa.Column:
+    """One record, or nothing."""
+    return sa.Column(name, postgresql.JSONB())
+
+
+def one_of(column: str, *words: str) -> sa.CheckConstraint:
+    """What the domain's vocabulary allows."""
+    return sa.CheckConstraint(f"{column} IN ({', '.join(repr(w) for w in words)})", name=f"{column}_known")
+
+
+def belongs_to(parent: str, *columns: str) -> sa.ForeignKeyConstraint:
+    """A reference that stays within the practice."""
+    target = ("practice_id", *(("relationship_id",) if len(columns) > 1 else ()), "id")
+    return sa.ForeignKeyConstraint(["practice_id", *columns], [f"{parent}.{c}" for c in target])
