@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
+from domain.access import Role
 from domain.webhook import FED, WEBHOOK_ENDPOINT
 from infra import tables
 
@@ -49,6 +50,13 @@ ONE: Any = literal_column("1")
 EXTERNAL_ID = table_of(tables.ExternalId)
 PINGED = WEBHOOK_ENDPOINT.type_of(WEBHOOK_ENDPOINT.by_name["ping"])
 FED_PHASES = ", ".join(f"'{phase}'" for phase in FED)
+
+
+RATINGS_IN_SIGHT: dict[Role, Any] = {
+    Role.CLIENT: literal_column("alliance_rating.rater = 'client'"),
+    Role.THERAPIST: literal_column("(alliance_rating.rater <> 'client' OR alliance_rating.shared_with_therapist)"),
+}
+"""Which ratings of their relationship a person sees: a client their own, a therapist of a client's what is shared."""
 
 
 def bool_of(clause: Any) -> ColumnElement[bool]:

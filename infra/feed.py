@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.catalog import EVENT_TYPES, MACHINES
+from infra.clauses import RATINGS_IN_SIGHT
 from infra.milestones import Book, at_most, page
 from infra.rows import subject_of
 
@@ -20,15 +21,22 @@ FIELDS = (
     "e.actor_id, e.origin, e.data"
 )  # fmt: skip
 PRIVATE = sorted(t for m in MACHINES for t in m.private_types)
+RATED = {
+    role: f"""AND (e.subject <> 'alliance_rating' OR EXISTS (SELECT FROM alliance_rating
+          WHERE alliance_rating.practice_id = $1 AND alliance_rating.id = e.subject_id AND {seen}))"""
+    for role, seen in RATINGS_IN_SIGHT.items()
+}
 WITHIN = {
-    Role.THERAPIST: """CASE WHEN e.relationship_id IS NOT NULL THEN $3 = ANY (r.therapist_ids)
+    Role.THERAPIST: f"""CASE WHEN e.relationship_id IS NOT NULL THEN $3 = ANY (r.therapist_ids)
         WHEN e.subject = 'client' THEN e.actor_id = $3::text OR EXISTS (SELECT 1 FROM relationship o
-          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $3 = ANY (o.therapist_ids)) ELSE true END""",
+          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $3 = ANY (o.therapist_ids)) ELSE true END
+        {RATED[Role.THERAPIST]}""",
     Role.CLIENT: f"""e.type NOT IN ({", ".join(f"'{t}'" for t in PRIVATE)}) AND CASE
         WHEN e.relationship_id IS NOT NULL THEN r.client_id = $3
         WHEN e.subject = 'client' THEN e.subject_id = $3
         WHEN e.subject = 'therapist' THEN EXISTS (SELECT 1 FROM relationship o WHERE o.practice_id = $1
-          AND o.client_id = $3 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END""",
+          AND o.client_id = $3 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END
+        {RATED[Role.CLIENT]}""",
 }
 """What of the log is in a person's sight; the others are limited by the kinds of things they may read alone."""
 

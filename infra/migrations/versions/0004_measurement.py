@@ -58,7 +58,7 @@ def upgrade() -> None:
         belongs_to("relationship", "relationship_id"),
         belongs_to("session", "relationship_id", "session_id"),
     )
-    op.create_index("alliance_rating_of_relationship", "alliance_rating", ["practice_id", "relationship_id", "id"])
+    of_relationship("alliance_rating")
     op.create_index(
         "alliance_rating_one_live",
         "alliance_rating",
@@ -67,10 +67,46 @@ def upgrade() -> None:
         postgresql_where=sa.text("phase = 'recorded'"),
     )
 
+    kept(
+        "attachment_profile",
+        sa.Column("relationship_id", sa.Uuid(), nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("instrument", "instrument_version")),
+        records("targets"),
+        *(sa.Column(name, sa.Float()) for name in ("anxiety_score", "avoidance_score", "anxiety", "avoidance")),
+        sa.Column("rated_on", sa.Date()),
+        sa.Column("rule", sa.String()),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("completeness", "pattern")),
+        sa.Column("recorded_by", sa.String()),
+        one_of("phase", "recorded", "entered_in_error"),
+        one_of("rule", "midpoint_4", "norm_mean"),
+        one_of("completeness", "complete", "prorated", "incomplete"),
+        one_of("pattern", "secure", "anxious", "avoidant", "disorganized", "indeterminate"),
+        belongs_to("relationship", "relationship_id"),
+    )
+    of_relationship("attachment_profile")
+
+    kept(
+        "outcome_score",
+        sa.Column("relationship_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid()),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("instrument", "instrument_version")),
+        records("answers"),
+        *(sa.Column(name, sa.Float()) for name in ("total", "score")),
+        sa.Column("rated_on", sa.Date()),
+        records("subscales"),
+        sa.Column("completeness", sa.String(), nullable=False),
+        sa.Column("recorded_by", sa.String()),
+        one_of("phase", "recorded", "entered_in_error"),
+        one_of("completeness", "complete", "prorated", "incomplete"),
+        belongs_to("relationship", "relationship_id"),
+        belongs_to("session", "relationship_id", "session_id"),
+    )
+    of_relationship("outcome_score")
+
 
 def downgrade() -> None:
     """Back to what was said without being measured; what was measured is lost."""
-    for table in ("alliance_rating", "instrument"):
+    for table in ("outcome_score", "attachment_profile", "alliance_rating", "instrument"):
         op.drop_table(table)
 
 
@@ -87,6 +123,11 @@ def kept(table: str, *parts: sa.schema.SchemaItem) -> None:
         *parts,
         sa.PrimaryKeyConstraint("practice_id", "id"),
     )
+
+
+def of_relationship(table: str) -> None:
+    """What a relationship's page of it is read by."""
+    op.create_index(f"{table}_of_relationship", table, ["practice_id", "relationship_id", "id"])
 
 
 def records(name: str) -> sa.Column:
