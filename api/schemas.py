@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from api.body import adapter
 from domain.access import Role
 from domain.catalog import MACHINES
+from domain.form import Form
 from domain.guidance import Prompt
 from domain.machine import Machine
 from domain.move import Advisory
@@ -44,6 +45,9 @@ DERIVED: Mapping[str, Mapping[str, Schema]] = {
             "description": "The Colorado BHA end-of-treatment reasons that fit.",
         },
     },
+    "attachment_profile": {
+        "field_word": {"type": "string", "description": "The word that the field has for the pattern."},
+    },
     "session": {
         "ordinal": {
             "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],
@@ -71,7 +75,7 @@ class Schemas:
 
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
-        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), Prompt, Practice, Insights, Advisory])
+        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), Prompt, Practice, Insights, Advisory, Form])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])
         self.shown_as = {c: f"{n}Shown" if c in self.said_as and is_dataclass(c) else n for c, n in names.items()}
