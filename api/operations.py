@@ -13,10 +13,10 @@ from api.schemas import Schema, Schemas, ref
 from domain.access import Role
 from domain.attachment import FIELD_WORDS, AttachmentPattern
 from domain.catalog import MACHINES
+from domain.insights import Insights
 from domain.machine import Machine
 from domain.move import NEW, Move, no_rule
 from domain.policies import following
-from domain.insights import Insights
 from domain.practice import Practice
 from domain.repair import Step
 from domain.rupture import RuptureType

@@ -16,9 +16,9 @@ from domain.access import Role
 from domain.catalog import MACHINES
 from domain.form import Form
 from domain.guidance import Prompt
+from domain.insights import Insights
 from domain.machine import Machine
 from domain.move import Advisory
-from domain.insights import Insights
 from domain.practice import Practice
 from domain.values import Private, marked, records, texts, type_hints
 

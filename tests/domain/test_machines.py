@@ -26,8 +26,8 @@ from domain.move import NEW, Move
 from domain.people import PersonPhase
 from domain.repair import RepairPhase
 from domain.rupture import Reporter, Rupture, RupturePhase
-from domain.signal import SignalPhase
 from domain.session import SessionPhase
+from domain.signal import SignalPhase
 from domain.termination import Channel, Outreach, Receiver
 from domain.values import records
 from domain.webhook import EndpointPhase, RecoveryUnderWay

@@ -75,7 +75,10 @@ def test_nobody_is_asked_twice_about_the_same_numbers_because_the_rules_changed(
 
 def test_a_reviewed_signal_is_superseded_when_its_numbers_were_corrected() -> None:
     corrected = replace(FINDING, inputs_hash="b" * 32)
-    assert said(looked([raised(phase=SignalPhase.REVIEWED)], corrected)) == [("supersede", UUID(int=10)), ("raise", None)]
+    assert said(looked([raised(phase=SignalPhase.REVIEWED)], corrected)) == [
+        ("supersede", UUID(int=10)),
+        ("raise", None),
+    ]
 
 
 @pytest.mark.parametrize("order", [1, -1])
