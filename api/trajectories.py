@@ -4,7 +4,6 @@ import html
 from collections.abc import Mapping
 from hashlib import sha256
 
-from infra.trajectory import Record
 from pydantic_core import to_json
 
 from api.call import PRIVATE, Call, Reply, number
@@ -17,6 +16,7 @@ from domain.catalog import BY_SUBJECT
 from domain.trajectory import Trajectory
 from domain.values import plain
 from infra.pictures import Kind, Pictures
+from infra.trajectory import Record
 
 JSON, VEGA_LITE, SVG, PNG = "application/json", "application/vnd.vegalite.v6+json", "image/svg+xml", "image/png"
 MEDIA = {"": JSON, ".vl.json": VEGA_LITE, ".svg": SVG, ".png": PNG}
