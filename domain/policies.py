@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.machine import Machine
+from domain.outcome import OUTCOME_SCORE
+from domain.rating import ALLIANCE_RATING
 from domain.relationship import RELATIONSHIP, RelationshipPhase
 from domain.repair import REPAIR, Outcome
 from domain.rupture import RUPTURE, RupturePhase
@@ -75,6 +77,7 @@ POLICIES = (
 OPENINGS = (Opening((SIGNAL.type_of(SIGNAL.by_name["review"]),), RUPTURE, "rupture_id", rupture_of),)
 """A number opens nothing: a person who confirms what it hints at does."""
 SEEN_ANEW = frozenset({
+    *(machine.type_of(move) for machine in (ALLIANCE_RATING, OUTCOME_SCORE) for move in machine.moves),
     *(SESSION.type_of(SESSION.by_name[name]) for name in ("revise", "correct", "mark_in_error")),
 })  # fmt: skip
 """After these the detectors look at the relationship again."""

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 from uuid import UUID
 
-from domain.detection import DirectReport, ObserverCode, Rater, Scale, Series, Sitting
+from domain.detection import Scale, Series, Sitting
+from domain.form import Form, InstrumentKind, Rater, Scoring
+from domain.rating import DirectReport, ObserverCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +27,36 @@ class Reading:
     direct: DirectReport | None = None
     observer: tuple[tuple[ObserverCode, int], ...] = ()
     private_to_client: bool = False
+
+
+def scale_of(form: Form, rater: Rater) -> Scale:
+    """The range and the norms of a form, in points of the item mean."""
+    per = per_item(form)
+    mean, sd = (form.norm(name, rater=rater) for name in ("mean", "sd"))
+    return Scale(
+        form.low, form.high, form.keyed or 1, form.step, reliability=form.norm("reliability", rater=rater),
+        mean=None if mean is None else upwards(form, mean / per), sd=sd and sd / per,
+    )  # fmt: skip
+
+
+def per_item(form: Form) -> int:
+    """How many items' points one point of its score is shared by."""
+    return form.keyed or 1 if form.scoring is Scoring.SUM else 1
+
+
+def upwards(form: Form, score: float) -> float:
+    """The same with higher being better."""
+    return score if form.higher_is_better else form.low + form.high - score
+
+
+def read(form: Form, rater: Rater, session_id: UUID, total: float | None, **more: Any) -> Reading:
+    """What a filled-in form came to. `total` is its score, in its own unit."""
+    return Reading(
+        session_id=session_id, rater=rater, instrument=form.code, version=form.edition, scale=scale_of(form, rater),
+        alliance=form.kind is InstrumentKind.ALLIANCE, risk_items=form.risk_items,
+        score=None if total is None else upwards(form, total / per_item(form)),
+        total=None if total is None else total * (form.keyed or 1) / per_item(form), **more,
+    )  # fmt: skip
 
 
 def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Series, ...]:

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import CLINICIANS, POLICY, Role
-from domain.detection import Certainty, Detector, Finding, Rater, Rule, SignalKind
+from domain.detection import Certainty, Detector, Finding, Rule, SignalKind
 from domain.errors import Incomplete, Refused
+from domain.form import Rater
 from domain.machine import Machine
 from domain.move import NEW, Around, Move, Nothing
 from domain.rupture import Note, Remark, Report, noted
@@ -66,8 +67,10 @@ class Seen:
     """The form it was seen in, where it was one."""
     instrument_version: Token | None = None
     """That form's version."""
-    session_id: UUID
-    """The session it was seen at: the onset."""
+    session_id: UUID | None = None
+    """The session it was seen at: the onset. None for an outcome score that belongs to no session."""
+    outcome_score_id: UUID | None = None
+    """The outcome score it was seen in, where it was one."""
     reference_session_id: UUID | None = None
     """The session it is compared with, where it is one."""
     magnitude_raw: float | None = None
@@ -202,42 +205,47 @@ class Change:
 
 
 def changes(
-    kept: Iterable[Signal], findings: Iterable[Finding], rules: Iterable[Rule], relationship_id: UUID
+    kept: Iterable[Signal], seen: Iterable[Seen], rules: Iterable[Rule]
 ) -> list[Change]:
-    """What becomes of the signals that are `kept`, and which are new, when the detectors see `findings`.
-
-    `rules` are those by which the detectors looked.
+    """What becomes of the signals that are `kept`, and which are new, now that the detectors have `seen` this by these
+    `rules`.
 
     What was reviewed stays as it was reviewed when only the rules have changed: nobody is asked twice about the same
     numbers. It is superseded when the numbers changed.
     """
-    waiting, rules = {place(signal): signal for signal in kept}, tuple(rules)
-    found = []
-    for finding in findings:
-        signal = waiting.pop(place(finding), None)
+    waiting: dict[tuple[Any, ...], list[Signal]] = {}
+    for signal in kept:
+        waiting.setdefault(place(signal), []).append(signal)
+    rules, found = tuple(rules), []
+    for now in seen:
+        before = waiting.get(place(now), [])
+        signal = next((s for s in before if holds(s, now)), before[0] if before else None)
         if signal is None:
-            found.append(raising(finding, relationship_id, None))
-        elif holds(signal, finding):
-            if signal.certainty is not finding.certainty:
-                found.append(Change(FIRM_UP, signal, Firming(inputs_hash=finding.inputs_hash)))
+            found.append(Change(SIGNAL.begin, None, raising(now)))
+            continue
+        before.remove(signal)
+        if holds(signal, now):
+            if signal.certainty is not now.certainty:
+                found.append(Change(FIRM_UP, signal, Firming(inputs_hash=now.inputs_hash)))
         elif not settled(signal, rules):
-            found += [Change(SUPERSEDE, signal, Nothing()), raising(finding, relationship_id, signal.id)]
-    return found + [Change(SUPERSEDE, signal, Nothing()) for signal in waiting.values() if not settled(signal, rules)]
+            found += [Change(SUPERSEDE, signal, Nothing()), Change(SIGNAL.begin, None, raising(now, signal.id))]
+    left = [signal for signals in waiting.values() for signal in signals if not settled(signal, rules)]
+    return found + [Change(SUPERSEDE, signal, Nothing()) for signal in left]
 
 
-def place(seen: Signal | Finding) -> tuple[Any, ...]:
-    """What one detector can say only once: of this session, in this series."""
-    return seen.detector, seen.kind, seen.rater, seen.instrument, seen.session_id
+def place(seen: Seen) -> tuple[Any, ...]:
+    """What one detector usually says once: of this session, in this series."""
+    return seen.detector, seen.kind, seen.rater, seen.instrument, seen.outcome_score_id or seen.session_id
 
 
-def holds(signal: Signal, finding: Finding) -> bool:
-    """Whether a finding is the signal that was raised, perhaps surer by now."""
-    same = ("reference_session_id", "magnitude_raw", "magnitude_sd", "threshold", "grade", "private_to_client")
-    rule = (signal.detector_version, dict(signal.parameters)) == (finding.version, dict(finding.parameters))
-    surer = signal.certainty is Certainty.PROVISIONAL and finding.certainty is Certainty.CONFIRMED
-    if surer:
-        return rule and all(getattr(signal, name) == getattr(finding, name) for name in same)
-    return rule and signal.inputs_hash == finding.inputs_hash and signal.private_to_client == finding.private_to_client
+SAME = tuple(name for name in Seen.__dataclass_fields__ if name not in ("certainty", "inputs_hash"))
+
+
+def holds(signal: Signal, now: Seen) -> bool:
+    """Whether what is seen now is the signal that was raised, perhaps surer by now."""
+    alike = all(getattr(signal, name) == getattr(now, name) for name in SAME)
+    surer = (signal.certainty, now.certainty) == (Certainty.PROVISIONAL, Certainty.CONFIRMED)
+    return alike and (surer or signal.inputs_hash == now.inputs_hash)
 
 
 def settled(signal: Signal, rules: Iterable[Rule]) -> bool:
@@ -246,8 +254,14 @@ def settled(signal: Signal, rules: Iterable[Rule]) -> bool:
     return signal.phase is P.REVIEWED and own not in rules
 
 
-def raising(finding: Finding, relationship_id: UUID, supersedes_id: UUID | None) -> Change:
-    """A finding, told as a new signal."""
+def seen(finding: Finding, relationship_id: UUID, session_of: Mapping[UUID, UUID | None]) -> Seen:
+    """A finding in one relationship. What was found in an outcome score is of the session it was filled in for."""
     named = {name: getattr(finding, name) for name in Seen.__dataclass_fields__ if hasattr(finding, name)}
-    more = {"detector_version": finding.version, "relationship_id": relationship_id, "supersedes_id": supersedes_id}
-    return Change(SIGNAL.begin, None, Raising(**named, **more))
+    if finding.session_id in session_of:
+        named |= {"outcome_score_id": finding.session_id, "session_id": session_of[finding.session_id]}
+    return Seen(**named, detector_version=finding.version, relationship_id=relationship_id)
+
+
+def raising(seen: Seen, supersedes_id: UUID | None = None) -> Raising:
+    """What is seen, told as a new signal."""
+    return Raising(**{name: getattr(seen, name) for name in Seen.__dataclass_fields__}, supersedes_id=supersedes_id)

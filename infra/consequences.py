@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from uuid_utils.compat import uuid7
+
 from domain.access import Caller, Role, Stamp
 from domain.move import Around, Decision
 from domain.policies import SEEN_ANEW, Opening, Policy, following, opening
+from domain.signal import SIGNAL
 from infra.clauses import WANTS
 from infra.conflicts import Moved
 from infra.rows import (
@@ -17,6 +20,7 @@ from infra.rows import (
     wording,
 )  # fmt: skip
 from infra.shelves import SHELVES, Shelf
+from infra.watch import look
 
 
 class Together:
@@ -47,6 +51,8 @@ class Together:
         await self._hold(connection, decision, around)
         done: list[tuple[Decision, int]] = []
         await self._change(connection, decision, around, version, done, secrets)
+        if decision.event.type in SEEN_ANEW:
+            await self._look(connection, decision, around, done)
         # The practice's counter is drawn last: it is the one row every writer of the practice waits for.
         rows = [event_row(d, around, v, i) for i, (d, v) in enumerate(done, 1)]
         sent: int = await connection.fetchval(APPEND, around.caller.practice_id, len(done), rows)
@@ -118,6 +124,19 @@ class Together:
             return
         decision = machine.decide(machine.begin, None, wanted.body(subject), stamp, id=id)
         await self._change(connection, decision, stamp, 0, done)
+
+    async def _look(
+        self, connection: Any, decision: Decision, around: Around, done: list[tuple[Decision, int]]
+    ) -> None:
+        relationship_id = relationship_of(decision)
+        assert relationship_id
+        seen = await look(connection, around.caller.practice_id, relationship_id)
+        known = Around(caller=as_policy(around.caller), now=around.now, relationship=around.relationship)
+        for change in seen.changes:
+            before = change.signal
+            id, version = (before.id, seen.versions[before.id]) if before else (uuid7(), 0)
+            followed = SIGNAL.decide(change.move, before, change.body, known, id=id)
+            await self._change(connection, followed, around, version, done)
 
     async def _name(self, connection: Any, shelf: Shelf, decision: Decision, stamp: Stamp) -> None:
         practice, subject, id = stamp.caller.practice_id, shelf.machine.subject, decision.after.id

@@ -290,6 +290,7 @@ MODELS: dict[str, type[SQLModel]] = {
     "client": tables.Client, "therapist": tables.Therapist, "relationship": tables.Relationship,
     "session": tables.Session, "policy": tables.Policy, "rupture": tables.Rupture, "repair": tables.Repair,
     "termination_plan": tables.TerminationPlan, "instrument": tables.Instrument,
-    "alliance_rating": tables.AllianceRating, "webhook_endpoint": tables.WebhookEndpoint,
+    "alliance_rating": tables.AllianceRating, "signal": tables.Signal,
+    "webhook_endpoint": tables.WebhookEndpoint,
 }  # fmt: skip
 SHELVES = {machine.subject: Shelf(machine, MODELS[machine.subject]) for machine in MACHINES}

@@ -19,6 +19,7 @@ from domain.relationship import RELATIONSHIP
 from domain.repair import ACTIVE, REPAIR
 from domain.rupture import RUPTURE
 from domain.session import SESSION
+from domain.signal import SIGNAL
 from domain.termination import TERMINATION_PLAN
 from domain.webhook import WEBHOOK_ENDPOINT
 from infra.columns import belongs_to, big, ids, key, moment, number, one_of, record, records
@@ -89,6 +90,7 @@ class Policy(Kept, table=True):
     missed_sessions: int
     silent_days: int
     successor_therapist_id: UUID | None = None
+    detectors: list[Any] = records()
 
 
 class Relationship(Kept, table=True):
@@ -308,6 +310,41 @@ class AllianceRating(Kept, table=True):
     other_subscales: list[Any] = records()
     total: float | None = None
     completeness: str | None = None
+
+
+class Signal(Kept, table=True):
+    """What a detector saw in the ratings of a relationship."""
+
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(SIGNAL.cls),
+        Index("signal_of_relationship", "practice_id", "relationship_id", "id"),
+        Index("signal_awaiting_review", "practice_id", "id", postgresql_where=text("phase = 'raised'")),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    detector: str
+    detector_version: int
+    parameters: dict[str, Any] = Field(sa_type=JSONB)
+    kind: str
+    rater: str | None = None
+    instrument: str | None = None
+    instrument_version: str | None = None
+    session_id: UUID | None = None
+    outcome_score_id: UUID | None = None
+    reference_session_id: UUID | None = None
+    magnitude_raw: float | None = None
+    magnitude_sd: float | None = None
+    threshold: float | None = None
+    grade: str | None = None
+    certainty: str
+    inputs_hash: str
+    private_to_client: bool
+    supersedes_id: UUID | None = None
+    disposition: str | None = None
+    reviewed_by: str | None = None
+    reviewed_on: date | None = None
+    rupture_id: UUID | None = None
+    note: dict[str, Any] | None = record()
 
 
 class ExternalId(SQLModel, table=True):
