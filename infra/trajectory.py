@@ -1,19 +1,19 @@
 """Everything a trajectory is drawn from, in one statement: what one caller may see of one relationship."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from domain.access import Caller, Role
-from domain.detection import Rater, Scale, Sitting
-from domain.form import Form, InstrumentKind, Scoring
+from domain.detection import Series
+from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.rupture import RupturePhase
-from domain.series import Reading, gathered
 from domain.session import SessionPhase
-from domain.signal import SignalPhase
 from domain.trajectory import RuptureMark, Seat, SignalMark, Trajectory, Transition, trajectory
 from infra.reviving import reader
+from infra.watch import RATINGS, SIGNALS, alliance
 
 Row = Mapping[str, Any]
 
@@ -28,48 +28,28 @@ class Record:
     async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
         """The trajectory of a relationship in the caller's sight."""
         told = await self._pool.fetchval(EVERYTHING, caller.practice_id, relationship_id, caller.role.value)
-        seats, forms = tuple(map(reader(Seat), told["seats"])), forms_of(told)
-        held = [
-            Sitting(session_id=seat.session_id, at=seat.starts_at, ordinal=seat.ordinal)
-            for seat in seats if seat.ordinal
-        ]  # fmt: skip
+        own: tuple[Form, ...] = tuple(map(reader(Form), told["forms"]))
+        series = alliance([revived(row) for row in told["ratings"]], own)
         return trajectory(
-            relationship_id, seats=seats, limited=caller.role is not Role.CLIENT,
-            series=gathered(held, [measured(row, forms[edition(row)]) for row in told["ratings"]]),
-            titles={form.code: form.title for form in forms.values()},
-            signals=tuple(map(reader(SignalMark), told["signals"])),
+            relationship_id, series=series, titles=titles(series, own), limited=caller.role is not Role.CLIENT,
+            seats=tuple(map(reader(Seat), told["seats"])), signals=tuple(map(reader(SignalMark), told["signals"])),
             ruptures=tuple(map(reader(RuptureMark), told["ruptures"])),
             transitions=tuple(map(reader(Transition), told["transitions"])),
         )  # fmt: skip
 
 
-def forms_of(told: Row) -> dict[tuple[str, str], Form]:
-    """Every form that was filled in."""
-    own: list[Form] = list(map(reader(Form), told["forms"]))
-    named = {edition(row) for row in told["ratings"]}
+def revived(row: Row) -> dict[str, Any]:
+    """A rating that came as JSON, as the detectors read it."""
     return {
-        (code, version): form_of(code, version, [form for form in own if form.code == code], InstrumentKind.ALLIANCE)
-        for code, version in named
+        **row, "session_id": UUID(row["session_id"]), "starts_at": datetime.fromisoformat(row["starts_at"]),
     }  # fmt: skip
 
 
-def edition(row: Row) -> tuple[str, str]:
-    """Which form a rating is of."""
-    return row["instrument"], row["instrument_version"]
-
-
-def measured(row: Row, form: Form) -> Reading:
-    """A rating as a score per item, higher being better."""
-    items = form.keyed or 1
-    score = row["total"]
-    if score is not None and form.scoring is Scoring.SUM:
-        score /= items
-    if score is not None and not form.higher_is_better:
-        score = form.low + form.high - score
-    return Reading(
-        session_id=UUID(row["session_id"]), rater=Rater(row["rater"]), instrument=form.code, version=form.edition,
-        scale=Scale(form.low, form.high, items, form.step), score=score,
-    )  # fmt: skip
+def titles(series: Sequence[Series], own: Sequence[Form]) -> dict[str, str]:
+    """The instruments' names, by code."""
+    named = {(s.instrument, s.version) for s in series if s.instrument}
+    forms = (form_of(*n, [f for f in own if f.code == n[0]], InstrumentKind.ALLIANCE) for n in sorted(named))
+    return {form.code: form.title for form in forms}
 
 
 SHOWN = ", ".join(f"'{phase}'" for phase in (SessionPhase.HELD, SessionPhase.MISSED, SessionPhase.LATE_CANCELLED))
@@ -80,11 +60,9 @@ WITH sat AS MATERIALIZED (
   SELECT id, starts_at, phase, CASE WHEN phase = 'held' THEN
     row_number() OVER (PARTITION BY phase ORDER BY starts_at, id) END AS ordinal
   FROM session WHERE practice_id = $1 AND relationship_id = $2 AND phase IN ({SHOWN})),
-rated AS MATERIALIZED (
-  SELECT r.session_id, r.rater, r.instrument, r.instrument_version, r.total FROM alliance_rating r
-  JOIN sat ON sat.id = r.session_id AND sat.phase = 'held'
-  WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded' AND r.instrument IS NOT NULL
-    AND ($3 <> 'client' OR r.rater = 'client')
+seen AS MATERIALIZED (
+  SELECT * FROM ({RATINGS}) r
+  WHERE ($3 <> 'client' OR r.rater = 'client')
     AND ($3 <> 'therapist' OR r.rater <> 'client' OR r.shared_with_therapist)),
 turned AS (
   SELECT version, (at AT TIME ZONE 'UTC')::date AS on_day, target = 'in_transition' AS begins FROM event
@@ -92,13 +70,11 @@ turned AS (
 SELECT jsonb_build_object(
   'seats', (SELECT coalesce(jsonb_agg(jsonb_build_object('session_id', id, 'starts_at', starts_at, 'status', phase,
     'ordinal', ordinal) ORDER BY starts_at, id), '[]') FROM sat),
-  'ratings', (SELECT coalesce(jsonb_agg(to_jsonb(rated)), '[]') FROM rated),
+  'ratings', (SELECT coalesce(jsonb_agg(to_jsonb(seen)), '[]') FROM seen),
   'forms', (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i
-    WHERE i.practice_id = $1 AND i.code IN (SELECT instrument FROM rated)),
-  'signals', (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY sat.starts_at, s.id), '[]') FROM signal s
-    JOIN sat ON sat.id = s.session_id
-    WHERE s.practice_id = $1 AND s.relationship_id = $2 AND s.phase <> '{SignalPhase.SUPERSEDED}' AND $3 <> 'client'
-      AND ($3 <> 'therapist' OR NOT s.private_to_client)),
+    WHERE i.practice_id = $1 AND i.code IN (SELECT instrument FROM seen)),
+  'signals', (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY sat.starts_at, s.id), '[]') FROM ({SIGNALS}) s
+    JOIN sat ON sat.id = s.session_id WHERE $3 <> 'client' AND ($3 <> 'therapist' OR NOT s.private_to_client)),
   'ruptures', (SELECT coalesce(jsonb_agg(to_jsonb(u) ORDER BY u.happened_on, u.id), '[]') FROM (
     SELECT r.id, r.type, r.phase, r.session_id,
       coalesce(r.happened_on, (s.starts_at AT TIME ZONE 'UTC')::date, (r.created_at AT TIME ZONE 'UTC')::date)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import Case, House, made, ok, refused
+from tests.conftest import Case, Found, House, made, ok, refused
 from tests.trajectories import BEGUN, V
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -164,7 +164,8 @@ async def test_a_client_sees_their_own_ratings_and_no_signal_or_limit(case: Case
     assert told["signals"] == []
     assert told["panels"][0]["lines"][0]["limits"] == []
     drawing = (await case.client.get(at(case, ".vl.json"))).text
-    assert "Therapist" not in drawing and "limit" not in drawing
+    for hidden in ('"rater":"therapist"', "Therapist", "Lower limit", "Signal"):
+        assert hidden not in drawing
 
 
 async def test_a_rating_that_was_entered_in_error_is_not_drawn(case: Case):
@@ -214,9 +215,9 @@ async def test_a_query_that_is_not_known_is_refused_by_name(case: Case):
 
 
 @pytest.mark.parametrize("ending", ["", ".svg", ".png", ".vl.json"])
-async def test_nobody_else_sees_it(case: Case, house: House, ending: str):
-    stranger, other = await house.as_("therapist", house.id), await House(house.running).as_("integration")
-    for who in (stranger, other):
+async def test_nobody_else_sees_it(case: Case, house: House, found: Found, ending: str):
+    another = await found()
+    for who in (await house.as_("therapist", house.id), await another.as_("integration")):
         refused(await who.get(at(case, ending)), 404, "not-found")
     refused(await (await house.as_("admin")).get(at(case, ending)), 403)
     without = await house.as_("integration", scope="relationships.read sessions.read")
