@@ -186,6 +186,8 @@ def plain_schemas() -> dict[str, Schema]:
         "Problem": problem, "ConsoleSession": session,
         "Guidance": record("Prompts, in the order of the steps.", ["items"],
                            items={"type": "array", "items": ref("Prompt")}),
+        "BuiltInInstruments": record("The instruments that are built in.", ["items"],
+                                     items={"type": "array", "items": ref("FormShown")}),
         "Health": record("How it is.", ["status"], status=text("`ok` or `ready`.", enum=["ok", "ready"])),
         "KeySet": record("A JSON Web Key Set (RFC 7517).", ["keys"], keys=keys),
         "OpenApiDocument": {"type": "object", "description": "This document.", "additionalProperties": True},

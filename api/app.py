@@ -16,9 +16,16 @@ from api.console import Console
 from api.front import Front, Route
 from api.house import House
 from api.metrics import Metrics
-from api.reading import Practices, Repairs
+from api.reading import Instruments, Practices, Repairs
 from api.resource import Resource
-from api.routes import collection_routes, console_routes, house_routes, other_routes, trajectory_routes
+from api.routes import (
+    collection_routes,
+    console_routes,
+    house_routes,
+    instrument_routes,
+    other_routes,
+    trajectory_routes,
+)
 from api.trajectories import Trajectories
 from api.webhooks import Endpoints
 from infra.connections import Connections
@@ -36,7 +43,7 @@ from infra.shelves import SHELVES
 from infra.store import Store
 from infra.trajectory import Record
 
-KINDS: dict[str, type[Resource]] = {"webhook_endpoint": Endpoints, "repair": Repairs}
+KINDS: dict[str, type[Resource]] = {"webhook_endpoint": Endpoints, "repair": Repairs, "instrument": Instruments}
 
 
 class Pool:
@@ -78,7 +85,8 @@ def wire(config: Settings) -> Service:
         subject: KINDS.get(subject, Resource)(shelf, store, feed, dispatcher.wake) for subject, shelf in SHELVES.items()
     }  # fmt: skip
     endpoints = resources["webhook_endpoint"]
-    assert isinstance(endpoints, Endpoints)
+    instruments = resources["instrument"]
+    assert isinstance(endpoints, Endpoints) and isinstance(instruments, Instruments)
     deliveries = DeliveryLog(pool)
     endpoints.furnish(keys.seal, deliveries, config)
     changes = Changes(feed, resources)
@@ -86,6 +94,7 @@ def wire(config: Settings) -> Service:
     console = Console(keys, endpoints, config.console_origins)
     routes = [r for resource in resources.values() for r in collection_routes(resource, changes)]
     routes += other_routes(changes, endpoints, Practices(store))
+    routes += instrument_routes(instruments)
     pictures = Pictures()
     routes += trajectory_routes(Trajectories(resources, Record(pool), pictures))
     routes += [*console_routes(console, endpoints.machine), *house_routes(house)]

@@ -1,8 +1,7 @@
 """One operation of the document from one route: who may call it, what it takes, everything it can answer."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_type_hints
+from collections.abc import Iterable, Mapping
 
 from api import changes, examples, listing
 from api.console import FILES
@@ -14,7 +13,7 @@ from api.schemas import Schema, Schemas, ref
 from api.sheet import NARROWEST, USUAL, WIDEST, Theme
 from api.trajectories import PNG, SVG, VEGA_LITE
 from domain.access import Role
-from domain.attachment import AttachmentPattern
+from domain.attachment import FIELD_WORDS, AttachmentPattern
 from domain.catalog import MACHINES
 from domain.insights import Insights
 from domain.machine import Machine
@@ -30,14 +29,14 @@ JSON, PATCHES = "application/json", ("application/merge-patch+json", "applicatio
 OF = {machine.collection: machine.cls.__name__ for machine in MACHINES}
 """The class a collection holds, by name."""
 READ = {"object": "read", "page": "list"}
-POSTED = {"object": "create", "delivery": "redeliver", "console_session": "console_session"}
+POSTED = {"object": "create", "made": "create", "delivery": "redeliver", "console_session": "console_session"}
 GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
-    "timeline": (403, 404, 422), "trajectory": (403, 404),
-    "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 410, 422),
-    "keys": (403, 404), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
+    "trajectory": (403, 404), "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
+    "delivery": (403, 404), "feed": (403, 410, 422),
+    "keys": (403, 404), "forms": (403,), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
     "readyz": (503,), "asset": (404,),
     "problem": (404,), "console_session": (403, 413, 415, 422), "console_file": (404,),
 }  # fmt: skip
@@ -51,7 +50,7 @@ PAGES = {
 }  # fmt: skip
 ANSWERS = {
     "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
-    "keys": "VerificationKeys",
+    "keys": "VerificationKeys", "forms": "BuiltInInstruments",
     "console_session": "ConsoleSession",
 }  # fmt: skip
 
@@ -109,7 +108,7 @@ def rules_of(machine: Machine, move: Move) -> list[str]:
     found.append(f"Event: `{machine.type_of(move)}`.")
     if rule := rule_of(move):
         found.append(f"Rule: {rule}")
-    if advises(move):
+    if move.advises:
         found.append("It may succeed with `advisories`: advice, never a gate.")
     found += [f"Then: {consequence}." for consequence in consequences(machine.type_of(move))]
     return found
@@ -118,12 +117,6 @@ def rules_of(machine: Machine, move: Move) -> list[str]:
 def rule_of(move: Move) -> str:
     """What a move's guard looks at."""
     return "" if move.guard is no_rule else " ".join(inspect.cleandoc(move.guard.__doc__ or "").split())
-
-
-def advises(move: Move) -> bool:
-    """Whether a move can come with advice."""
-    guard: Callable[..., Any] = move.guard
-    return "Advisory" in str(get_type_hints(guard).get("return")) and guard is not no_rule
 
 
 def consequences(event_type: str) -> list[str]:
@@ -177,7 +170,7 @@ def in_query(about: About) -> list[Schema]:
 def query_schema(about: About, name: str) -> Schema:
     """The type of one query parameter."""
     words: Mapping[str, Iterable[str]] = {
-        "state": STATES, "include": ("guidance",), "step": Step, "pattern": AttachmentPattern,
+        "state": STATES, "include": ("guidance",), "step": Step, "pattern": (*AttachmentPattern, *FIELD_WORDS.values()),
         "rupture_type": RuptureType,
         "phase": about.machine.phases if about.machine else (), "theme": Theme,
     }  # fmt: skip
@@ -262,7 +255,7 @@ def success(route: Route, schemas: Schemas) -> Schema:
     if about.media:
         content = {media: {"schema": DRAWN.get(media) or ref(answer_of(route, schemas))} for media in about.media}
         return {"description": about.says, "headers": header("Cache-Control", "ETag", *names), "content": content}
-    if about.answer in ("object", "moved"):
+    if about.answer in ("object", "made", "moved"):
         names += ["ETag", "Cache-Control"]
         names += ["Location"] if about.status == 201 else []
         names += ["Idempotent-Replayed"] if route.method in ("POST", "PUT") else []
@@ -277,7 +270,12 @@ DRAWN: Mapping[str, Schema] = {
     VEGA_LITE: {"type": "object", "description": "A Vega-Lite specification.", "additionalProperties": True},
     SVG: {"type": "string"}, PNG: {},
 }  # fmt: skip
-SAYS = {"object": "As it is now.", "moved": "As it is now, with `advisories`.", "page": "A page."}
+SAYS = {
+    "object": "As it is now.",
+    "made": "As it is now, with `advisories`.",
+    "moved": "As it is now, with `advisories`.",
+    "page": "A page.",
+}
 
 
 def answer_of(route: Route, schemas: Schemas) -> str:
@@ -290,7 +288,9 @@ def answer_of(route: Route, schemas: Schemas) -> str:
     if about.answer in ANSWERS:
         return ANSWERS[about.answer]
     assert about.machine
-    name = schemas.shown_as[about.machine.cls] + {"page": "Page", "moved": "Moved"}.get(about.answer, "")
+    name = schemas.shown_as[about.machine.cls] + {"page": "Page", "moved": "Moved", "made": "Moved"}.get(
+        about.answer, ""
+    )
     secret = (
         about.machine.subject == "webhook_endpoint" and about.move and about.move.name in ("register", "rotate_secret")
     )

@@ -16,6 +16,7 @@ from domain.attachment import AttachmentPattern
 from domain.errors import NotYours
 from domain.guidance import Prompt, guidance
 from domain.insights import insights
+from domain.instruments import BUILT_IN
 from domain.repair import Step
 from domain.rupture import RuptureType
 from domain.values import plain
@@ -76,6 +77,15 @@ class Repairs(Resource):
             found: tuple[Prompt, ...] = guidance(pattern=pattern, rupture_type=RuptureType(kind))
             shown["guidance"] = [plain(p) for p in found]
         return self.reply(200, shown)
+
+
+class Instruments(Resource):
+    """The practice's own instruments, and those that are built in."""
+
+    async def built_in(self, call: Call) -> Reply:
+        """The instruments that are built in: numbers and keys, without item texts."""
+        self.may_read(call.caller)
+        return Reply(200, to_json({"items": [plain(form) for form in BUILT_IN]}))
 
 
 class Practices:

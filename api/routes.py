@@ -10,7 +10,7 @@ from api.changes import Changes
 from api.console import Console
 from api.front import Route
 from api.house import House
-from api.reading import Practices, prompts
+from api.reading import Instruments, Practices, prompts
 from api.resource import Resource
 from api.trajectories import MEDIA, Trajectories
 from api.webhooks import Endpoints
@@ -91,7 +91,8 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
 def making_routes(resource: Resource, about: Callable[..., About]) -> Iterator[Route]:
     """The routes that make a new one."""
     m = resource.machine
-    base, made = f"/v1/{m.collection}", {"move": m.begin, "takes": m.begin.takes, "answer": "object", "status": 201}
+    base, answer = f"/v1/{m.collection}", "made" if m.begin.advises else "object"
+    made = {"move": m.begin, "takes": m.begin.takes, "answer": answer, "status": 201}
     yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
     yield Route("PUT", f"{base}/{{id}}", resource.put, about=about(
         f"put_{m.subject}", f"{m.begin.says} Under an id of yours: for apps that work offline.", **made))  # fmt: skip
@@ -159,6 +160,15 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
             **hooks,
         ),
     )
+
+
+def instrument_routes(instruments: Instruments) -> Iterator[Route]:
+    """What is built in beside the practice's own."""
+    machine = instruments.machine
+    yield Route("GET", "/v1/instruments/built-in", instruments.built_in, about=About(
+        "list_built_in_instruments", instruments.built_in.__doc__ or "", machine.collection, machine, answer="forms",
+        scope=machine.read_scope,
+    ))  # fmt: skip
 
 
 def trajectory_routes(trajectories: Trajectories) -> Iterator[Route]:

@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from api.body import adapter
 from domain.access import Role
 from domain.catalog import MACHINES
+from domain.form import Form
 from domain.guidance import Prompt
 from domain.insights import Insights
 from domain.machine import Machine
@@ -45,6 +46,9 @@ DERIVED: Mapping[str, Mapping[str, Schema]] = {
             "description": "The Colorado BHA end-of-treatment reasons that fit.",
         },
     },
+    "attachment_profile": {
+        "field_word": {"type": "string", "description": "The word that the field has for the pattern."},
+    },
     "session": {
         "ordinal": {
             "anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}],
@@ -72,7 +76,7 @@ class Schemas:
 
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
-        more = (Prompt, Practice, Insights, Trajectory, Advisory)
+        more = (Prompt, Practice, Insights, Trajectory, Advisory, Form)
         said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])

@@ -18,14 +18,25 @@ from math import sqrt
 from typing import Any
 from uuid import UUID
 
-from domain.form import Rater
-from domain.rating import DirectReport, ObserverCode
 from domain.values import Said
 
 LONGEST_GAP = timedelta(days=42)
 """Scored sessions further apart than this are not compared: a run starts anew (six weeks, the project's choice)."""
 HAIR = 1e-9
 """Rounding, as a share of the scale's range: what differs by less than this is a tie."""
+
+
+class Rater(StrEnum):
+    """Whose view a series is. Views are never blended."""
+
+    CLIENT = "client"
+    """The client."""
+    THERAPIST = "therapist"
+    """The therapist."""
+    OBSERVER = "observer"
+    """Somebody who codes recordings, or sits in."""
+    SUPERVISOR = "supervisor"
+    """The therapist's supervisor."""
 
 
 class Detector(StrEnum):
@@ -116,6 +127,19 @@ class EpisodeState(StrEnum):
     """The run ended, or the rule lacks what it needs: before and after can not be compared."""
 
 
+class ObserverCode(StrEnum):
+    """The four constructs of the 3RS (Eubanks & Muran 2022): both parties can strain an alliance."""
+
+    WD_P = "wd_p"
+    """The client withdraws."""
+    CF_P = "cf_p"
+    """The client confronts."""
+    WD_T = "wd_t"
+    """The therapist withdraws."""
+    CF_T = "cf_t"
+    """The therapist confronts."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The range and the norms of one instrument, as one rater uses it. Points are those of the item mean."""
@@ -154,6 +178,18 @@ class Scale:
     def hair(self) -> float:
         """What differs by no more than this is a tie."""
         return HAIR * (self.high - self.low)
+
+
+@dataclass(frozen=True, slots=True)
+class DirectReport:
+    """What somebody said when they were asked whether there was tension, a problem or a misunderstanding."""
+
+    problem: bool
+    """Whether there was."""
+    intensity: int | None = None
+    """How strong it was, 1 to 5."""
+    resolved: int | None = None
+    """How far it is resolved by now, 1 to 5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,20 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
+from domain.detection import Rater
 from domain.values import Between, Day, Few, Name, Said, Summary, Token, Words
-
-
-class Rater(StrEnum):
-    """Whose view a rating is. Views stand side by side and are never blended."""
-
-    CLIENT = "client"
-    """The client."""
-    THERAPIST = "therapist"
-    """The therapist."""
-    OBSERVER = "observer"
-    """Somebody who codes recordings, or sits in."""
-    SUPERVISOR = "supervisor"
-    """The therapist's supervisor."""
 
 
 class InstrumentKind(StrEnum):
@@ -187,8 +175,9 @@ class Form(Upkeep):
         return self.low * times, self.high * times
 
     def norm(self, name: str, *, of: str = TOTAL, rater: Rater | None = None) -> float | None:
-        """The `mean`, `sd` or `reliability` of a score: from the first sample that gives it for this rater, or for
-        raters not told apart.
+        """The `mean`, `sd` or `reliability` of a score, from the first sample that gives it.
+
+        Samples of this rater come before those of raters not told apart.
         """
         found = [n for n in self.norms if n.of == of and getattr(n, name) is not None]
         return next((getattr(n, name) for who in (rater, None) for n in found if n.rater is who), None)

@@ -7,8 +7,9 @@ A practice adds what it knows better, norms above all, or instruments of its own
 
 from collections.abc import Sequence
 
+from domain.detection import Rater
 from domain.errors import Refused
-from domain.form import Form, InstrumentKind, Norm, Rater, Rights, Scoring, Subscale
+from domain.form import Form, InstrumentKind, Norm, Rights, Scoring, Subscale
 
 BOTH = (Rater.CLIENT, Rater.THERAPIST)
 ONE_TO_TWELVE = tuple(range(1, 13))
@@ -117,7 +118,7 @@ RQ = Form(
 )  # fmt: skip
 
 PHQ_9 = Form(
-    code="phq-9", edition="9", title="Patient Health Questionnaire, nine items", kind=InstrumentKind.OUTCOME,
+    code="phq-9", edition="2001", title="Patient Health Questionnaire, nine items", kind=InstrumentKind.OUTCOME,
     items=(1, 2, 3, 4, 5, 6, 7, 8, 9), low=0, high=3, scoring=Scoring.SUM, higher_is_better=False, risk_items=(9,),
     rights=Rights.OPEN, source="Pfizer; no permission is said to be required (not verified). LOINC total 44261-6.",
     norms=(
@@ -128,7 +129,7 @@ PHQ_9 = Form(
 )  # fmt: skip
 
 GAD_7 = Form(
-    code="gad-7", edition="7", title="Generalised Anxiety Disorder, seven items", kind=InstrumentKind.OUTCOME,
+    code="gad-7", edition="2006", title="Generalised Anxiety Disorder, seven items", kind=InstrumentKind.OUTCOME,
     items=(1, 2, 3, 4, 5, 6, 7), low=0, high=3, scoring=Scoring.SUM, higher_is_better=False, rights=Rights.OPEN,
     source="Pfizer; no permission is said to be required (not verified). LOINC total 70274-6.",
     norms=(

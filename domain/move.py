@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 from uuid import UUID
 
 from domain.access import Role, Stamp
@@ -119,6 +120,17 @@ class Move:
     """What the decision rests on beyond the object: its `parent`, its `endings` (open ruptures, and the policies about
     endings), the `forms` the practice has of the instrument it names, or `where` its relationship stands; or the
     `new_id` of what it may open."""
+
+    @property
+    def advises(self) -> bool:
+        """Whether it can come with advice."""
+        return gives_advice(self.guard)
+
+
+@cache
+def gives_advice(guard: Rule) -> bool:
+    """Whether a guard says that it yields advisories."""
+    return "Advisory" in str(get_type_hints(guard).get("return"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

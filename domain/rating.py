@@ -3,9 +3,9 @@
 Client, therapist and observers rate side by side; nothing blends them. Who may see whose:
 
 - a client sees their own ratings, never a therapist's, an observer's or a supervisor's;
-- a therapist sees a client's rating only if the client chose so, and it was recorded: `shared_with_therapist`. It is the
-  client's to say, for each rating, in their own app or through an integration that asked them; nobody saying is a no. Of
-  what is not shared a therapist is shown nothing, not even that there is one: it would ask for an explanation;
+- a therapist sees a client's rating only if the client chose so: `shared_with_therapist`. The choice is recorded with
+  each rating, by the client's own app or by an integration that asked them; nobody saying is a no. Of what is not
+  shared a therapist is shown nothing, not even that there is one: that alone would ask for an explanation;
 - supervisors and integrations see all, as of other clinical content.
 
 A direct question is asked beside the scores, or instead of them: it finds more than any score.
@@ -18,27 +18,15 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import EVERYONE, Role
+from domain.detection import ObserverCode, Rater
 from domain.errors import Incomplete, Refused
-from domain.form import Form, InstrumentKind, Rater
+from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.machine import Machine
 from domain.move import NEW, Around, Move, as_said
-from domain.scoring import Answer, Completeness, Scored, SubscaleScore, given, scored
+from domain.scoring import Completeness, ItemAnswer, Scored, SubscaleScore, given, scored
 from domain.session import SessionPhase
 from domain.values import Few, Ref, Said, Scale, Token
-
-
-class ObserverCode(StrEnum):
-    """The four constructs of the 3RS (Eubanks & Muran 2022): both parties can strain an alliance."""
-
-    WD_P = "wd_p"
-    """The client withdraws."""
-    CF_P = "cf_p"
-    """The client confronts."""
-    WD_T = "wd_t"
-    """The therapist withdraws."""
-    CF_T = "cf_t"
-    """The therapist confronts."""
 
 
 class RatingPhase(StrEnum):
@@ -76,7 +64,7 @@ class ObserverRating(Said):
 class Correction(Said):
     """What was rated, as it should read."""
 
-    answers: Annotated[tuple[Answer, ...], Few(500)] = ()
+    answers: Annotated[tuple[ItemAnswer, ...], Few(500)] = ()
     """The answer to every item of the instrument, blanks as null. Either these or `scores`."""
     scores: Annotated[tuple[SubscaleScore, ...], Few(21)] = ()
     """Where the form was scored elsewhere: every subscale, or `total` alone."""

@@ -34,7 +34,7 @@ class Completeness(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer(Said):
+class ItemAnswer(Said):
     """The answer to one item."""
 
     item: ItemNumber
@@ -69,7 +69,7 @@ Fault = tuple[str, str]
 """A field of the body, and what is wrong there."""
 
 
-def scored(form: Form, answers: Sequence[Answer], at: str = "answers") -> Scored:
+def scored(form: Form, answers: Sequence[ItemAnswer], at: str = "answers") -> Scored:
     """The scores of a form from its answers.
 
     Raises Refused, naming each item that is unknown, named twice, not sent, or out of range. `at` is the body's field.
@@ -87,7 +87,7 @@ def scored(form: Form, answers: Sequence[Answer], at: str = "answers") -> Scored
     )  # fmt: skip
 
 
-def turned(form: Form, answer: Answer) -> float:
+def turned(form: Form, answer: ItemAnswer) -> float:
     """An answer as it is scored."""
     value = float(answer.value or 0.0)
     return form.low + form.high - value if answer.item in form.reversed_items else value
@@ -106,7 +106,7 @@ def mean_or_sum(form: Form, points: float, items: int) -> float:
     return points if form.scoring is Scoring.SUM else points / items
 
 
-def faults(form: Form, answers: Sequence[Answer], at: str) -> Iterator[Fault]:
+def faults(form: Form, answers: Sequence[ItemAnswer], at: str) -> Iterator[Fault]:
     """Everything that is wrong with the answers to a form."""
     if not form.items:
         yield at, f"{form.code} is scored elsewhere; send its scores."

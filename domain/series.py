@@ -5,9 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from domain.detection import Scale, Series, Sitting
-from domain.form import Form, InstrumentKind, Rater, Scoring
-from domain.rating import DirectReport, ObserverCode
+from domain.detection import DirectReport, ObserverCode, Rater, Scale, Series, Sitting
+from domain.form import Form, InstrumentKind, Scoring
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

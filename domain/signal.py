@@ -12,9 +12,8 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import CLINICIANS, POLICY, Role
-from domain.detection import Certainty, Detector, Finding, Rule, SignalKind
+from domain.detection import Certainty, Detector, Finding, Rater, Rule, SignalKind
 from domain.errors import Incomplete, Refused
-from domain.form import Rater
 from domain.machine import Machine
 from domain.move import NEW, Around, Move, Nothing
 from domain.rupture import Note, Remark, Report, noted

@@ -8,6 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from domain.access import Caller
+from domain.measure import Instrument
 from domain.move import Around, Decision, Endings
 from domain.policies import alone
 from infra.conflicts import TAKEN, Moved, Taken
@@ -100,6 +101,11 @@ class Store:
         sql = "SELECT type FROM rupture WHERE practice_id = $1 AND id = $2"
         found: str = await self.pool.fetchval(sql, practice_id, rupture_id)
         return found
+
+    async def forms(self, practice_id: UUID, code: str) -> tuple[Instrument, ...]:
+        """The practice's own instruments of a code, those that are retired among them."""
+        rows = await self.pool.fetch(FORMS, practice_id, code)
+        return tuple(SHELVES["instrument"].state(row) for row in rows)
 
     async def secrets(self, practice_id: UUID, endpoint_id: UUID) -> bytes | None:
         """The sealed secrets of a webhook endpoint."""
@@ -206,6 +212,7 @@ WITH founded AS (
 INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM founded"""
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
+FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND code = $2 ORDER BY edition"
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,

@@ -11,7 +11,9 @@ from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from domain.attachment import ATTACHMENT_PROFILE
 from domain.measure import INSTRUMENT
+from domain.outcome import OUTCOME_SCORE
 from domain.people import CLIENT, THERAPIST
 from domain.practice import POLICY
 from domain.rating import ALLIANCE_RATING
@@ -310,6 +312,53 @@ class AllianceRating(Kept, table=True):
     other_subscales: list[Any] = records()
     total: float | None = None
     completeness: str | None = None
+
+
+class AttachmentProfile(Kept, table=True):
+    """Two numbers on a client's attachment, of one day."""
+
+    __tablename__ = "attachment_profile"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(ATTACHMENT_PROFILE.cls),
+        Index("attachment_profile_of_relationship", "practice_id", "relationship_id", "id"),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    instrument: str
+    instrument_version: str
+    targets: list[Any] = records()
+    anxiety_score: float | None = None
+    avoidance_score: float | None = None
+    rated_on: date | None = None
+    rule: str | None = None
+    anxiety: float | None = None
+    avoidance: float | None = None
+    completeness: str
+    pattern: str
+    recorded_by: str | None = None
+
+
+class OutcomeScore(Kept, table=True):
+    """How a client is doing by one form, on one day."""
+
+    __tablename__ = "outcome_score"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), belongs_to("session", "relationship_id", "session_id"),
+        *one_of(OUTCOME_SCORE.cls),
+        Index("outcome_score_of_relationship", "practice_id", "relationship_id", "id"),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    session_id: UUID | None = None
+    instrument: str
+    instrument_version: str
+    answers: list[Any] = records()
+    total: float | None = None
+    rated_on: date | None = None
+    score: float | None = None
+    subscales: list[Any] = records()
+    completeness: str
+    recorded_by: str | None = None
 
 
 class Signal(Kept, table=True):

@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from domain.choosing import Choice, chosen
-from domain.detection import Detector, Parameters, Scale, Series, Sitting
+from domain.detection import Detector, DirectReport, ObserverCode, Parameters, Rater, Scale, Series, Sitting
 from domain.detectors import detect, rules
-from domain.form import Form, InstrumentKind, Rater
+from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
-from domain.rating import DirectReport, ObserverCode
 from domain.series import Reading, gathered, read
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader

@@ -10,6 +10,21 @@ branch_labels = None
 depends_on = None
 
 MOMENT = sa.DateTime(timezone=True)
+PHASES = ("raised", "reviewed", "superseded")
+DETECTORS = (
+    "rci_drop", "within_client_drop", "shewhart_xmr", "ewma", "sudden_loss", "shrunk_prediction", "direct_report",
+    "cutoff", "divergence", "ceiling_run", "risk_item", "observer_3rs",
+)  # fmt: skip
+KINDS = (
+    "drop", "level_shift", "low_level", "ceiling_run", "divergence", "direct_report", "observer_marker", "risk_item",
+)  # fmt: skip
+RATERS = ("client", "therapist", "observer", "supervisor")
+DISPOSITIONS = (
+    "confirmed_rupture", "not_a_rupture", "already_addressed", "measurement_artifact", "asked_and_safe",
+)  # fmt: skip
+POLICIES = (
+    "late_cancellation", "no_contact", "confidentiality", "informed_consent", "professional_will", "other",
+)  # fmt: skip
 
 
 
@@ -58,7 +73,7 @@ def upgrade() -> None:
         belongs_to("relationship", "relationship_id"),
         belongs_to("session", "relationship_id", "session_id"),
     )
-    op.create_index("alliance_rating_of_relationship", "alliance_rating", ["practice_id", "relationship_id", "id"])
+    of_relationship("alliance_rating")
     op.create_index(
         "alliance_rating_one_live",
         "alliance_rating",
@@ -67,10 +82,82 @@ def upgrade() -> None:
         postgresql_where=sa.text("phase = 'recorded'"),
     )
 
+    kept(
+        "attachment_profile",
+        sa.Column("relationship_id", sa.Uuid(), nullable=False),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("instrument", "instrument_version")),
+        records("targets"),
+        *(sa.Column(name, sa.Float()) for name in ("anxiety_score", "avoidance_score", "anxiety", "avoidance")),
+        sa.Column("rated_on", sa.Date()),
+        sa.Column("rule", sa.String()),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("completeness", "pattern")),
+        sa.Column("recorded_by", sa.String()),
+        one_of("phase", "recorded", "entered_in_error"),
+        one_of("rule", "midpoint_4", "norm_mean"),
+        one_of("completeness", "complete", "prorated", "incomplete"),
+        one_of("pattern", "secure", "anxious", "avoidant", "disorganized", "indeterminate"),
+        belongs_to("relationship", "relationship_id"),
+    )
+    of_relationship("attachment_profile")
+
+    kept(
+        "outcome_score",
+        sa.Column("relationship_id", sa.Uuid(), nullable=False),
+        sa.Column("session_id", sa.Uuid()),
+        *(sa.Column(name, sa.String(), nullable=False) for name in ("instrument", "instrument_version")),
+        records("answers"),
+        *(sa.Column(name, sa.Float()) for name in ("total", "score")),
+        sa.Column("rated_on", sa.Date()),
+        records("subscales"),
+        sa.Column("completeness", sa.String(), nullable=False),
+        sa.Column("recorded_by", sa.String()),
+        one_of("phase", "recorded", "entered_in_error"),
+        one_of("completeness", "complete", "prorated", "incomplete"),
+        belongs_to("relationship", "relationship_id"),
+        belongs_to("session", "relationship_id", "session_id"),
+    )
+    of_relationship("outcome_score")
+
+    kept(
+        "signal",
+        sa.Column("relationship_id", sa.Uuid(), nullable=False),
+        sa.Column("detector", sa.String(), nullable=False),
+        sa.Column("detector_version", sa.Integer(), nullable=False),
+        sa.Column("parameters", postgresql.JSONB(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        *(sa.Column(name, sa.String()) for name in ("rater", "instrument", "instrument_version")),
+        *(sa.Column(name, sa.Uuid()) for name in ("session_id", "outcome_score_id", "reference_session_id")),
+        *(sa.Column(name, sa.Float()) for name in ("magnitude_raw", "magnitude_sd", "threshold")),
+        sa.Column("grade", sa.String()),
+        sa.Column("certainty", sa.String(), nullable=False),
+        sa.Column("inputs_hash", sa.String(), nullable=False),
+        sa.Column("private_to_client", sa.Boolean(), nullable=False),
+        sa.Column("supersedes_id", sa.Uuid()),
+        *(sa.Column(name, sa.String()) for name in ("disposition", "reviewed_by")),
+        sa.Column("reviewed_on", sa.Date()),
+        sa.Column("rupture_id", sa.Uuid()),
+        record("note"),
+        one_of("phase", *PHASES),
+        one_of("detector", *DETECTORS),
+        one_of("kind", *KINDS),
+        one_of("rater", *RATERS),
+        one_of("certainty", "provisional", "confirmed"),
+        one_of("disposition", *DISPOSITIONS),
+        belongs_to("relationship", "relationship_id"),
+    )
+    of_relationship("signal")
+    raised = sa.text("phase = 'raised'")
+    op.create_index("signal_awaiting_review", "signal", ["practice_id", "id"], postgresql_where=raised)
+    op.add_column("policy", records("detectors"))
+    known("policy", "kind", *POLICIES, "detection")
+
 
 def downgrade() -> None:
     """Back to what was said without being measured; what was measured is lost."""
-    for table in ("alliance_rating", "instrument"):
+    op.drop_column("policy", "detectors")
+    op.execute("UPDATE policy SET kind = 'other' WHERE kind = 'detection'")
+    known("policy", "kind", *POLICIES)
+    for table in ("signal", "outcome_score", "attachment_profile", "alliance_rating", "instrument"):
         op.drop_table(table)
 
 
@@ -89,6 +176,11 @@ def kept(table: str, *parts: sa.schema.SchemaItem) -> None:
     )
 
 
+def of_relationship(table: str) -> None:
+    """What a relationship's page of it is read by."""
+    op.create_index(f"{table}_of_relationship", table, ["practice_id", "relationship_id", "id"])
+
+
 def records(name: str) -> sa.Column:
     """A list of records."""
     return sa.Column(name, postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False)
@@ -102,6 +194,13 @@ def record(name: str) -> sa.Column:
 def one_of(column: str, *words: str) -> sa.CheckConstraint:
     """What the domain's vocabulary allows."""
     return sa.CheckConstraint(f"{column} IN ({', '.join(repr(w) for w in words)})", name=f"{column}_known")
+
+
+def known(table: str, column: str, *words: str) -> None:
+    """Another vocabulary for a column."""
+    name = f"{table}_{column}_known"
+    op.drop_constraint(name, table)
+    op.create_check_constraint(name, table, f"{column} IN ({', '.join(repr(w) for w in words)})")
 
 
 def belongs_to(parent: str, *columns: str) -> sa.ForeignKeyConstraint:
