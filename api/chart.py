@@ -1,5 +1,6 @@
 """A trajectory as a Vega-Lite specification: a pure function of what is to be drawn, how wide, and on what ground."""
 
+import html
 from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
@@ -50,6 +51,14 @@ def specification(trajectory: Trajectory, width: int = USUAL, theme: Theme = The
         "$schema": SCHEMA, "description": trajectory.summary, "background": ink.ground, "padding": EDGE,
         "spacing": 8, "vconcat": [*legend_views(sheet), *drawn, *below], "config": config(ink),
     }  # fmt: skip
+
+
+def titled(svg: bytes, summary: str) -> bytes:
+    """The same picture with a name and a description, for those who do not see it."""
+    root, _, rest = svg.decode().partition(">")
+    named = f'{root} role="img" aria-labelledby="title desc">'
+    title = '<title id="title">The alliance from session to session</title>'
+    return f'{named}{title}<desc id="desc">{html.escape(summary)}</desc>{rest}'.encode()
 
 
 def config(ink: Ink) -> Spec:

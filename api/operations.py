@@ -10,6 +10,8 @@ from api.house import ASSETS
 from api.problems import problems
 from api.routes import About
 from api.schemas import Schema, Schemas, ref
+from api.sheet import NARROWEST, USUAL, WIDEST, Theme
+from api.trajectories import PNG, SVG, VEGA_LITE
 from domain.access import Role
 from domain.attachment import FIELD_WORDS, AttachmentPattern
 from domain.catalog import MACHINES
@@ -20,6 +22,7 @@ from domain.policies import following
 from domain.practice import Practice
 from domain.repair import Step
 from domain.rupture import RuptureType
+from domain.trajectory import Trajectory
 from infra.delivery_log import STATES
 
 JSON, PATCHES = "application/json", ("application/merge-patch+json", "application/json")
@@ -31,7 +34,8 @@ GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
-    "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 410, 422),
+    "trajectory": (403, 404), "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
+    "delivery": (403, 404), "feed": (403, 410, 422),
     "keys": (403, 404), "forms": (403,), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
     "readyz": (503,), "asset": (404,),
     "problem": (404,), "console_session": (403, 413, 415, 422), "console_file": (404,),
@@ -168,7 +172,7 @@ def query_schema(about: About, name: str) -> Schema:
     words: Mapping[str, Iterable[str]] = {
         "state": STATES, "include": ("guidance",), "step": Step, "pattern": (*AttachmentPattern, *FIELD_WORDS.values()),
         "rupture_type": RuptureType,
-        "phase": about.machine.phases if about.machine else (),
+        "phase": about.machine.phases if about.machine else (), "theme": Theme,
     }  # fmt: skip
     most, usual = (
         (changes.MOST, 100) if about.answer in ("feed", "timeline", "history") else (listing.MOST, listing.USUAL)
@@ -177,6 +181,7 @@ def query_schema(about: About, name: str) -> Schema:
         "limit": {"minimum": 1, "maximum": most, "default": usual},
         "wait": {"minimum": 0, "maximum": changes.LONGEST_WAIT},
         "after": {"minimum": 0, "maximum": 2**31 - 2 if about.answer == "history" else 2**62},
+        "width": {"minimum": NARROWEST, "maximum": WIDEST, "default": USUAL},
         "before": {"minimum": 1, "maximum": 2**62}, "changed_after": {"minimum": 0, "maximum": 2**62},
     }  # fmt: skip
     if name in words:
@@ -192,7 +197,7 @@ def in_headers(route: Route) -> list[Schema]:
     names = {
         "create": ["IdempotencyKey"], "move": ["IdempotencyKey", "IfMatch"],
         "put": ["IdempotencyKey", "IfNoneMatchAny"],
-        "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"],
+        "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"], "trajectory": ["IfNoneMatchTag"],
     }.get(kind_of(route), [])  # fmt: skip
     if about.machine and about.machine.subject == "session" and "IfNoneMatch" in names:
         # Its ordinal changes with other sessions, so there is no 304 for it.
@@ -227,10 +232,11 @@ def responses(route: Route, schemas: Schemas) -> Schema:
     if about.move and NEW in about.move.source and about.answer == "moved" and "{id}" not in route.path:
         found["201"] = {**found["200"], "description": "There was no plan; now there is.",
                         "headers": found["200"]["headers"] | header("Location")}  # fmt: skip
-    if {"$ref": "#/components/parameters/IfNoneMatch"} in in_headers(route):
+    if any("/IfNoneMatch" in told["$ref"] for told in in_headers(route)) and route.method == "GET":
         found["304"] = {"description": "It is as you know it.", "headers": header("ETag", "X-Request-Id")}
     # A query that is not known is refused by name wherever there is one.
     refused = {*((500,) if route.open else GATE), *STATUSES.get(kind, ()), *([422] if about.query else [])}
+    refused |= {406} if len(about.media) > 1 else set()
     for status in refused:
         found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     return dict(sorted(found.items()))
@@ -246,6 +252,9 @@ def success(route: Route, schemas: Schemas) -> Schema:
             contents["text/javascript"] = contents[media]
         return {"description": about.says, "headers": header("X-Request-Id"), "content": contents}
     names = ["X-Request-Id"]
+    if about.media:
+        content = {media: {"schema": DRAWN.get(media) or ref(answer_of(route, schemas))} for media in about.media}
+        return {"description": about.says, "headers": header("Cache-Control", "ETag", *names), "content": content}
     if about.answer in ("object", "made", "moved"):
         names += ["ETag", "Cache-Control"]
         names += ["Location"] if about.status == 201 else []
@@ -256,7 +265,11 @@ def success(route: Route, schemas: Schemas) -> Schema:
     return {"description": SAYS.get(about.answer, about.says), "headers": header(*sorted(names)), "content": content}
 
 
-SHOWN: Mapping[str, type] = {"practice": Practice, "insights": Insights}
+SHOWN: Mapping[str, type] = {"practice": Practice, "insights": Insights, "trajectory": Trajectory}
+DRAWN: Mapping[str, Schema] = {
+    VEGA_LITE: {"type": "object", "description": "A Vega-Lite specification.", "additionalProperties": True},
+    SVG: {"type": "string"}, PNG: {},
+}  # fmt: skip
 SAYS = {
     "object": "As it is now.",
     "made": "As it is now, with `advisories`.",

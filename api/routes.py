@@ -12,6 +12,7 @@ from api.front import Route
 from api.house import House
 from api.reading import Instruments, Practices, prompts
 from api.resource import Resource
+from api.trajectories import MEDIA, Trajectories
 from api.webhooks import Endpoints
 from domain.access import POLICY
 from domain.machine import Machine
@@ -35,6 +36,8 @@ class About:
     query: Mapping[str, str] = field(default_factory=dict)
     """The query parameters and what they do."""
     scope: str = ""
+    media: tuple[str, ...] = ()
+    """The media types it comes in, where JSON is not the only one."""
 
 
 PAGING = {"limit": "How many at most, up to 200.", "cursor": "Go on from a page's `next_cursor`."}
@@ -166,6 +169,21 @@ def instrument_routes(instruments: Instruments) -> Iterator[Route]:
         "list_built_in_instruments", instruments.built_in.__doc__ or "", machine.collection, machine, answer="forms",
         scope=machine.read_scope,
     ))  # fmt: skip
+
+
+def trajectory_routes(trajectories: Trajectories) -> Iterator[Route]:
+    """A trajectory, in the form that is accepted or that the address ends in."""
+    drawing = {"width": "How wide it is drawn, in CSS pixels.", "theme": "The ground it is drawn on."}
+    for ending, media in MEDIA.items():
+        words = ending.removeprefix(".").replace(".", "_")
+        about = About(
+            f"trajectory_of_relationship{words and '_as_'}{words}",
+            f"How the alliance was rated from session to session, and what happened beside it{words and ', drawn'}.",
+            "relationships", answer="trajectory", query=drawing, scope="alliance-ratings.read",
+            media=(media,) if ending else tuple(MEDIA.values()),
+        )  # fmt: skip
+        path = f"/v1/relationships/{{id}}/trajectory{ending}"
+        yield Route("GET", path, partial(trajectories.answer, ending=ending), about=about)
 
 
 def console_routes(console: Console, machine: Machine) -> Iterator[Route]:

@@ -20,6 +20,7 @@ from domain.insights import Insights
 from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
+from domain.trajectory import Trajectory
 from domain.values import Private, marked, records, texts, type_hints
 
 Schema = dict[str, Any]
@@ -75,7 +76,8 @@ class Schemas:
 
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
-        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), Prompt, Practice, Insights, Advisory, Form])
+        more = (Prompt, Practice, Insights, Trajectory, Advisory, Form)
+        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])
         self.shown_as = {c: f"{n}Shown" if c in self.said_as and is_dataclass(c) else n for c, n in names.items()}

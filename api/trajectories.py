@@ -1,14 +1,12 @@
 """A relationship's trajectory over HTTP: as JSON, as a Vega-Lite specification, and drawn."""
 
-import html
 from collections.abc import Mapping
 from hashlib import sha256
 
-from infra.trajectory import Record
 from pydantic_core import to_json
 
 from api.call import PRIVATE, Call, Reply, number
-from api.chart import specification
+from api.chart import specification, titled
 from api.problems import NotAcceptable
 from api.reading import chosen
 from api.resource import Resource, is_seen
@@ -17,6 +15,7 @@ from domain.catalog import BY_SUBJECT
 from domain.trajectory import Trajectory
 from domain.values import plain
 from infra.pictures import Kind, Pictures
+from infra.trajectory import Record
 
 JSON, VEGA_LITE, SVG, PNG = "application/json", "application/vnd.vegalite.v6+json", "image/svg+xml", "image/png"
 MEDIA = {"": JSON, ".vl.json": VEGA_LITE, ".svg": SVG, ".png": PNG}
@@ -59,14 +58,6 @@ class Trajectories:
         if media == PNG:
             return await self._pictures.draw(said, Kind.PNG)
         return titled(await self._pictures.draw(said, Kind.SVG), trajectory.summary)
-
-
-def titled(svg: bytes, summary: str) -> bytes:
-    """The same picture with a name and a description, for those who do not see it."""
-    root, _, rest = svg.decode().partition(">")
-    named = f'{root} role="img" aria-labelledby="title desc">'
-    title = '<title id="title">The alliance from session to session</title>'
-    return f'{named}{title}<desc id="desc">{html.escape(summary)}</desc>{rest}'.encode()
 
 
 def accepted(said: str | None) -> str:
