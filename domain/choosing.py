@@ -54,7 +54,7 @@ def set_up(choice: Choice, at: str) -> Parameters:
 
 def wrong(hint: Any, value: Setting) -> str:
     """What is wrong with a setting; nothing if it fits."""
-    wanted = kinds(hint)
+    wanted = types_in(hint)
     if value is None:
         return "" if type(None) in wanted else "A value is needed; leave it out for the default."
     if enum := next((k for k in wanted if issubclass(k, StrEnum)), None):
@@ -68,13 +68,18 @@ def wrong(hint: Any, value: Setting) -> str:
     return ""
 
 
+def types_in(hint: Any) -> set[type]:
+    """The plain types of a parameter, without the markers beside them."""
+    return {kind for kind in kinds(hint) if isinstance(kind, type)}
+
+
 WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 
 
 def worded(hint: Any, value: Setting) -> Any:
     """The value as the parameter's own type."""
-    wanted = kinds(hint)
-    enum = next((k for k in wanted if isinstance(k, type) and issubclass(k, StrEnum)), None)
+    wanted = types_in(hint)
+    enum = next((k for k in wanted if issubclass(k, StrEnum)), None)
     if enum and value is not None:
         return enum(str(value))
     return float(value) if type(value) is int and int not in wanted else value
