@@ -62,8 +62,7 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
     found = about(f"read_{m.subject}", f"One {noun}.", answer="object", query=beside, **reads)
     yield Route("GET", one, resource.read, about=found)
     yield Route("GET", base, resource.browse, about=listed)
-    answer = "made" if m.begin.advises else "object"
-    made = {"move": m.begin, "takes": m.begin.takes, "answer": answer, "status": 201}
+    made = {"move": m.begin, "takes": m.begin.takes, "answer": "made" if m.begin.advises else "object", "status": 201}
     yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
     yield Route("PUT", one, resource.put, about=about(
         f"put_{m.subject}", f"{m.begin.says} Under an id of yours: for apps that work offline.", **made))  # fmt: skip
