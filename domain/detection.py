@@ -198,7 +198,7 @@ class Sitting:
 
     session_id: UUID
     at: datetime
-    ordinal: int
+    ordinal: int = 0
     """Which of the held sessions it is, from 1."""
     run: str = ""
     """What has to stay the same for scores to be compared: form, version, therapists, modality."""
@@ -266,7 +266,7 @@ class Series:
             parts[-1].append(sitting)
             last = sitting
         return tuple(
-            Run(tuple(part), tuple(s.score for s in part if s.score is not None), tuple(start))
+            Run(tuple(part), tuple(float(s.score) for s in part if s.score is not None), tuple(start))
             for part, start in zip(parts, starts, strict=True)
         )
 

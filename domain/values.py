@@ -51,7 +51,7 @@ class Between:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         found = handler(schema)
-        if isinstance(self.low, int):
+        if isinstance(self.low, int | float):
             return {**found, "minimum": self.low, "maximum": self.high}
         return {**found, "description": f"From {self.low.isoformat()} to {self.high.isoformat()}."}
 
