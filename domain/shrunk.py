@@ -9,8 +9,8 @@ normal prior; the swing (the SD within the client) is one of five values around 
 well each has predicted so far. A score is expected to keep a part of the previous one's distance from the mean.
 
 A session is found when its score lies more than `limit` of these SDs below the prediction, or less far when the
-session before was low too and was not found itself: half of its residual counts then. What was found is not counted
-again, so a finding does not stand for ever.
+session before was low too and was not found itself: half of its residual counts then. A drop is raised once; while the
+scores after it are low as well it is raised again only if they fall further.
 """
 
 from collections.abc import Iterator, Sequence
@@ -36,14 +36,16 @@ class ShrunkPrediction(Parameters):
     (`openapi/detection.md`).
     """
 
-    limit: Annotated[float, Between(0.5, 10)] = 2.04
-    """How many SDs below the prediction a score has to be. The default: three in a hundred stable sessions."""
+    limit: Annotated[float, Between(0.5, 10)] = 2.02
+    """How many SDs below the prediction a score has to be. The default raises just under three in a hundred stable
+    sessions."""
     silent: Annotated[int, Between(1, 20)] = 4
     """The first scores of a run, which are learnt from and not judged."""
-    population_mean: float | None = None
-    """The reference sample's mean, in points of the item mean; else the form's norm, else two thirds of the range."""
-    population_sd: float | None = None
-    """The reference sample's SD over clients and sessions; else the form's norm, else a fifth of the range."""
+    population_mean: Annotated[float, Between(0, 1)] | None = None
+    """The reference sample's mean, as a share of the range from its low end. Left out: the form's norm, else 2/3."""
+    population_sd: Annotated[float, Between(0.001, 1)] | None = None
+    """The reference sample's SD over clients and sessions, as a share of the range. Left out: the form's norm, else
+    0.2."""
     between_share: Annotated[float, Between(0.05, 0.95)] = 0.7
     """The share of that variance that lies between clients, 0 to 1."""
     within_spread: Annotated[float, Between(0.05, 1.5)] = 0.4
@@ -78,45 +80,40 @@ def see(seriess: Sequence[Series], said: ShrunkPrediction) -> Iterator[Finding]:
 
 def in_run(series: Series, run: Run, said: ShrunkPrediction) -> Iterator[Finding]:
     """The findings in scores that may be compared with each other."""
-    parameters = said.plain()
-    read, told, private = 0, fingerprint(*reference(series.scale, said)), False
+    scale, parameters = series.scale, said.plain()
+    read, private = 0, False
+    told = fingerprint(
+        series.rater, series.instrument, series.version, *reference(scale, said), scale.step / scale.items
+    )
     together = said.limit * sqrt(1 + said.carry**2)
-    before = 0.0
-    for place, (expected, sd) in enumerate(predictions(series.scale, run.scores, said)):
+    before, low = 0.0, False
+    for place, (expected, sd) in enumerate(predictions(scale, run.scores, said)):
         if place < said.silent:
             continue
         off = run.scores[place] - expected
-        limit = -min(said.limit, together + said.carry * before)
-        before = off / sd
-        if off >= limit * sd - series.scale.hair:
+        limit = -min(said.limit, together + said.carry * before) * sd
+        was_low, low = low, off < limit - scale.hair
+        before = 0.0 if low else off / sd
+        if not low or (was_low and run.scores[place] >= run.scores[place - 1] - scale.hair):
             continue
         # It rests on every score so far: each hash takes in the one before it, so that no score is hashed twice.
         fresh = run.sittings[read : place + 1]
-        read, told = place + 1, fingerprint(told, [(str(s.session_id), s.score) for s in fresh])
+        read, told = place + 1, fingerprint(told, [(s.session_id, s.score) for s in fresh])
         private |= any(s.private_to_client for s in fresh)
         yield Finding(
-            detector=Detector.SHRUNK_PREDICTION,
-            version=VERSION,
-            parameters=parameters,
-            kind=SignalKind.DROP,
-            rater=series.rater,
-            instrument=series.instrument,
-            instrument_version=series.version,
-            session_id=fresh[-1].session_id,
-            magnitude_raw=off,
-            magnitude_sd=before,
-            threshold=limit * sd,
-            inputs_hash=told,
-            private_to_client=private,
-        )
-        before = 0.0
+            detector=Detector.SHRUNK_PREDICTION, version=VERSION, parameters=parameters, kind=SignalKind.DROP,
+            rater=series.rater, instrument=series.instrument, instrument_version=series.version,
+            session_id=fresh[-1].session_id, magnitude_raw=off, magnitude_sd=off / sd, threshold=limit,
+            inputs_hash=told, private_to_client=private,
+        )  # fmt: skip
 
 
 def reference(scale: Scale, said: ShrunkPrediction) -> tuple[float, float]:
-    """The mean and SD that are shrunk towards: the practice's, else the norms, else a guess from the range."""
+    """The mean and SD that are shrunk towards, in points: the practice's, else the norms, else a guess."""
     width = scale.high - scale.low
-    mean = next((m for m in (said.population_mean, scale.mean) if m is not None), scale.low + width * 2 / 3)
-    return mean, said.population_sd or scale.sd or width / 5
+    norm = (scale.low + width * 2 / 3 if scale.mean is None else scale.mean, scale.sd or width / 5)
+    mean, sd = said.population_mean, said.population_sd
+    return norm[0] if mean is None else scale.low + mean * width, norm[1] if sd is None else sd * width
 
 
 def predictions(scale: Scale, scores: Sequence[float], said: ShrunkPrediction) -> Iterator[tuple[float, float]]:
