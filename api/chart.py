@@ -26,6 +26,7 @@ from api.sheet import (
     filled,
     fitted,
     layer,
+    printable,
 )
 from domain.detection import LONGEST_GAP, Certainty
 from domain.repair import Outcome
@@ -58,7 +59,7 @@ def titled(svg: bytes, summary: str) -> bytes:
     root, _, rest = svg.decode().partition(">")
     named = f'{root} role="img" aria-labelledby="title desc">'
     title = '<title id="title">The alliance from session to session</title>'
-    return f'{named}{title}<desc id="desc">{html.escape(summary)}</desc>{rest}'.encode()
+    return f'{named}{title}<desc id="desc">{html.escape(printable(summary))}</desc>{rest}'.encode()
 
 
 def config(ink: Ink) -> Spec:
@@ -179,7 +180,7 @@ def signal_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
             score = scores(panel).get((seen.rater, seen.session_id), low)
             # One mark for all that was seen at one place; filled, if any of it is sure.
             sure = seen.certainty is Certainty.CONFIRMED or rows.get((at, score), {}).get("sure", False)
-            rows[at, score] = {"at": at, "score": max(score - under, low - under), "sure": sure}
+            rows[at, score] = {"at": at, "score": max(score - under, low - under / 2), "sure": sure}
     yield from layer(
         {"type": "point", "shape": SEEN, "size": 60, "stroke": ink.signal, "strokeWidth": 1.6, "opacity": 1},
         list(rows.values()), x=sheet.x(), y=y, fill=filled("datum.sure", ink.signal, ink.ground),
@@ -246,7 +247,7 @@ def ruptures_view(sheet: Sheet) -> Spec:
     y = {"field": "y", "type": "quantitative", "scale": None, "axis": None}
     x = sheet.x()
     marks = [mark for row in rows for mark in row["marks"]]
-    look = {"type": "point", "opacity": 1, "strokeWidth": 1.6, "size": 60}
+    look = {"type": "point", "opacity": 1, "strokeWidth": 1.6, "size": 50}
     onsets = [m for m in marks if m["shape"] == ONSET]
     steps = [m for m in marks if m["shape"] != ONSET]
     shape = {"field": "shape", "type": "nominal", "scale": None}
@@ -256,10 +257,10 @@ def ruptures_view(sheet: Sheet) -> Spec:
         "layer": [
             *layer({"type": "rule", "color": ink.faint}, [row["span"] for row in rows],
                    x=x, x2={"field": "until"}, y=y),
-            *layer(look | {"shape": ONSET, "stroke": ink.text, "size": 70}, onsets, x=x, y=y,
-                   fill=filled("datum.sure", ink.text, ink.ground)),
             *layer(look | {"stroke": ink.repair}, steps, x=x, y=y, shape=shape,
                    fill=filled("datum.sure", ink.repair, ink.ground)),
+            *layer(look | {"shape": ONSET, "stroke": ink.text, "size": 70}, onsets, x=x, y=y,
+                   fill=filled("datum.sure", ink.text, ink.ground)),
             *(part for align in ("left", "right") for part in layer(
                 text | {"align": align}, [row["label"] for row in rows if row["align"] == align], x=x, y=y,
                 text={"field": "says"})),

@@ -110,12 +110,17 @@ def filled(test: str, color: str, ground: str) -> Spec:
 
 def fitted(says: str, width: float) -> str:
     """A title that fits into a width; the end of a longer one is left out."""
-    says = "".join(c for c in says if c.isprintable())
+    says = printable(says)
     if text_width(says, BIG * BOLD) <= width:
         return says
     while says and text_width(f"{says}…", BIG * BOLD) > width:
         says = says[:-1].rstrip()
     return f"{says}…"
+
+
+def printable(says: str) -> str:
+    """A text without control characters, which XML can not hold."""
+    return "".join(c for c in says if c.isprintable())
 
 
 def text_width(says: str, size: float) -> float:
