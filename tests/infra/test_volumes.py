@@ -25,7 +25,7 @@ from tests.receiver import Receiver
 NOW, FAR = timedelta(0), timedelta(days=999)
 
 
-@dataclass
+@dataclass(repr=False)
 class Library:
     """A database of its own, whose volumes are opened and dropped when a test says so."""
 
