@@ -339,7 +339,7 @@ class Dispatcher:
         """One after the other: each may open the next."""
         for move, said in news.items():
             self.tally.moves[move] += 1
-            await self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said)
+            await self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said, lane.url)
 
 
 def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:

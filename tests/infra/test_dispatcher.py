@@ -172,3 +172,17 @@ async def test_a_rate_is_not_only_kept_but_used(house: House, receiver: Receiver
     turns = [receiver.at[(n + 1) * TURN] - receiver.at[n * TURN] for n in range(4)]
     assert min(turns) >= TURN / rate - 0.02
     assert sorted(turns)[2] < 1.9 * POLL, turns
+
+
+async def test_an_address_is_not_verified_by_an_answer_of_the_one_before_it(house: House, receiver: Receiver):
+    receiver.slow = 0.3
+    owner = await registered(house, receiver, "client.*")
+    async with Receiver(decides=lambda event: 500) as new, delivering(house):
+        await receiver.until(1)
+        await moved(house, owner, "relocate", url=new.url)
+        await receiver.until_taken(1)
+        await new.until(1)
+        assert (await shown(house, owner))["phase"] == "pending"
+        new.decides = lambda event: 200
+        await told(house, owner, "verified")
+        assert new.taken
