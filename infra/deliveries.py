@@ -203,9 +203,11 @@ class Dispatcher:
         resources: dict[UUID, list[Row]] = {}
         parked = []
         for row in rows:
-            if row["behind"] is None or (row["subject_id"] in resources and not row["held"]):
-                resources.setdefault(row["subject_id"], []).append(row)
-            else:
+            subject, known = row["subject_id"], row["subject_id"] in resources
+            if row["behind"] is None or (known and not row["held"]):
+                resources.setdefault(subject, []).append(row)
+            elif not known:
+                # Else what is sent of its resource in this turn decides how long it has to wait.
                 parked.append(row)
         waiting = deque(resources.values())
         if lane.trips and waiting:

@@ -20,7 +20,7 @@ from infra.recovery import Recoveries
 from infra.settings import Settings
 from infra.upkeep import Upkeep
 from tests.conftest import House, Running
-from tests.endpoints import clients, moved, queued, registered, shown, told
+from tests.endpoints import clients, lived, moved, queued, redelivered, registered, shown, told
 from tests.receiver import Receiver
 
 
@@ -186,3 +186,27 @@ async def test_an_address_is_not_verified_by_an_answer_of_the_one_before_it(hous
         new.decides = lambda event: 200
         await told(house, owner, "verified")
         assert new.taken
+
+
+async def test_what_comes_after_an_event_that_is_sent_once_more_does_not_wait_for_its_old_time(
+    house: House, receiver: Receiver
+):
+    owner = await registered(house, receiver, "client.*")
+    async with delivering(house):
+        await told(house, owner, "verified")
+    receiver.forget()
+    await lived(house, str(uuid4()), 3)
+    pool, of = house.running.service.pool, owner["id"]
+    head, *_, last = [
+        row["seq"] for row in await pool.fetch("SELECT seq FROM delivery WHERE endpoint_id = $1 ORDER BY seq", of)
+    ]
+    # The first has failed, the second waits with it, and the third has only just happened.
+    await pool.execute(
+        """UPDATE delivery SET next_at = now() + interval '1 hour', attempt = CASE seq WHEN $2 THEN 3 ELSE 0 END
+           WHERE endpoint_id = $1 AND seq < $3""",
+        of, head, last,
+    )  # fmt: skip
+    assert (await redelivered(house, owner, head)).status_code == 202
+    async with delivering(house):
+        await receiver.until_taken(3)
+    assert [event["data"]["version"] for event in receiver.taken] == [1, 2, 3]
