@@ -210,3 +210,16 @@ async def test_what_comes_after_an_event_that_is_sent_once_more_does_not_wait_fo
     async with delivering(house):
         await receiver.until_taken(3)
     assert [event["data"]["version"] for event in receiver.taken] == [1, 2, 3]
+
+
+async def test_a_new_address_is_pinged_at_once_though_the_old_one_was_to_be_pinged_again_later(
+    house: House, receiver: Receiver
+):
+    owner = await registered(house, receiver, "client.*", url="http://localhost:9/nobody")
+    pool = house.running.service.pool
+    later = "UPDATE delivery SET next_at = now() + interval '1 hour', attempt = 5 WHERE endpoint_id = $1"
+    await pool.execute(later, owner["id"])
+    await moved(house, owner, "relocate", url=receiver.url)
+    async with delivering(house):
+        await told(house, owner, "verified")
+    assert receiver.types() == ["webhook_endpoint.pinged"]
