@@ -582,6 +582,7 @@ async def test_what_was_not_delivered_when_its_volume_goes_is_given_up(
 
 async def test_an_event_that_is_no_longer_kept_can_not_be_sent_again(library: Library, case: Case, receiver: Receiver):
     owner = (await endpoint(case.house, receiver, "rupture.*"))["id"]
+    receiver.decides = lambda event: 500
     await case.rupture()
     gone = await last_number(case)
     await attempts(library, case, 1)
@@ -589,6 +590,7 @@ async def test_an_event_that_is_no_longer_kept_can_not_be_sent_again(library: Li
     await library.drop()
     refused(await case.script.post(f"/v1/webhook-endpoints/{owner}/deliveries/{gone}/redeliver"), 404)
     assert await library.pool.fetchval("SELECT count(*) FROM delivery WHERE practice_id = $1", case.house.id) == 0
+    assert await library.pool.fetchval("SELECT count(*) FROM dead WHERE practice_id = $1", case.house.id) == 1
 
 
 async def test_the_record_of_attempts_is_dropped_by_its_own_policy(library: Library, case: Case, receiver: Receiver):
