@@ -26,7 +26,8 @@ from infra.tally import Tally
 from infra.upkeep import Upkeep
 
 IN_FLIGHT = 256
-"""How many deliveries one dispatcher has under way at most, roughly: an endpoint widens while its turn goes on."""
+"""How many deliveries one dispatcher has under way at most, but for one of each endpoint whose turn it is: each is an
+open connection, and a process that runs out of them would blame the receivers."""
 TURN = 128
 """How many deliveries of one endpoint are read for one turn."""
 POLL = 0.25
@@ -111,6 +112,7 @@ class Dispatcher:
         self._wake, self._written = asyncio.Event(), asyncio.Event()
         self._egress = Egress(settings)
         self._turns: set[Turn] = set()
+        self._under_way = 0
         self._ended: list[Turn] = []
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -222,7 +224,10 @@ class Dispatcher:
     def _widen(self, turn: Turn) -> None:
         """As many at once as the lane has shown to take."""
         while turn.waiting and turn.active < turn.lane.width and not turn.stopped():
+            if turn.active and self._under_way >= IN_FLIGHT:
+                break
             turn.active += 1
+            self._under_way += 1
             task = asyncio.create_task(self._work(turn))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -240,6 +245,7 @@ class Dispatcher:
             broken(error, during="sending")
         finally:
             turn.active -= 1
+            self._under_way -= 1
             if not turn.active:
                 self._end(turn)
 

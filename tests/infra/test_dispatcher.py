@@ -14,13 +14,24 @@ import pytest
 
 from api.app import create_app
 from infra import embedded, schema
-from infra.deliveries import POLL, TURN, Dispatcher
+from infra.deliveries import IN_FLIGHT, POLL, TURN, Dispatcher
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.settings import Settings
 from infra.upkeep import Upkeep
 from tests.conftest import House, Running
-from tests.endpoints import clients, lived, moved, queued, redelivered, registered, shown, told
+from tests.endpoints import (
+    QUEUED,
+    clients,
+    copied,
+    lived,
+    moved,
+    queued,
+    redelivered,
+    registered,
+    shown,
+    told,
+)  # fmt: skip
 from tests.receiver import Receiver
 
 
@@ -223,3 +234,49 @@ async def test_a_new_address_is_pinged_at_once_though_the_old_one_was_to_be_ping
     async with delivering(house):
         await told(house, owner, "verified")
     assert receiver.types() == ["webhook_endpoint.pinged"]
+
+
+async def test_a_recovery_that_can_not_go_on_holds_up_no_other(house: House, receiver: Receiver):
+    owners = [await registered(house, receiver, "client.*") for _ in range(2)]
+    for owner in owners:
+        await moved(house, owner, "recover", after_seq=0)
+    service, failed = house.running.service, list[UUID]()
+
+    class Broken(Upkeep):
+        """What comes first fails."""
+
+        async def tell(self, practice_id: UUID, endpoint_id: UUID, *said: Any) -> None:
+            if not failed:
+                failed.append(endpoint_id)
+                raise ArithmeticError
+            await super().tell(practice_id, endpoint_id, *said)
+
+    await Recoveries(service.pool, Broken(service.store, lambda practice_id: None)).step()
+    left = {owner["id"]: (await shown(house, owner))["recovery"] for owner in owners}
+    assert [id for id, recovery in left.items() if recovery] == [str(id) for id in failed]
+
+
+async def test_a_recovery_of_what_is_not_kept_any_more_is_over(house: House, receiver: Receiver):
+    owner = await registered(house, receiver, "client.*")
+    await moved(house, owner, "recover", after_seq=0)
+    service = house.running.service
+    await service.pool.execute("DELETE FROM event WHERE practice_id = $1", house.id)
+    await Recoveries(service.pool, Upkeep(service.store, lambda practice_id: None)).step()
+    assert (await shown(house, owner))["recovery"] is None
+
+
+async def test_however_many_endpoints_there_are_a_dispatcher_has_only_so_many_connections_open(
+    house: House, receiver: Receiver
+):
+    owners = [await registered(house, receiver, "client.*") for _ in range(24)]
+    async with delivering(house):
+        for owner in owners:
+            await told(house, owner, "verified")
+    first, pool = await copied(house, 30), house.running.service.pool
+    for owner in owners:
+        await pool.execute(QUEUED, house.id, owner["id"], first)
+    receiver.forget()
+    receiver.slow = 0.2
+    async with delivering(house):
+        await receiver.until_taken(24 * 30, 30)
+    assert IN_FLIGHT / 2 < receiver.most <= IN_FLIGHT + 24
