@@ -638,3 +638,22 @@ async def test_housekeeping_makes_its_rounds_and_the_metrics_tell_how_the_logs_s
     metrics = (await (await library.running.client()).get("/metrics")).text
     assert 'bravespace_volumes_ahead{log="event"} 1.0' in metrics
     assert f'bravespace_oldest_volume_seconds{{log="attempt"}} {told["attempt"][1]}' in metrics
+
+
+async def test_a_sweep_that_takes_too_long_keeps_no_volume_from_being_seen_to(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(housekeeping, "FIRST", 0.02)
+    seen = asyncio.Event()
+
+    class Busy:
+        async def execute(self, sql: str, *args: Any) -> None:
+            raise TimeoutError
+
+    tidying = asyncio.create_task(
+        housekeeping.tidy_for_ever(Busy(), library.dsn, library.running.service.settings, lambda *told: seen.set())
+    )
+    await asyncio.wait_for(seen.wait(), 10)
+    tidying.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await tidying
