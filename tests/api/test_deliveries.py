@@ -147,6 +147,30 @@ async def test_a_receiver_that_hangs_holds_up_nobody_else(house: House, receiver
         assert hangs.got and not hangs.taken
 
 
+async def test_nothing_but_failure_is_warned_of_and_then_disables_and_others_hear_of_both(
+    house: House, receiver: Receiver
+):
+    """Days are minutes here, as every duration is scaled."""
+    owner, pool = await endpoint(house, receiver, "client.*"), house.running.service.pool
+    since = "UPDATE lane SET first_failure_at = now() - make_interval(mins => $2) WHERE endpoint_id = $1"
+    async with Receiver() as other:
+        await endpoint(house, other, "webhook_endpoint.*")
+        await settled(house, owner)
+        receiver.decides = lambda event: 500
+        await pool.execute(since, owner["id"], 1)
+        await clients(house, 1)
+        assert "disabled" not in await told(house, owner, "warned")
+        await pool.execute(since, owner["id"], 5)
+        async with asyncio.timeout(10):
+            while (found := await shown(house, owner))["phase"] != "disabled":
+                await hurried(house, owner)
+                await asyncio.sleep(0.02)
+        assert found["disabled_reason"] == "failing"
+        async with asyncio.timeout(10):
+            while {"webhook_endpoint.warned", "webhook_endpoint.disabled"} - set(other.types()):
+                await asyncio.sleep(0.01)
+
+
 # -- limits ------------------------------------------------------------------------------------------------------------
 
 
