@@ -9,7 +9,8 @@ Neither leases nor results wait for the disk: what a crash of the server loses m
 
 # Lanes with something due are found by skipping from one to the next in the index, however long each is. Those that
 # waited longest come first, so a thousand busy endpoints get their turns in rotation. An endpoint that is to be pinged
-# has a clean slate: a new address is not held to what the old one asked for.
+# has a clean slate: a new address is not held to what the old one asked for. Its pings have an index of their own, or
+# every look for work would go through all that waits for it.
 TAKE = """
 WITH RECURSIVE ready AS (
   (SELECT practice_id, endpoint_id FROM delivery WHERE next_at IS NULL ORDER BY practice_id, endpoint_id LIMIT 1)
@@ -36,7 +37,7 @@ free AS MATERIALIZED (
   WHERE coalesce(l.leased_until <= now(), true) AND CASE n.phase
     WHEN 'enabled' THEN coalesce(l.paused_until <= now(), true)
     WHEN 'pending' THEN EXISTS (SELECT 1 FROM delivery p WHERE p.practice_id = n.practice_id AND p.endpoint_id = n.id
-      AND p.subject_id = n.id AND coalesce(p.next_at <= now(), true)) ELSE false END
+      AND p.subject_id = p.endpoint_id AND coalesce(p.next_at <= now(), true)) ELSE false END
   ORDER BY l.served_at NULLS FIRST LIMIT $1),
 mine AS (
   INSERT INTO lane (practice_id, endpoint_id, lease, leased_until, served_at)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -280,3 +281,15 @@ async def test_however_many_endpoints_there_are_a_dispatcher_has_only_so_many_co
     async with delivering(house):
         await receiver.until_taken(24 * 30, 30)
     assert IN_FLIGHT / 2 < receiver.most <= IN_FLIGHT + 24
+
+
+async def test_a_look_for_work_does_not_go_through_what_waits_for_an_address_that_answers_no_ping(
+    house: House, receiver: Receiver
+):
+    owner, pool = await registered(house, receiver, "client.*"), house.running.service.pool
+    await pool.execute("UPDATE delivery SET next_at = now() + interval '1 hour' WHERE endpoint_id = $1", owner["id"])
+    await queued(house, owner, 5000)
+    await pool.execute("ANALYZE delivery")
+    plan = await pool.fetch(f"EXPLAIN (ANALYZE) {TAKE}", 64, uuid4(), 4.0, 60.0)
+    rows = [float(found[1]) for line in plan if (found := re.search(r"actual time=\S+ rows=([0-9.]+)", line[0]))]
+    assert rows and max(rows) < 1000
