@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from domain.detection import Detector, Parameters
 from domain.default_set import DEFAULT_SET
+from domain.detection import Detector, Parameters
 from domain.detectors import DETECTORS
 from domain.errors import Refused
 from domain.values import Between, Said, kinds, markers, type_hints
