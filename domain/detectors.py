@@ -17,10 +17,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 from math import sqrt
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from domain.detection import (
@@ -37,6 +38,7 @@ from domain.detection import (
     Series,
     SignalKind,
     Sitting,
+    canonical,
     fingerprint,
 )
 from domain.shrunk import VERSION as SHRUNK_VERSION
@@ -58,7 +60,7 @@ class Sight:
 
     at: int
     """Its position in the run."""
-    used: Iterable[int]
+    used: Sequence[int]
     """The positions of all scores that this rests on."""
     raw: float
     sd: float
@@ -90,39 +92,47 @@ def beyond(look: Look[P], series: Series, parameters: P) -> tuple[UUID, ...]:
     return tuple(run.sittings[s.at].session_id for run in series.runs for s in look(series, run, parameters))
 
 
+@lru_cache(maxsize=1024)
 def rule_of(name: Detector, parameters: Parameters) -> Rule:
-    """A detector as it is run."""
+    """A detector as it is run. Practices choose seldom and ratings come often, so it is put together once."""
     return Rule(name, DETECTORS[name].version, parameters.plain())
 
 
 def told(rule: Rule, series: Series, run: Run, sight: Sight) -> Finding:
     """What was seen in the scores of one run."""
-    positions = tuple(sight.used)
-    used = [run.sittings[position] for position in positions]
-    scores = [(run.sittings[position].session_id, run.scores[position]) for position in positions]
+    inputs = [series.norms, *(run.entries[position] for position in sight.used)]
     reference = None if sight.reference is None else run.sittings[sight.reference].session_id
+    private = bool(run.private) and not run.private.isdisjoint(sight.used)
     return finding(
-        rule, series, sight.kind, run.sittings[sight.at], [astuple(series.scale), scores], used,
+        rule, series, sight.kind, run.sittings[sight.at], inputs, private=private,
         reference_session_id=reference, magnitude_raw=sight.raw, magnitude_sd=sight.sd, threshold=sight.threshold,
         grade=sight.grade, certainty=sight.certainty,
     )  # fmt: skip
 
 
 def finding(
-    rule: Rule, series: Series, kind: SignalKind, at: Sitting, inputs: Any, used: Iterable[Sitting] = (), **more: Any
+    rule: Rule,
+    series: Series,
+    kind: SignalKind,
+    at: Sitting,
+    inputs: Iterable[str],
+    *,
+    compared: bool = False,
+    private: bool = False,
+    **more: Any,
 ) -> Finding:
-    """A finding at the sitting `at`, with a hash over `inputs`. It is as private as anything that was `used`."""
+    """A finding at the sitting `at`, with a hash over `inputs`. One where two views are compared has no rater."""
     return Finding(
         detector=rule.detector, version=rule.version, parameters=rule.parameters, kind=kind,
-        **{"rater": series.rater, "instrument": series.instrument, "instrument_version": series.version, **more},
-        session_id=at.session_id, inputs_hash=fingerprint(series.rater, series.instrument, series.version, inputs),
-        private_to_client=at.private_to_client or any(s.private_to_client for s in used),
+        rater=None if compared else series.rater, instrument=series.instrument, instrument_version=series.version,
+        session_id=at.session_id, inputs_hash=fingerprint((series.name, *inputs)),
+        private_to_client=private or at.private_to_client, **more,
     )  # fmt: skip
 
 
 def graded(size: float, grades: Mapping[float, str]) -> str | None:
     """The strictest grade that is exceeded."""
-    return next((word for least, word in sorted(grades.items(), reverse=True) if size > least), None)
+    return next((word for least, word in sorted(grades.items(), reverse=True) if size > least + HAIR), None)
 
 
 # -- D1: a drop larger than the form's error --------------------------------------------------------------------------
@@ -170,7 +180,7 @@ def rci_looks(series: Series, run: Run, parameters: RciDrop) -> Iterator[Sight]:
             yield Sight(at, (*used, at), drop, rci, limit, reference, grade=graded(-rci, RELIABLE))
 
 
-Compared = tuple[int, float, int | None, Iterable[int]]
+Compared = tuple[int, float, int | None, Sequence[int]]
 """A position, the score it is compared with, that score's position where it is one, and what that rests on."""
 
 
@@ -218,7 +228,7 @@ class WithinClientDrop(Parameters):
 
     limit: Deviations = 1.0
     """How many standard deviations have to be exceeded for a finding at all."""
-    within_sd: Annotated[float, Between(0.0, 1.0)] | None = None
+    within_sd: Annotated[float, Between(0.001, 1.0)] | None = None
     """The least SD that is believed, as a share of the scale's range. Left out: one step of one item or the form's
     standard error, whichever is larger."""
 
@@ -261,16 +271,15 @@ def least_sd(scale: Scale, parameters: WithinClientDrop) -> float:
 # -- D3, D4: control charts with a frozen baseline --------------------------------------------------------------------
 
 
-def chart(scale: Scale, scores: Sequence[float]) -> tuple[float, float] | None:
-    """Mean and sigma of the first four scores: frozen, so that a rupture can not widen its own limits.
+def chart(scale: Scale, baseline: Sequence[float]) -> tuple[float, float] | None:
+    """Mean and sigma of a baseline, which is frozen: a rupture must not widen its own limits.
 
     Sigma is the mean moving range / 1.128, or the floor of the scale if that is more. None: fewer than four scores.
     """
-    first = scores[:BASELINE]
-    if len(first) < BASELINE:
+    if len(baseline) < BASELINE:
         return None
-    moved = sum(abs(b - a) for a, b in pairwise(first)) / (BASELINE - 1)
-    return sum(first) / BASELINE, max(moved / SIGMA, scale.floor)
+    moved = sum(abs(b - a) for a, b in pairwise(baseline)) / (len(baseline) - 1)
+    return sum(baseline) / len(baseline), max(moved / SIGMA, scale.floor)
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,22 +301,28 @@ def shewhart_xmr(series: Series, parameters: ShewhartXmr) -> tuple[Finding, ...]
     return once(Detector.SHEWHART_XMR, series, parameters, xmr_looks)
 
 
+Hit = tuple[str, float, int]
+"""A rule of the chart, its limit in sigma below the mean, and how many scores it looks at."""
+
+
 def xmr_looks(series: Series, run: Run, parameters: ShewhartXmr) -> Iterator[Sight]:
     """Every score out of control."""
     for start, end in judged(run):
-        if not (fixed := chart(series.scale, run.scores[start:end])):
+        if not (fixed := chart(series.scale, run.scores[start:end][:BASELINE])):
             continue
         mean, sigma = fixed
-        baseline = range(start, start + BASELINE)
-        zones = Zones()
+        hair = series.scale.hair / sigma
+        zones = Zones() if parameters.western_electric else None
         for at in range(start + BASELINE, end):
-            away = run.scores[at] - mean
-            hit = zones.hit(away / sigma, parameters, series.scale.hair / sigma)
+            sigmas = (run.scores[at] - mean) / sigma
+            hit = zones.hit(sigmas, hair) if zones else None
+            if sigmas < -parameters.limit - hair:
+                hit = "limit", parameters.limit, 1
             if hit:
-                rule, sigmas, reach = hit
+                rule, limit, reach = hit
+                used = (*range(start, start + BASELINE), *range(at + 1 - reach, at + 1))
                 kind = SignalKind.DROP if rule == "limit" else SignalKind.LEVEL_SHIFT
-                used = (*baseline, *range(at + 1 - reach, at + 1))
-                yield Sight(at, used, away, away / sigma, -sigmas * sigma, kind=kind, grade=rule)
+                yield Sight(at, used, sigmas * sigma, sigmas, -limit * sigma, kind=kind, grade=rule)
 
 
 @dataclass(slots=True)
@@ -318,21 +333,16 @@ class Zones:
     lowish: deque[bool] = field(default_factory=lambda: deque(maxlen=5))
     below: int = 0
 
-    def hit(self, sigmas: float, parameters: ShewhartXmr, hair: float) -> tuple[str, float, int] | None:
-        """The first rule that the next score fulfils, its limit in sigma, and how many scores it looks at."""
+    def hit(self, sigmas: float, hair: float) -> Hit | None:
+        """The first rule that the next score fulfils."""
         self.low.append(sigmas < -2 - hair)
         self.lowish.append(sigmas < -1 - hair)
         self.below = self.below + 1 if sigmas < -hair else 0
-        if sigmas < -parameters.limit - hair:
-            return "limit", parameters.limit, 1
-        if parameters.western_electric:
-            if self.low[-1] and sum(self.low) >= 2:
-                return "2_of_3", 2.0, len(self.low)
-            if self.lowish[-1] and sum(self.lowish) >= 4:
-                return "4_of_5", 1.0, len(self.lowish)
-            if self.below >= 8:
-                return "8_in_a_row", 0.0, 8
-        return None
+        if self.low[-1] and sum(self.low) >= 2:
+            return "2_of_3", 2.0, len(self.low)
+        if self.lowish[-1] and sum(self.lowish) >= 4:
+            return "4_of_5", 1.0, len(self.lowish)
+        return ("8_in_a_row", 0.0, 8) if self.below >= 8 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,7 +376,7 @@ def smoothed(scale: Scale, run: Run, parameters: Ewma) -> Iterator[tuple[int, in
     """Position, start of the baseline, its mean and sigma, the weighted mean and its lower limit, at every score."""
     weight = parameters.weight
     for start, end in judged(run):
-        if not (fixed := chart(scale, run.scores[start:end])):
+        if not (fixed := chart(scale, run.scores[start:end][:BASELINE])):
             continue
         mean, sigma = fixed
         smooth, rest = mean, 1.0
@@ -461,7 +471,8 @@ def direct_report(series: Series, parameters: Reported) -> tuple[Finding, ...]:
     rule = rule_of(Detector.DIRECT_REPORT, parameters)
     return tuple(
         finding(
-            rule, series, SignalKind.DIRECT_REPORT, s, [s.session_id, astuple(said)], magnitude_raw=said.intensity,
+            rule, series, SignalKind.DIRECT_REPORT, s, [canonical([s.session_id, astuple(said)])],
+            magnitude_raw=said.intensity,
             grade="resolved_in_session" if (said.resolved or 0) >= RESOLVED else None,
         )
         for s in series.sittings
@@ -491,7 +502,7 @@ def observer_3rs(series: Series, parameters: Observer3rs) -> tuple[Finding, ...]
         if salient:
             found.append(
                 finding(
-                    rule, series, SignalKind.OBSERVER_MARKER, s, [s.session_id, sorted(s.observer)],
+                    rule, series, SignalKind.OBSERVER_MARKER, s, [canonical([s.session_id, sorted(s.observer)])],
                     magnitude_raw=max(salience for _, salience in salient), threshold=parameters.least,
                     grade="+".join(code for code, _ in salient),
                 )
@@ -513,12 +524,12 @@ def risk_item(series: Series, parameters: RiskItem) -> tuple[Finding, ...]:
     low = series.scale.low
     return tuple(
         finding(
-            rule, series, SignalKind.RISK_ITEM, s, [s.session_id, item, answer], magnitude_raw=answer, threshold=low,
-            grade=f"item_{item}",
+            rule, series, SignalKind.RISK_ITEM, s, [canonical([s.session_id, item, float(answer)])],
+            magnitude_raw=answer, threshold=low, grade=f"item_{item}",
         )
         for s in series.sittings
         for item, answer in s.answers
-        if item in series.risk_items and answer > low
+        if item in series.risk_items and answer > low + series.scale.hair
     )  # fmt: skip
 
 
@@ -555,7 +566,7 @@ def cutoff(series: Series, parameters: Cutoff) -> tuple[Finding, ...]:
             low = lowest(series.scale, s, parameters)
             if low and not was_low:
                 grade, number, limit = low
-                inputs = [astuple(series.scale), s.session_id, s.total, s.answers]
+                inputs = [series.norms, canonical([s.session_id, grade, float(number)])]
                 found.append(
                     finding(
                         rule, series, SignalKind.LOW_LEVEL, s, inputs, magnitude_raw=number, threshold=limit,
@@ -598,9 +609,15 @@ def ceiling_run(series: Series, parameters: CeilingRun) -> tuple[Finding, ...]:
         for at, score in enumerate(run.scores):
             count = count + 1 if score >= top else 0
             if count == parameters.sessions:
-                used = run.sittings[at + 1 - count : at + 1]
-                inputs = [series.scale.high, [(s.session_id, s.score) for s in used]]
-                found.append(finding(rule, series, SignalKind.CEILING_RUN, used[-1], inputs, used, threshold=count))
+                used = range(at + 1 - count, at + 1)
+                inputs = [canonical(float(series.scale.high)), *(run.entries[position] for position in used)]
+                private = not run.private.isdisjoint(used)
+                found.append(
+                    finding(
+                        rule, series, SignalKind.CEILING_RUN, run.sittings[at], inputs, private=private,
+                        threshold=count,
+                    )
+                )  # fmt: skip
     return tuple(found)
 
 
@@ -617,8 +634,7 @@ class Divergence(Parameters):
     """How many S_diff each has to have moved for opposite changes to count: else every third stable session would."""
 
 
-@dataclass(frozen=True, slots=True)
-class Both:
+class Both(NamedTuple):
     """A session that both have scored."""
 
     client: Sitting
@@ -634,26 +650,18 @@ def divergence(client: Series, therapist: Series, parameters: Divergence) -> tup
     two changes in S_diff, signed as the client's is. Raised once for as long as every session both score diverges. The
     first session that both score is not judged: session 1 tells of the form as much as of the pair.
     """
-    rule, found = rule_of(Detector.DIVERGENCE, parameters), []
+    found = []
     scales = (client.scale, therapist.scale)
     previous: Both | None = None
     diverged = False
     for both in scored_by_both(client, therapist):
         last = previous if previous and previous.runs == both.runs else None
         apart = previous and (
-            apart_in_level(both, scales, parameters) or (last and apart_in_change(both, last, scales, parameters))
+            apart_in_level(both.scores, scales, parameters)
+            or (last and apart_in_change(both.scores, last.scores, scales, parameters))
         )
         if apart and not (last and diverged):
-            grade, size, threshold = apart
-            used = (both, last) if last and grade == "opposite_change" else (both,)
-            inputs = [*map(astuple, scales), therapist.version, [(b.client.session_id, b.scores) for b in used]]
-            found.append(
-                finding(
-                    rule, client, SignalKind.DIVERGENCE, both.client, inputs,
-                    [s for b in used for s in (b.client, b.therapist)], rater=None, magnitude_sd=size, grade=grade,
-                    threshold=threshold, reference_session_id=used[1].client.session_id if len(used) > 1 else None,
-                )
-            )  # fmt: skip
+            found.append(parted(client, therapist, both, last, apart, parameters))
         previous, diverged = both, bool(apart)
     return tuple(found)
 
@@ -673,22 +681,47 @@ def numbered(series: Series) -> Iterator[tuple[int, Sitting, float]]:
             yield number, sitting, score
 
 
-def apart_in_level(both: Both, scales: tuple[Scale, Scale], parameters: Divergence) -> tuple[str, float, float] | None:
+Apart = tuple[str, float, float]
+"""In what, how far, and the limit."""
+
+
+def apart_in_level(scores: tuple[float, float], scales: tuple[Scale, Scale], parameters: Divergence) -> Apart | None:
     """The levels differ by more than the limit. Needs the norms of both."""
-    z = [(x - s.mean) / s.sd for x, s in zip(both.scores, scales, strict=True) if s.mean is not None and s.sd]
-    if len(z) == 2 and abs(z[0] - z[1]) > parameters.limit + HAIR:
-        return "level", z[0] - z[1], parameters.limit
-    return None
+    (x, y), (one, other) = scores, scales
+    if one.mean is None or other.mean is None or not one.sd or not other.sd:
+        return None
+    size = (x - one.mean) / one.sd - (y - other.mean) / other.sd
+    return ("level", size, parameters.limit) if abs(size) > parameters.limit + HAIR else None
 
 
 def apart_in_change(
-    both: Both, last: Both, scales: tuple[Scale, Scale], parameters: Divergence
-) -> tuple[str, float, float] | None:
+    now: tuple[float, float], before: tuple[float, float], scales: tuple[Scale, Scale], parameters: Divergence
+) -> Apart | None:
     """One went up and the other down, each by more than its error."""
-    moved = [(a - b) / s.s_diff for a, b, s in zip(both.scores, last.scores, scales, strict=True) if s.s_diff]
-    if len(moved) == 2 and moved[0] * moved[1] < 0 and min(map(abs, moved)) > parameters.change + HAIR:
-        return "opposite_change", min(map(abs, moved)) * (1 if moved[0] > 0 else -1), parameters.change
-    return None
+    client, therapist = (a - b for a, b in zip(now, before, strict=True))
+    if client * therapist >= 0:
+        return None
+    errors = [scale.s_diff for scale in scales]
+    moved = [abs(change) / error for change, error in zip((client, therapist), errors, strict=True) if error]
+    if len(moved) < 2 or min(moved) <= parameters.change + HAIR:
+        return None
+    return "opposite_change", min(moved) if client > 0 else -min(moved), parameters.change
+
+
+def parted(
+    client: Series, therapist: Series, both: Both, last: Both | None, apart: Apart, parameters: Divergence
+) -> Finding:
+    """Two views that part at a session."""
+    grade, size, threshold = apart
+    reference = last if last and grade == "opposite_change" else None
+    used = [both, reference] if reference else [both]
+    return finding(
+        rule_of(Detector.DIVERGENCE, parameters), client, SignalKind.DIVERGENCE, both.client,
+        [client.norms, therapist.name, therapist.norms, *(canonical([b.client.session_id, b.scores]) for b in used)],
+        compared=True, private=any(s.private_to_client for b in used for s in (b.client, b.therapist)),
+        reference_session_id=reference.client.session_id if reference else None,
+        magnitude_sd=size, threshold=threshold, grade=grade,
+    )  # fmt: skip
 
 
 # -- the registry -----------------------------------------------------------------------------------------------------

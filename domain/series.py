@@ -1,16 +1,14 @@
 """From the sessions and ratings of a relationship to the series that detectors look at."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain.detection import DirectReport, ObserverCode, Rater, Scale, Series, Sitting
 from domain.form import Form, InstrumentKind, Scoring
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Reading(NamedTuple):
     """What one rater filled in about one session, on one version of one form. At most one of each counts."""
 
     session_id: UUID
@@ -66,7 +64,7 @@ def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Seri
     starts another run.
     """
     order = sorted(held, key=lambda s: (s.at, s.session_id))
-    blanks = [replace(sitting, ordinal=ordinal) for ordinal, sitting in enumerate(order, 1)]
+    blanks = [sitting._replace(ordinal=ordinal) for ordinal, sitting in enumerate(order, 1)]
     forms: dict[tuple[Rater, str], dict[str, dict[UUID, Reading]]] = {}
     for r in readings:
         forms.setdefault((r.rater, r.instrument), {}).setdefault(r.version, {})[r.session_id] = r
