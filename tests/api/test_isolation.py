@@ -24,7 +24,7 @@ from tests.conftest import Case, House, Running, made, ok, refused
 
 ADDRESS = "http://127.0.0.1:9/hooks"
 EVERY_SCOPE = " ".join(sorted({s for role in CALLERS for s in scopes_of(role)}))
-HOUSE = {"therapist", "policy", "webhook_endpoint"}
+HOUSE = {"therapist", "policy", "instrument", "webhook_endpoint"}
 """Kinds that hold nothing clinical."""
 
 
@@ -111,12 +111,12 @@ def value_of(hint: Any, name: str, world: World, machine: Machine | None, words:
             limit = next(m for m in found if isinstance(m, Words))
             return world.said(name, machine, hush) if type(limit) is Words else f"{world.mark[:8]}-{uuid4().hex[:8]}"
         low = next((m.low for m in found if isinstance(m, Between)), None)
-        if base is int:
-            return low
+        if base in (int, float):
+            return 1.0 if base is float else low
         if base in (date, datetime):
             return "2026-09-01" if base is date else "2026-09-01T10:00:00Z"
         return value_of(base, name, world, machine, words, hush)
-    return {str: "x", bool: True, int: 1}[hint]
+    return {str: "x", bool: True, int: 1, float: 1.0}[hint]
 
 
 PEOPLE = ("therapist", "client", "supervisor")
