@@ -18,8 +18,9 @@ Off, to be chosen by a practice that wants them:
 
 - `rci_drop`, `within_client_drop`, `shewhart_xmr`, `ewma`: with their printed limits each costs as many false alarms as
   the whole set may, or more, or sees less for them.
-- `sudden_loss`: it is sure only three scores later, and every V is invisible to it.
-- `divergence`: two people who see it differently are the rule; it fires for half of the stable pairs.
+- `sudden_loss`: it is sure only three scores later, and by then it has taken back every V that it raised at once.
+- `divergence`: two people who see it differently are the rule; it fires more than ten times in a hundred sessions of
+  stable pairs.
 - `ceiling_run`: a reason to ask, not a sign of strain. It has its use where perfect scores are taken for good news.
 - `cutoff`: it judges by a level that says nothing of the client's own, and no norm tells how often it would fire. A
   practice that uses the Session Rating Scale as its authors do switches it on.

@@ -19,7 +19,7 @@ from functools import lru_cache
 from math import exp, log, sqrt
 from typing import Annotated, NamedTuple
 
-from domain.detection import Detector, Finding, Parameters, Run, Scale, Series, SignalKind, fingerprint
+from domain.detection import Detector, Finding, Parameters, Run, Scale, Series, SignalKind, canonical, fingerprint
 from domain.values import Between
 
 VERSION = 1
@@ -82,9 +82,7 @@ def in_run(series: Series, run: Run, said: ShrunkPrediction) -> Iterator[Finding
     """The findings in scores that may be compared with each other."""
     scale, parameters = series.scale, said.plain()
     read, private = 0, False
-    told = fingerprint(
-        series.rater, series.instrument, series.version, *reference(scale, said), scale.step / scale.items
-    )
+    told = fingerprint((series.name, canonical([*reference(scale, said), scale.step / scale.items])))
     together = said.limit * sqrt(1 + said.carry**2)
     before, low = 0.0, False
     for place, (expected, sd) in enumerate(predictions(scale, run.scores, said)):
@@ -97,13 +95,13 @@ def in_run(series: Series, run: Run, said: ShrunkPrediction) -> Iterator[Finding
         if not low or (was_low and run.scores[place] >= run.scores[place - 1] - scale.hair):
             continue
         # It rests on every score so far: each hash takes in the one before it, so that no score is hashed twice.
-        fresh = run.sittings[read : place + 1]
-        read, told = place + 1, fingerprint(told, [(s.session_id, s.score) for s in fresh])
-        private |= any(s.private_to_client for s in fresh)
+        fresh = range(read, place + 1)
+        read, told = place + 1, fingerprint((told, *(run.entries[n] for n in fresh)))
+        private |= not run.private.isdisjoint(fresh)
         yield Finding(
             detector=Detector.SHRUNK_PREDICTION, version=VERSION, parameters=parameters, kind=SignalKind.DROP,
             rater=series.rater, instrument=series.instrument, instrument_version=series.version,
-            session_id=fresh[-1].session_id, magnitude_raw=off, magnitude_sd=off / sd, threshold=limit,
+            session_id=run.sittings[place].session_id, magnitude_raw=off, magnitude_sd=off / sd, threshold=limit,
             inputs_hash=told, private_to_client=private,
         )  # fmt: skip
 

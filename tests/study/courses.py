@@ -15,6 +15,9 @@ SILENT = 4
 REGAINED = 0.34 / 1.17
 """The share of its depth that a V regains at each session, as in the gold vector: 4.25, then 3.08, 3.42, 4.17."""
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+DAYS = [START + timedelta(days=day) for day in range(1_000)]
+IDS = [UUID(int=place) for place in range(100)]
+"""The id of each session says which one it is."""
 
 
 class Kind(StrEnum):
@@ -62,8 +65,8 @@ class Course:
         said = self.reported if rater == Rater.CLIENT else None
         return tuple(
             Sitting(
-                session_id=UUID(int=place),
-                at=START + timedelta(days=self.days[place] if self.days else 7 * place),
+                session_id=IDS[place],
+                at=DAYS[self.days[place] if self.days else 7 * place],
                 ordinal=place + 1,
                 run=self.versions[place] if self.versions else "",
                 score=score,

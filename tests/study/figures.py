@@ -30,11 +30,11 @@ class Sizes:
     v_shaped: int = 600
     other: int = 100
     """Of each other kind."""
-    curve: int = 4_000
+    curve: int = 3_000
     """More stable and V-shaped ones for the default set alone, of each."""
-    oracle: int = 2_000
+    oracle: int = 1_500
     """So many of those for the oracle."""
-    wrong: int = 1_200
+    wrong: int = 800
     """Stable and V-shaped ones, of each, for every line of what happens when the figures are wrong."""
 
     @property
@@ -160,13 +160,13 @@ def rows(sizes: Sizes) -> tuple[Row, ...]:
     )
 
 
-def curve(sizes: Sizes) -> Curve:
+def curve(sizes: Sizes, depths: tuple[float, ...] = DEPTHS) -> Curve:
     """The default set at every depth, and the oracle beside it."""
     population, random = Population(), seeded("curve")
     calm = [replace(stable(random, population), therapist=()) for _ in range(sizes.curve)]
-    dips = [v_shaped(random, population, DEPTHS) for _ in range(sizes.curve)]
+    dips = [v_shaped(random, population, depths) for _ in range(sizes.curve)]
     points = []
-    for place, depth in enumerate(DEPTHS):
+    for place, depth in enumerate(depths):
         courses = [dip[place] for dip in dips]
         seen = [first_in(c.rupture, raised(c, from_scores(DEFAULT_SET))) is not None for c in courses]
         told = [by_score or c.reported is not None for by_score, c in zip(seen, courses, strict=True)]

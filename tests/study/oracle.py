@@ -7,6 +7,7 @@ counted wrongly.
 """
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from math import exp
 
@@ -19,25 +20,26 @@ def evidence(course: Course, depth: float) -> list[tuple[float, ...]]:
     """At each session, the likelihood ratios of a V that began in it, one session ago, two sessions ago."""
     mean, sd = course.client.shown
     memory = course.client.memory
-    scores = [score for score in course.scores if score is not None]
-    away = [(score - mean) / sd for score in scores]
+    away = [(score - mean) / sd for score in course.scores if score is not None]
     news = [away[0], *(b - memory * a for a, b in pairwise(away))]
     variance = 1 - memory**2
+    due = [[now - memory * last for last, now in pairwise((0.0, *v))] for v in dips(depth)]
     found = []
     for place in range(len(news)):
-        ratios = []
-        for ago in range(len(LENGTHS)):
-            ratio = 0.0
-            for length in LENGTHS:
-                if ago < length and place - ago >= SILENT:
-                    shape, told = [0.0, *(-depth * share for share in v_of(length))], 0.0
-                    for step in range(ago + 1):
-                        due = shape[step + 1] - memory * shape[step]
-                        told += due * (news[place - ago + step] - due / 2) / variance
-                    ratio += exp(min(told, 50.0)) / len(LENGTHS)
-            ratios.append(ratio)
+        ratios = [0.0] * len(LENGTHS)
+        for ago in range(min(len(LENGTHS), place - SILENT + 1)):
+            since = news[place - ago : place + 1]
+            for expected in due[ago:]:
+                told = sum(e * (n - e / 2) for e, n in zip(expected, since, strict=False)) / variance
+                ratios[ago] += exp(min(told, 50.0)) / len(LENGTHS)
         found.append(tuple(ratios))
     return found
+
+
+@cache
+def dips(depth: float) -> list[list[float]]:
+    """The V's of each length, in the client's SD."""
+    return [[-depth * share for share in v_of(length)] for length in LENGTHS]
 
 
 def raised(told: Sequence[tuple[float, ...]], limit: float) -> list[int]:

@@ -67,7 +67,8 @@ def sheets(study: Study, sizes: Sizes = SIZES) -> tuple[Sheet, ...]:
             f"With its default parameters, on the {sizes.labelled:,} labelled courses. The client says so in half of the "
             "V-shaped ruptures and in all that are repaired within the session. A dip is seen if a signal is raised "
             "while it lasts. False alarms are for 100 stable scored sessions; sensitivity is the share of ruptures seen; "
-            "the delay is in sessions after the onset.",
+            "the delay is in sessions after the onset. Read the two together: whoever raises a signal at every session sees "
+            "everything.",
             (
                 "detector", "false alarms", "V, 1.5 SD", "delay", "V, 3 SD", "delay", "slow decline, sudden repair", "delay",
                 "decline without repair", "divergence", "repaired within the session",
@@ -85,7 +86,8 @@ def sheets(study: Study, sizes: Sizes = SIZES) -> tuple[Sheet, ...]:
             "Signals where nothing happens but in the measuring",
             "For 100 scored sessions: clients who nearly always give the best score, clients who swing two and a half "
             "times as far as usual, and clients whose scores are 2 SD lower after two months without a session or with "
-            "another version of the form, which no detector may compare.",
+            "another version of the form, which no detector may compare. All are wrong but those of `ceiling_run` in the "
+            "first column.",
             ("detector", *QUIET),
             tuple((row.name, *map(hundred, row.quiet)) for row in study.rows),
         ),
@@ -102,9 +104,11 @@ def sheets(study: Study, sizes: Sizes = SIZES) -> tuple[Sheet, ...]:
 def show(console: Console, study: Study) -> None:
     """The tables, and the plain statement."""
     for sheet in sheets(study):
-        table = Table(title=sheet.title, title_justify="left", title_style="bold", caption=sheet.says)
+        console.print(sheet.title, style="bold")
+        console.print(sheet.says)
+        table = Table()
         for place, column in enumerate(sheet.columns):
-            table.add_column(column, justify="right" if place else "left")
+            table.add_column(column, justify="right" if place else "left", no_wrap=not place)
         for row in sheet.rows:
             table.add_row(*row)
         console.print(table)
