@@ -88,7 +88,8 @@ def panel_view(sheet: Sheet, panel: Panel) -> Spec:
     ticks = scale_ticks(panel.low, panel.high)
     y = {"field": "score", "type": "quantitative",
          "scale": {"domain": [panel.low - room, panel.high + room], "nice": False, "zero": False},
-         "axis": {"values": ticks, "title": None, "grid": True, "minExtent": AXIS, "maxExtent": AXIS}}  # fmt: skip
+         "axis": {"values": ticks, "title": None, "grid": True, "format": "~f", "minExtent": AXIS,
+                  "maxExtent": AXIS}}  # fmt: skip
     return {
         "width": sheet.width, "height": height,
         "title": {"text": fitted(panel.title, sheet.width),

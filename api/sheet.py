@@ -17,7 +17,7 @@ from domain.trajectory import Trajectory
 Spec = dict[str, Any]
 NARROWEST, USUAL, WIDEST = 360, 720, 1600
 """Widths of the whole picture, in CSS pixels."""
-AXIS, EDGE = 26, 10
+AXIS, EDGE = 30, 10
 """What the scale's numbers take at the left, and what stays empty around everything."""
 SMALL, BIG, BOLD = 11, 13, 1.08
 """The sizes of texts and of titles, in pixels, and how much wider the titles are for being bold."""

@@ -121,7 +121,7 @@ class Shelf:
             return true()
         r, t = RELATIONSHIP.c, self.table.c
         theirs = any_(r.therapist_ids) == SUB if role is Role.THERAPIST else r.client_id == SUB
-        if seen := IN_SIGHT.get(self.machine.subject, {}).get(role):
+        if (seen := IN_SIGHT.get(self.machine.subject, {}).get(role)) is not None:
             return and_(theirs, seen)
         if self.related or self.is_relationship:
             return theirs
