@@ -133,7 +133,7 @@ SAID: Mapping[str, Body] = {
         "answers": [{"item": item, "value": None if item == 12 else 4} for item in range(1, 13)],
         "direct_report": {"problem": True, "intensity": 2, "resolved": 4},
     },
-    "alliance_rating.correct": {"direct_report": {"resolved": 5}},
+    "alliance_rating.correct": {"direct_report": {"problem": True, "intensity": 2, "resolved": 5}},
     "attachment_profile.record": {
         "relationship_id": ID["relationship"], "instrument": "ecr-rs", "rated_on": "2026-03-12",
         "targets": [{"target": "partner", "answers": [

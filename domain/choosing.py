@@ -1,4 +1,4 @@
-"""Which detectors raise signals in a practice, and how they are set: its own choice, and a cautious one until it makes one."""
+"""Which detectors raise signals in a practice, and how they are set: its own choice, and until then a cautious one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,8 +24,10 @@ class Choice(Said):
 
 
 def chosen(choices: Iterable[Choice] | None) -> Mapping[Detector, Parameters]:
-    """The detectors that run, with their parameters. None: the practice has not chosen. Raises Refused for a setting
-    that a detector does not have, or that is out of its range."""
+    """The detectors that run, with their parameters. None: the practice has not chosen.
+
+    Raises Refused for a setting that a detector does not have, or that is out of its range.
+    """
     if choices is None:
         return DEFAULT
     found: dict[Detector, Parameters] = {}
@@ -38,20 +40,21 @@ def chosen(choices: Iterable[Choice] | None) -> Mapping[Detector, Parameters]:
 
 def set_up(choice: Choice, at: str) -> Parameters:
     """A detector's parameters. Raises Refused, naming the one that is wrong."""
-    cls = DETECTORS[choice.detector].parameters
-    hints = type_hints(cls)
+    cls: Any = DETECTORS[choice.detector].parameters
+    hints: Mapping[str, Any] = type_hints(cls)
     for name, value in choice.parameters.items():
         if name not in hints:
             known = ", ".join(sorted(hints)) or "none"
             raise Refused(f"{choice.detector} has no parameter of this name. It has: {known}.", at=f"{at}/{name}")
         if fault := wrong(hints[name], value):
             raise Refused(fault, at=f"{at}/{name}")
-    return cls(**{name: worded(hints[name], value) for name, value in choice.parameters.items()})
+    made: Parameters = cls(**{name: worded(hints[name], value) for name, value in choice.parameters.items()})
+    return made
 
 
 def wrong(hint: Any, value: Setting) -> str:
     """What is wrong with a setting; nothing if it fits."""
-    wanted = kinds(hint)
+    wanted = types_in(hint)
     if value is None:
         return "" if type(None) in wanted else "A value is needed; leave it out for the default."
     if enum := next((k for k in wanted if issubclass(k, StrEnum)), None):
@@ -65,13 +68,18 @@ def wrong(hint: Any, value: Setting) -> str:
     return ""
 
 
+def types_in(hint: Any) -> set[type]:
+    """The plain types of a parameter, without the markers beside them."""
+    return {kind for kind in kinds(hint) if isinstance(kind, type)}
+
+
 WORDS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
 
 
 def worded(hint: Any, value: Setting) -> Any:
     """The value as the parameter's own type."""
-    wanted = kinds(hint)
-    enum = next((k for k in wanted if isinstance(k, type) and issubclass(k, StrEnum)), None)
+    wanted = types_in(hint)
+    enum = next((k for k in wanted if issubclass(k, StrEnum)), None)
     if enum and value is not None:
-        return enum(value)
+        return enum(str(value))
     return float(value) if type(value) is int and int not in wanted else value

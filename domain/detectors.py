@@ -10,7 +10,7 @@ What holds for all of them:
   What a person said or coded is no standing level: reports, codes and risk items are raised each time.
 - Limits are in standard deviations or in shares of the range, never in points, so that one choice fits every form.
 
-Every detector is in this one file, so that adding one touches no other: that is its length.
+Every detector but `shrunk_prediction`, which is ours and has a file to say so, is in this one: that is its length.
 """
 
 from collections import deque
@@ -39,6 +39,9 @@ from domain.detection import (
     Sitting,
     fingerprint,
 )
+from domain.shrunk import VERSION as SHRUNK_VERSION
+from domain.shrunk import ShrunkPrediction
+from domain.shrunk import see as shrunk_prediction
 from domain.values import Between, Code
 
 Deviations = Annotated[float, Between(0.1, 10.0)]
@@ -725,6 +728,7 @@ DETECTORS: Mapping[Detector, Known] = MappingProxyType({
     Detector.CEILING_RUN: Known(1, CeilingRun, each(ceiling_run)),
     Detector.RISK_ITEM: Known(1, RiskItem, each(risk_item, alliance=False)),
     Detector.OBSERVER_3RS: Known(1, Observer3rs, each(observer_3rs)),
+    Detector.SHRUNK_PREDICTION: Known(SHRUNK_VERSION, ShrunkPrediction, shrunk_prediction),
 })  # fmt: skip
 """Every detector there is. A new one is a function, its parameters and a line here; a changed one has a new version."""
 
@@ -737,6 +741,7 @@ def rules(chosen: Mapping[Detector, Parameters]) -> dict[Detector, Rule]:
 def detect(seriess: Sequence[Series], chosen: Mapping[Detector, Parameters]) -> tuple[Finding, ...]:
     """Everything that the chosen detectors see in the series of one relationship, in the order they are chosen."""
     return tuple(f for name, parameters in chosen.items() for f in DETECTORS[name].see(seriess, parameters))
+
 
 DEFAULT: Mapping[Detector, Parameters] = MappingProxyType({
     name: DETECTORS[name].parameters() for name in (Detector.DIRECT_REPORT, Detector.RISK_ITEM, Detector.OBSERVER_3RS)

@@ -88,7 +88,7 @@ class ItemText(Said):
 
     item: ItemNumber
     """Its number."""
-    text: Annotated[str, Words(1000)]
+    text: Annotated[str, Words(500)]
     """Its wording."""
 
 

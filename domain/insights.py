@@ -120,8 +120,8 @@ def insights(since: date, found: Mapping[str, Any]) -> Insights:
         ruptures=told(found["ruptures"]), repair_begun=share(found["begun"], found["ruptures"]),
         repair_concluded=share(found["concluded"], found["ruptures"]),
         precipitants=tuple(
-            PrecipitantCount(kind=PrecipitantKind(kind), count=told(count), policies=policies(named.get(kind, {}), count))
-            for kind, count in most_first(found["precipitants"])
+            PrecipitantCount(kind=PrecipitantKind(k), count=told(n), policies=policies(named.get(k, {}), n))
+            for k, n in most_first(found["precipitants"])
         ),
         skipped_steps=tuple(SkippedCount(step=Step(s), count=told(n)) for s, n in most_first(found["skipped"])),
         signals_awaiting_review=told(found["signals"]),

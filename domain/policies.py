@@ -35,8 +35,10 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """When `events` happen, the one who caused them makes a new one of `machine`, under the id that is the subject's
-    `its`: unless there is none, or one of that id is there already."""
+    """When `events` happen, whoever caused them makes a new one of `machine`, under the id that is the subject's `its`.
+
+    Not where there is none, or one of that id is there already.
+    """
 
     events: tuple[str, ...]
     machine: Machine

@@ -203,22 +203,20 @@ class Change:
     body: Any
 
 
-def changes(
-    kept: Iterable[Signal], seen: Iterable[Seen], rules: Iterable[Rule]
-) -> list[Change]:
-    """What becomes of the signals that are `kept`, and which are new, now that the detectors have `seen` this by these
-    `rules`.
+def changes(kept: Iterable[Signal], seen: Iterable[Seen], rules: Iterable[Rule]) -> list[Change]:
+    """What becomes of the signals that are `kept`, and which are new, now that this is `seen` by these `rules`.
 
     What was reviewed stays as it was reviewed when only the rules have changed: nobody is asked twice about the same
     numbers. It is superseded when the numbers changed.
     """
     waiting: dict[tuple[Any, ...], list[Signal]] = {}
-    for signal in kept:
-        waiting.setdefault(place(signal), []).append(signal)
-    rules, found = tuple(rules), []
+    for one in kept:
+        waiting.setdefault(place(one), []).append(one)
+    rules = tuple(rules)
+    found: list[Change] = []
     for now in seen:
         before = waiting.get(place(now), [])
-        signal = next((s for s in before if holds(s, now)), before[0] if before else None)
+        signal: Signal | None = next((s for s in before if holds(s, now)), before[0] if before else None)
         if signal is None:
             found.append(Change(SIGNAL.begin, None, raising(now)))
             continue
@@ -228,8 +226,8 @@ def changes(
                 found.append(Change(FIRM_UP, signal, Firming(inputs_hash=now.inputs_hash)))
         elif not settled(signal, rules):
             found += [Change(SUPERSEDE, signal, Nothing()), Change(SIGNAL.begin, None, raising(now, signal.id))]
-    left = [signal for signals in waiting.values() for signal in signals if not settled(signal, rules)]
-    return found + [Change(SUPERSEDE, signal, Nothing()) for signal in left]
+    left = [unseen for signals in waiting.values() for unseen in signals if not settled(unseen, rules)]
+    return found + [Change(SUPERSEDE, unseen, Nothing()) for unseen in left]
 
 
 def place(seen: Seen) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from domain.access import Caller, Role, Stamp
+from domain.access import Caller, Role
 from domain.move import Around, Decision
 from domain.policies import SEEN_ANEW, Opening, Policy, following, opening
 from domain.signal import SIGNAL
@@ -73,7 +73,7 @@ class Together:
         self,
         connection: Any,
         decision: Decision,
-        stamp: Stamp,
+        stamp: Around,
         version: int,
         done: list[tuple[Decision, int]],
         secrets: bytes | None = None,
@@ -101,7 +101,7 @@ class Together:
             await self._open(connection, wanted, decision.after, stamp, done)
 
     async def _follow(
-        self, connection: Any, policy: Policy, subject: Any, stamp: Stamp, done: list[tuple[Decision, int]]
+        self, connection: Any, policy: Policy, subject: Any, stamp: Around, done: list[tuple[Decision, int]]
     ) -> None:
         machine, shelf = policy.machine, SHELVES[policy.machine.subject]
         move, lock = machine.by_name[policy.move_for(subject)], shelf.lock(policy.where)
@@ -138,7 +138,7 @@ class Together:
             followed = SIGNAL.decide(change.move, before, change.body, known, id=id)
             await self._change(connection, followed, around, version, done)
 
-    async def _name(self, connection: Any, shelf: Shelf, decision: Decision, stamp: Stamp) -> None:
+    async def _name(self, connection: Any, shelf: Shelf, decision: Decision, stamp: Around) -> None:
         practice, subject, id = stamp.caller.practice_id, shelf.machine.subject, decision.after.id
         await connection.execute("DELETE FROM external_id WHERE practice_id = $1 AND subject_id = $2", practice, id)
         names = [(practice, subject, e.system, e.value, id) for e in decision.after.external_identifiers]

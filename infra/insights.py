@@ -34,7 +34,8 @@ SELECT jsonb_build_object(
   'concluded', (SELECT count(DISTINCT rupture_id) FROM mended WHERE phase = 'concluded'),
   'precipitants', (SELECT coalesce(jsonb_object_agg(kind, count), '{{}}') FROM (
     SELECT kind, count(DISTINCT id) FROM named GROUP BY kind) n),
-  'policies', jsonb_build_object('boundary_or_policy', (SELECT coalesce(jsonb_object_agg(policy_id, count), '{{}}') FROM (
+  'policies', jsonb_build_object('boundary_or_policy', (
+    SELECT coalesce(jsonb_object_agg(policy_id, count), '{{}}') FROM (
     SELECT policy_id, count(DISTINCT id) FROM named
     WHERE kind = 'boundary_or_policy' AND policy_id IS NOT NULL GROUP BY policy_id) n)),
   'skipped', (SELECT coalesce(jsonb_object_agg(step, count), '{{}}') FROM (

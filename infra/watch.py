@@ -29,8 +29,10 @@ class Look:
 
 async def look(connection: Any, practice_id: UUID, relationship_id: UUID) -> Look:
     """Look at a relationship again. The connection is in a transaction that holds it."""
-    told = [await connection.fetch(sql, practice_id, relationship_id) for sql in (RATINGS, SCORES, SIGNALS)]
-    return compared(relationship_id, *told, await setting(connection, practice_id))
+    ratings, scores, signals = [
+        await connection.fetch(sql, practice_id, relationship_id) for sql in (RATINGS, SCORES, SIGNALS)
+    ]
+    return compared(relationship_id, ratings, scores, signals, await setting(connection, practice_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
         form = form_of(*name, [f for f in own if f.code == name[0]], InstrumentKind.OUTCOME)
         mine = [r for r in rows if (r["instrument"], r["instrument_version"]) == name]
         if form.risk_items:
-            held = (Sitting(session_id=r["id"], at=datetime.combine(r["rated_on"], time(), UTC), ordinal=0) for r in mine)
+            held = (
+                Sitting(session_id=r["id"], at=datetime.combine(r["rated_on"], time(), UTC), ordinal=0) for r in mine
+            )
             filled = (read(form, Rater.CLIENT, r["id"], r["score"], answers=answered(r["answers"])) for r in mine)
             yield from gathered(held, filled)
 
@@ -129,9 +133,11 @@ rated AS (
   FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
   WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded')
 SELECT rated.*, (SELECT count(*) FROM turns WHERE turns.at < rated.starts_at) AS spell,
-  EXISTS (SELECT 1 FROM mended WHERE concluded_on <= (rated.starts_at AT TIME ZONE 'UTC')::date AND concluded_on > coalesce(
-    (SELECT max((b.starts_at AT TIME ZONE 'UTC')::date) FROM rated b WHERE b.starts_at < rated.starts_at), '-infinity')) AS mended
-FROM rated ORDER BY starts_at, session_id"""
+  EXISTS (SELECT 1 FROM mended
+    WHERE concluded_on <= rated.day AND concluded_on > coalesce(rated.day_before, '-infinity')) AS mended
+FROM (SELECT rated.*, day, max(day) OVER (ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS day_before
+  FROM rated, LATERAL (SELECT (starts_at AT TIME ZONE 'UTC')::date AS day) d) rated
+ORDER BY starts_at, session_id"""
 SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
 WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' ORDER BY rated_on, id"""

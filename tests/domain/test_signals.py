@@ -7,9 +7,11 @@ from uuid import UUID
 import pytest
 
 from domain.detection import Certainty, Detector, Finding, Rater, Rule, SignalKind
-from domain.signal import SIGNAL, Change, Disposition, Signal, SignalPhase, changes, place
+from domain.signal import SIGNAL, Change, Disposition, Signal, SignalPhase, changes, seen
 
-RELATIONSHIP, SESSION, LATER = UUID(int=1), UUID(int=2), UUID(int=3)
+RELATIONSHIP, SESSION, LATER, SCORE = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
+SCORES = {SCORE: SESSION}
+"""An outcome score, and the session it was filled in for."""
 FINDING = Finding(
     detector=Detector.SHRUNK_PREDICTION, version=1, kind=SignalKind.DROP, rater=Rater.CLIENT, instrument="wai_sr", instrument_version="2006",
     session_id=SESSION, reference_session_id=None, magnitude_raw=-1.17, magnitude_sd=-3.1, threshold=-2.4, grade=None,
@@ -19,7 +21,7 @@ RULES = (Rule(FINDING.detector, FINDING.version, FINDING.parameters),)
 
 
 def looked(kept: list[Signal], *findings: Finding, rules: Any = RULES) -> list[Change]:
-    return changes(kept, findings, rules, RELATIONSHIP)
+    return changes(kept, [seen(finding, RELATIONSHIP, SCORES) for finding in findings], rules)
 
 
 def raised(finding: Finding = FINDING, number: int = 10, **more: Any) -> Signal:
@@ -75,11 +77,26 @@ def test_nobody_is_asked_twice_about_the_same_numbers_because_the_rules_changed(
 
 def test_a_reviewed_signal_is_superseded_when_its_numbers_were_corrected() -> None:
     corrected = replace(FINDING, inputs_hash="b" * 32)
-    assert said(looked([raised(phase=SignalPhase.REVIEWED)], corrected)) == [("supersede", UUID(int=10)), ("raise", None)]
+    assert said(looked([raised(phase=SignalPhase.REVIEWED)], corrected)) == [
+        ("supersede", UUID(int=10)),
+        ("raise", None),
+    ]
 
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_each_session_has_its_own(order: int) -> None:
     other = replace(FINDING, session_id=LATER)
     assert looked([raised(), raised(other, 11)], *[FINDING, other][::order]) == []
-    assert place(FINDING) != place(other)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_that_were_seen_at_one_place_are_told_apart_by_what_they_rest_on(order: int) -> None:
+    other = replace(FINDING, inputs_hash="d" * 32)
+    kept = [raised(), raised(other, 11)]
+    assert looked(kept, *[FINDING, other][::order]) == []
+    assert said(looked(kept, other)) == [("supersede", UUID(int=10))]
+
+
+def test_what_is_seen_in_an_outcome_score_names_the_score_and_its_session() -> None:
+    (change,) = looked([], replace(FINDING, session_id=SCORE, kind=SignalKind.RISK_ITEM))
+    assert (change.body.outcome_score_id, change.body.session_id) == (SCORE, SESSION)

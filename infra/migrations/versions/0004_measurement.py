@@ -1,5 +1,7 @@
 """Measurement: instruments, ratings of the alliance, attachment, outcome."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -181,12 +183,12 @@ def of_relationship(table: str) -> None:
     op.create_index(f"{table}_of_relationship", table, ["practice_id", "relationship_id", "id"])
 
 
-def records(name: str) -> sa.Column:
+def records(name: str) -> sa.Column[Any]:
     """A list of records."""
     return sa.Column(name, postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False)
 
 
-def record(name: str) -> sa.Column:
+def record(name: str) -> sa.Column[Any]:
     """One record, or nothing."""
     return sa.Column(name, postgresql.JSONB())
 
