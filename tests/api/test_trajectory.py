@@ -59,7 +59,7 @@ async def test_a_course_of_therapy_in_json(case: Case):
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["vary"].startswith("Authorization, Accept")
     assert told["relationship_id"] == case.relationship_id
-    assert [(s["session_id"], s["ordinal"]) for s in told["seats"]] == [(s["id"], n) for n, s in enumerate(sessions, 1)]
+    assert [(s["session_id"], s["ordinal"]) for s in told["sessions"]] == [(s["id"], n) for n, s in enumerate(sessions, 1)]
     assert lines(told) == {"client": list(V), "therapist": pytest.approx([score - 0.3 for score in V])}
     assert (told["panels"][0]["low"], told["panels"][0]["high"]) == (1, 5)
     (rupture,) = told["ruptures"]
@@ -142,7 +142,7 @@ async def test_a_missed_session_breaks_the_line_of_the_drawing(case: Case):
         if session["phase"] == "held":
             await rated(case.client, session, 4, shared_with_therapist=True)
     told = ok(await case.therapist.get(at(case)))
-    assert [s["status"] for s in told["seats"]] == ["held", "held", "missed", "held", "held"]
+    assert [s["status"] for s in told["sessions"]] == ["held", "held", "missed", "held", "held"]
     assert [p["piece"] for p in told["panels"][0]["lines"][0]["points"]] == [0, 0, 1, 1]
     assert "1 missed (17 March 2026)" in told["summary"]
 
