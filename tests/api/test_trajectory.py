@@ -59,7 +59,9 @@ async def test_a_course_of_therapy_in_json(case: Case):
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["vary"].startswith("Authorization, Accept")
     assert told["relationship_id"] == case.relationship_id
-    assert [(s["session_id"], s["ordinal"]) for s in told["sessions"]] == [(s["id"], n) for n, s in enumerate(sessions, 1)]
+    assert [(s["session_id"], s["ordinal"]) for s in told["sessions"]] == [
+        (s["id"], n) for n, s in enumerate(sessions, 1)
+    ]
     assert lines(told) == {"client": list(V), "therapist": pytest.approx([score - 0.3 for score in V])}
     assert (told["panels"][0]["low"], told["panels"][0]["high"]) == (1, 5)
     (rupture,) = told["ruptures"]
