@@ -145,6 +145,16 @@ SAID: Mapping[str, Body] = {
         "rated_on": "2026-03-12", "answers": [{"item": item, "value": 1} for item in range(1, 10)],
     },
     "outcome_score.correct": {"rated_on": "2026-03-11"},
+    "signal.raise": {
+        "relationship_id": ID["relationship"], "session_id": ID["session"], "detector": "direct_report",
+        "detector_version": 1, "parameters": {"least_intensity": 1}, "kind": "direct_report", "rater": "client",
+        "instrument": "wai-sr", "instrument_version": "2006", "magnitude_raw": 2, "threshold": 1,
+        "inputs_hash": "9f86d081884c7d659a2feaa0c55ad015",
+    },
+    "signal.review": {
+        "disposition": "confirmed_rupture", "note": "It came up at once when I asked.", "shared_with_client": False,
+    },
+    "signal.reconsider": {"note": "It was about the room, not about us."},
     "webhook_endpoint.register": {
         "url": "https://ehr.example/hooks/bravespace", "event_types": ["repair.*", "termination_plan.*"],
         "description": "Keeps the chart's alliance panel up to date.",

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from domain.default_set import DEFAULT_SET
 from domain.detection import Detector, Parameters
-from domain.detectors import DEFAULT, DETECTORS
+from domain.detectors import DETECTORS
 from domain.errors import Refused
 from domain.values import Between, Said, kinds, markers, type_hints
 
@@ -29,7 +30,7 @@ def chosen(choices: Iterable[Choice] | None) -> Mapping[Detector, Parameters]:
     Raises Refused for a setting that a detector does not have, or that is out of its range.
     """
     if choices is None:
-        return DEFAULT
+        return DEFAULT_SET
     found: dict[Detector, Parameters] = {}
     for place, choice in enumerate(choices):
         if choice.detector in found:

@@ -741,9 +741,3 @@ def rules(chosen: Mapping[Detector, Parameters]) -> dict[Detector, Rule]:
 def detect(seriess: Sequence[Series], chosen: Mapping[Detector, Parameters]) -> tuple[Finding, ...]:
     """Everything that the chosen detectors see in the series of one relationship, in the order they are chosen."""
     return tuple(f for name, parameters in chosen.items() for f in DETECTORS[name].see(seriess, parameters))
-
-
-DEFAULT: Mapping[Detector, Parameters] = MappingProxyType({
-    name: DETECTORS[name].parameters() for name in (Detector.DIRECT_REPORT, Detector.RISK_ITEM, Detector.OBSERVER_3RS)
-})  # fmt: skip
-"""What raises signals in a practice that has not chosen."""

@@ -5,6 +5,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from domain.access import Caller, Role
+from domain.machine import Machine
 from domain.move import Around, Decision
 from domain.policies import SEEN_ANEW, Opening, Policy, following, opening
 from domain.signal import SIGNAL
@@ -120,7 +121,7 @@ class Together:
         self, connection: Any, wanted: Opening, subject: Any, stamp: Around, done: list[tuple[Decision, int]]
     ) -> None:
         machine, id = wanted.machine, getattr(subject, wanted.its)
-        if id is None or await connection.fetchval(THERE.format(machine.subject), stamp.caller.practice_id, id):
+        if id is None or await connection.fetchval(there(machine), stamp.caller.practice_id, id):
             return
         decision = machine.decide(machine.begin, None, wanted.body(subject), stamp, id=id)
         await self._change(connection, decision, stamp, 0, done)
@@ -150,7 +151,11 @@ def as_policy(caller: Caller) -> Caller:
     return Caller(practice_id=caller.practice_id, role=Role.POLICY, id=caller.id, origin=caller.origin)
 
 
-THERE = "SELECT 1 FROM {} WHERE practice_id = $1 AND id = $2"
+def there(machine: Machine) -> str:
+    """Whether there is one."""
+    return f"SELECT 1 FROM {machine.subject} WHERE practice_id = $1 AND id = $2"
+
+
 HOLD = "SELECT version FROM relationship WHERE practice_id = $1 AND id = $2 FOR NO KEY UPDATE"
 KEEP = """
 INSERT INTO idempotency (practice_id, caller, key, fingerprint, status, headers, body)

@@ -26,7 +26,8 @@ from infra.tally import Tally
 from infra.upkeep import Upkeep
 
 IN_FLIGHT = 256
-"""How many deliveries one dispatcher has under way at most, roughly: an endpoint widens while its turn goes on."""
+"""How many deliveries one dispatcher has under way at most, but for one of each endpoint whose turn it is: each is an
+open connection, and a process that runs out of them would blame the receivers."""
 TURN = 128
 """How many deliveries of one endpoint are read for one turn."""
 POLL = 0.25
@@ -111,6 +112,7 @@ class Dispatcher:
         self._wake, self._written = asyncio.Event(), asyncio.Event()
         self._egress = Egress(settings)
         self._turns: set[Turn] = set()
+        self._under_way = 0
         self._ended: list[Turn] = []
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -203,9 +205,11 @@ class Dispatcher:
         resources: dict[UUID, list[Row]] = {}
         parked = []
         for row in rows:
-            if row["behind"] is None or (row["subject_id"] in resources and not row["held"]):
-                resources.setdefault(row["subject_id"], []).append(row)
-            else:
+            subject, known = row["subject_id"], row["subject_id"] in resources
+            if row["behind"] is None or (known and not row["held"]):
+                resources.setdefault(subject, []).append(row)
+            elif not known:
+                # Else what is sent of its resource in this turn decides how long it has to wait.
                 parked.append(row)
         waiting = deque(resources.values())
         if lane.trips and waiting:
@@ -220,7 +224,10 @@ class Dispatcher:
     def _widen(self, turn: Turn) -> None:
         """As many at once as the lane has shown to take."""
         while turn.waiting and turn.active < turn.lane.width and not turn.stopped():
+            if turn.active and self._under_way >= IN_FLIGHT:
+                break
             turn.active += 1
+            self._under_way += 1
             task = asyncio.create_task(self._work(turn))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -238,6 +245,7 @@ class Dispatcher:
             broken(error, during="sending")
         finally:
             turn.active -= 1
+            self._under_way -= 1
             if not turn.active:
                 self._end(turn)
 
@@ -339,7 +347,7 @@ class Dispatcher:
         """One after the other: each may open the next."""
         for move, said in news.items():
             self.tally.moves[move] += 1
-            await self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said)
+            await self._upkeep.tell(lane.practice_id, lane.endpoint_id, move, said, lane.url)
 
 
 def columns(rows: list[tuple[Any, ...]], width: int) -> list[list[Any]]:

@@ -72,13 +72,17 @@ WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3 ORDER BY at, number"""
 # Whatever the endpoint asked to hear of: who operates it says what it is to be sent once more. Of its own affairs these
 # are pings alone, and those go to nobody else.
 REDELIVER = f"""
-WITH gone AS (DELETE FROM dead WHERE practice_id = $1 AND endpoint_id = $2 AND seq = $3)
-INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, cause)
-SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', e.volume, 'redelivery'
-FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
-WHERE n.practice_id = $1 AND n.id = $2 AND (e.subject_id = n.id) = (e.type = '{PINGED}')
-ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL, cause = 'redelivery'
-RETURNING seq"""
+WITH queued AS (
+  INSERT INTO delivery (practice_id, endpoint_id, seq, subject_id, lean, volume, cause)
+  SELECT $1, n.id, e.seq, e.subject_id, n.payload = 'id_only', e.volume, 'redelivery'
+  FROM webhook_endpoint n JOIN event e ON e.practice_id = $1 AND e.seq = $3
+  WHERE n.practice_id = $1 AND n.id = $2 AND (e.subject_id = n.id) = (e.type = '{PINGED}')
+  ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET next_at = NULL, cause = 'redelivery'
+  RETURNING practice_id, endpoint_id, seq),
+raised AS (
+  DELETE FROM dead d USING queued q
+  WHERE d.practice_id = q.practice_id AND d.endpoint_id = q.endpoint_id AND d.seq = q.seq)
+SELECT seq FROM queued"""
 BACKLOG = """
 SELECT count(*) FILTER (WHERE n.phase = 'enabled' AND d.next_at IS NULL) AS ready,
   count(*) FILTER (WHERE n.phase = 'enabled' AND d.next_at IS NOT NULL) AS waiting,

@@ -32,10 +32,11 @@ async def tidy_for_ever(pool: Any, dsn: str, settings: Settings, standing: Calla
         await asyncio.sleep(pause)
         pause = EVERY
         try:
-            await pool.execute(FORGET, settings.idempotency_hours)
-            await pool.execute(DROP)
+            # First: the logs would grow for ever behind a sweep that takes longer than a statement may.
             for row in await make_round(dsn, rules(settings)):
                 standing(row["log"], row["ahead"], row["oldest"])
+            await pool.execute(FORGET, settings.idempotency_hours)
+            await pool.execute(DROP)
         except UNREACHABLE:
             continue
         except asyncpg.PostgresError as error:

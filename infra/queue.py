@@ -9,7 +9,8 @@ Neither leases nor results wait for the disk: what a crash of the server loses m
 
 # Lanes with something due are found by skipping from one to the next in the index, however long each is. Those that
 # waited longest come first, so a thousand busy endpoints get their turns in rotation. An endpoint that is to be pinged
-# has a clean slate: a new address is not held to what the old one asked for.
+# has a clean slate: a new address is not held to what the old one asked for. Its pings have an index of their own, or
+# every look for work would go through all that waits for it.
 TAKE = """
 WITH RECURSIVE ready AS (
   (SELECT practice_id, endpoint_id FROM delivery WHERE next_at IS NULL ORDER BY practice_id, endpoint_id LIMIT 1)
@@ -36,7 +37,7 @@ free AS MATERIALIZED (
   WHERE coalesce(l.leased_until <= now(), true) AND CASE n.phase
     WHEN 'enabled' THEN coalesce(l.paused_until <= now(), true)
     WHEN 'pending' THEN EXISTS (SELECT 1 FROM delivery p WHERE p.practice_id = n.practice_id AND p.endpoint_id = n.id
-      AND p.subject_id = n.id AND coalesce(p.next_at <= now(), true)) ELSE false END
+      AND p.subject_id = p.endpoint_id AND coalesce(p.next_at <= now(), true)) ELSE false END
   ORDER BY l.served_at NULLS FIRST LIMIT $1),
 mine AS (
   INSERT INTO lane (practice_id, endpoint_id, lease, leased_until, served_at)
@@ -58,7 +59,8 @@ SELECT m.practice_id, m.endpoint_id, m.lease, m.width, m.unreachable, m.tried, m
 FROM mine m JOIN webhook_endpoint n ON n.practice_id = m.practice_id AND n.id = m.endpoint_id
 WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"""
 # What is ready goes by its number; what waited comes back by its time. `behind`: until when an earlier event of its
-# resource waits; `held`: that time has not come yet.
+# resource waits; `held`: that time has not come yet. Pings tell of nothing and wait for no other: a new address is not
+# held up by what the old one did not answer.
 READ = """
 SELECT l.place::int, d.seq, d.subject_id, d.attempt, d.lean, d.cause, d.behind, d.behind > now() AS held, e.body,
   extract(epoch FROM clock_timestamp() - d.first_at)::float AS age
@@ -67,7 +69,8 @@ FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bool[])
 CROSS JOIN LATERAL (
   SELECT * FROM (
     (SELECT r.*, (SELECT max(w.next_at) FROM delivery w WHERE w.next_at IS NOT NULL AND w.practice_id = r.practice_id
-       AND w.endpoint_id = r.endpoint_id AND w.subject_id = r.subject_id AND w.seq < r.seq) AS behind
+       AND w.endpoint_id = r.endpoint_id AND w.subject_id = r.subject_id AND w.seq < r.seq
+       AND r.subject_id <> r.endpoint_id) AS behind
      FROM delivery r WHERE r.practice_id = l.practice_id AND r.endpoint_id = l.endpoint_id AND r.next_at IS NULL
       AND (NOT l.pending OR r.subject_id = l.endpoint_id) ORDER BY r.seq LIMIT l.most)
     UNION ALL
@@ -131,6 +134,6 @@ heads AS (
 freed AS (
   UPDATE delivery d SET next_at = now() + make_interval(secs => h.wait) FROM heads h
   WHERE h.waited AND d.practice_id = h.practice_id AND d.endpoint_id = h.endpoint_id
-   AND d.subject_id = h.subject_id AND d.next_at IS NOT NULL AND d.seq > h.seq)
+   AND d.subject_id = h.subject_id AND d.subject_id <> d.endpoint_id AND d.next_at IS NOT NULL AND d.seq > h.seq)
 SELECT place FROM lanes JOIN held USING (practice_id, endpoint_id)
 WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"""

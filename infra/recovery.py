@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain.webhook import FED, WEBHOOK_ENDPOINT, RecoveryUnderWay
 from infra.clauses import PINGED, WANTS
+from infra.loops import survived
 from infra.reviving import reader
 from infra.upkeep import Upkeep
 
@@ -32,7 +33,9 @@ class Recoveries:
         """One piece of each. True when there may be more to queue at once."""
         more = False
         for row in await self._pool.fetch(UNDER_WAY, list(FED)):
-            more |= await self._one(row["practice_id"], row["id"], reader(RecoveryUnderWay)(row["recovery"]))
+            one = self._one(row["practice_id"], row["id"], reader(RecoveryUnderWay)(row["recovery"]))
+            # What is wrong with one is not the others' fault.
+            more |= await survived("recovering", one, otherwise=False)
         return more
 
     async def _one(self, practice_id: UUID, endpoint_id: UUID, asked: RecoveryUnderWay) -> bool:
@@ -60,6 +63,8 @@ class Recoveries:
         ends = await connection.fetchrow(ENDS, practice_id)
         # What came after it was asked for was queued when it happened.
         newest = await connection.fetchval(ASKED, practice_id, endpoint_id)
+        if newest is None:  # asked for so long ago that it is not kept itself
+            return 0, 0
         start = asked.after_seq
         if asked.since:
             start = await self._before(connection, practice_id, asked.since - GRACE, ends)

@@ -492,6 +492,7 @@ class Delivery(SQLModel, table=True):
               postgresql_where=text("next_at IS NOT NULL")),
         Index("delivery_behind", "practice_id", "endpoint_id", "subject_id",
               postgresql_where=text("next_at IS NOT NULL")),
+        Index("delivery_ping", "practice_id", "endpoint_id", postgresql_where=text("subject_id = endpoint_id")),
         {"postgresql_with": {"fillfactor": "70", "autovacuum_vacuum_scale_factor": "0.01"}},
     )  # fmt: skip
 

@@ -26,12 +26,17 @@ class Upkeep:
         """`told` hears of every practice whose log grew."""
         self._store, self._told = store, told
 
-    async def tell(self, practice_id: UUID, endpoint_id: UUID, name: str, said: Mapping[str, Any]) -> None:
-        """Make a move, if it is open; wait for a database that is away."""
+    async def tell(
+        self, practice_id: UUID, endpoint_id: UUID, name: str, said: Mapping[str, Any], url: str | None = None
+    ) -> None:
+        """Make a move, if it is open; wait for a database that is away.
+
+        `url`: only while this is its address. How one answered says nothing of another that took its place.
+        """
         caller = Caller(practice_id=practice_id, role=Role.POLICY, id=NAME, origin=NAME)
         while True:
             try:
-                await self._move(caller, endpoint_id, name, said)
+                await self._move(caller, endpoint_id, name, said, url)
             except Moved:
                 continue
             except Refused:
@@ -41,10 +46,12 @@ class Upkeep:
                 continue
             return self._told(practice_id)
 
-    async def _move(self, caller: Caller, endpoint_id: UUID, name: str, said: Mapping[str, Any]) -> None:
+    async def _move(
+        self, caller: Caller, endpoint_id: UUID, name: str, said: Mapping[str, Any], url: str | None
+    ) -> None:
         shelf, move = SHELVES[WEBHOOK_ENDPOINT.subject], WEBHOOK_ENDPOINT.by_name[name]
         row = await self._store.row(shelf, caller, endpoint_id)
-        if row is None:
+        if row is None or url not in (None, row["url"]):
             return
         around = Around(caller=caller, now=datetime.now(UTC))
         decision = WEBHOOK_ENDPOINT.decide(move, shelf.state(row), move.takes(**said), around, id=endpoint_id)

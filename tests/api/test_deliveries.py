@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from infra import housekeeping
 from infra.egress import Egress
-from tests.conftest import Found, House, ok, refused
+from tests.conftest import Found, House, made, ok, refused
 from tests.endpoints import (
     clients,
     copied,
@@ -20,6 +20,7 @@ from tests.endpoints import (
     lived,
     log_of,
     moved,
+    queued,
     redelivered,
     revised,
     settled,
@@ -145,6 +146,43 @@ async def test_a_receiver_that_hangs_holds_up_nobody_else(house: House, receiver
         await clients(house, 40)
         await receiver.until_taken(40, TIMEOUT)
         assert hangs.got and not hangs.taken
+
+
+async def test_nothing_but_failure_is_warned_of_and_then_disables_and_others_hear_of_both(
+    house: House, receiver: Receiver
+):
+    """Days are minutes here, as every duration is scaled."""
+    owner, pool = await endpoint(house, receiver, "client.*"), house.running.service.pool
+    since = "UPDATE lane SET first_failure_at = now() - make_interval(mins => $2) WHERE endpoint_id = $1"
+    async with Receiver() as other:
+        await endpoint(house, other, "webhook_endpoint.*")
+        await settled(house, owner)
+        receiver.decides = lambda event: 500
+        await pool.execute(since, owner["id"], 1)
+        await clients(house, 1)
+        assert "disabled" not in await told(house, owner, "warned")
+        await pool.execute(since, owner["id"], 5)
+        async with asyncio.timeout(10):
+            while (found := await shown(house, owner))["phase"] != "disabled":
+                await hurried(house, owner)
+                await asyncio.sleep(0.02)
+        assert found["disabled_reason"] == "failing"
+        async with asyncio.timeout(10):
+            while {"webhook_endpoint.warned", "webhook_endpoint.disabled"} - set(other.types()):
+                await asyncio.sleep(0.01)
+
+
+async def test_thousands_that_wait_for_one_delay_nobody_elses_first_delivery(house: House, receiver: Receiver):
+    busy = await endpoint(house, receiver, "client.*")
+    receiver.slow = 0.05
+    await queued(house, busy, 5000)
+    await receiver.until(1)
+    async with Receiver() as other:
+        await endpoint(house, other, "therapist.*")
+        made(await (await house.as_("integration")).post("/v1/therapists", json={"display_name": "Dr Rivera"}))
+        await other.until_taken(1, 1)
+    assert (await shown(house, busy))["health"]["backlog"] > 4000
+    await moved(house, busy, "disable")
 
 
 # -- limits ------------------------------------------------------------------------------------------------------------
@@ -316,3 +354,33 @@ async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped(house: House,
     ok(await script.delete(at, headers={"If-Match": "*"}))
     await pool.execute(housekeeping.DROP)
     assert await pool.fetchval(waiting, house.id) == 3
+
+
+async def test_the_metrics_tell_how_deliveries_fare(house: House, receiver: Receiver):
+    async def told_now() -> dict[str, float]:
+        text = (await (await house.running.client()).get("/metrics")).text
+        lines = (line.rpartition(" ") for line in text.splitlines() if line.startswith("bravespace_delivery_"))
+        return {name.removeprefix("bravespace_delivery_"): float(value) for name, _, value in lines}
+
+    owner, before = await endpoint(house, receiver, "client.*"), await told_now()
+    await receiver.down()
+    await clients(house, 8)
+    await told(house, owner, "breaker_opened")
+    waiting = await told_now()
+    assert waiting["open_breakers"] >= 1 and waiting["oldest_due_seconds"] > 0
+    assert waiting['backlog{state="ready"}'] + waiting['backlog{state="waiting"}'] >= 8
+    await receiver.up()
+    await receiver.until_taken(8)
+    await settled(house, owner)
+    await told(house, owner, "breaker_closed")
+    after = await told_now()
+    grown = {name: value - before.get(name, 0) for name, value in after.items()}
+    for name in (
+        'attempts_total{outcome="connection"}',
+        'moves_total{move="open_breaker"}',
+        'moves_total{move="close_breaker"}',
+    ):
+        assert grown[name] >= 1, name
+    assert grown['attempts_total{outcome="delivered"}'] >= 8 and grown["seconds_count"] >= 8
+    assert grown['seconds_bucket{le="+Inf"}'] == grown["seconds_count"] and grown["seconds_sum"] > 0
+    assert "lost_leases_total" in after and 'backlog{state="dead"}' in after

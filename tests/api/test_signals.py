@@ -126,7 +126,9 @@ async def test_a_signal_can_be_attached_to_a_rupture_that_is_known(watched: Case
     rupture = await watched.rupture("client")
     (signal,) = await signals(watched.therapist)
     body = {"disposition": "confirmed_rupture", "rupture_id": rupture["id"]}
-    assert ok(await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json=body))["rupture_id"] == rupture["id"]
+    assert (
+        ok(await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json=body))["rupture_id"] == rupture["id"]
+    )
     assert [r["id"] for r in ok(await watched.therapist.get("/v1/ruptures"))["items"]] == [rupture["id"]]
 
 
@@ -160,7 +162,9 @@ async def test_a_client_is_never_told_that_a_rupture_was_detected(watched: Case)
     assert not [event for event in (*feed, *line) if event["type"].startswith("signal.")]
 
 
-async def test_a_therapist_is_not_shown_a_signal_from_ratings_that_the_client_keeps_to_themselves(watched: Case) -> None:
+async def test_a_therapist_is_not_shown_a_signal_from_ratings_that_the_client_keeps_to_themselves(
+    watched: Case,
+) -> None:
     for number, score in enumerate(V):
         await rate(watched, await week(watched, number), score, shared_with_therapist=False)
     assert await signals(watched.therapist) == []
@@ -184,7 +188,9 @@ async def test_a_risk_item_is_never_only_a_number(watched: Case) -> None:
     score = made(await watched.script.post("/v1/outcome-scores", json=body))
     (signal,) = await signals(watched.therapist)
     assert (signal["kind"], signal["outcome_score_id"]) == ("risk_item", score["id"])
-    answer = ok(await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json={"disposition": "asked_and_safe"}))
+    answer = ok(
+        await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json={"disposition": "asked_and_safe"})
+    )
     assert answer["phase"] == "reviewed"
 
 

@@ -21,6 +21,7 @@ from tests.endpoints import (
     moved,
     registered,
     revised,
+    settled,
     shown,
     told,
     until_phase,
@@ -252,6 +253,7 @@ async def test_a_new_address_is_pinged_before_it_is_told_what_waited(house: Hous
 
 async def test_a_new_address_is_not_held_to_what_was_agreed_with_the_old_one(house: House, receiver: Receiver):
     owner = await endpoint(house, receiver, "client.*")
+    await settled(house, owner)
     await house.running.service.pool.execute(
         """UPDATE lane SET paused_until = now() + interval '1 hour', trips = 4, unreachable = 9, tried = 12, failed = 12,
              warned = true, first_failure_at = now() - interval '6 days' WHERE endpoint_id = $1""",

@@ -69,7 +69,10 @@ def test_an_admin_reads_nothing_clinical_and_a_client_no_address_of_a_webhook():
     house = {"therapists", "policies", "instruments", "webhook-endpoints"}
     assert {m.collection for m in MACHINES if A in m.read_by} == house
     assert {m.collection for m in MACHINES if C not in m.read_by} == {
-        "signals", "webhook-endpoints", "attachment-profiles"}
+        "signals",
+        "webhook-endpoints",
+        "attachment-profiles",
+    }
     assert A not in EVERYONE and Role.POLICY not in CALLERS
 
 

@@ -64,7 +64,7 @@ def test_every_rating_names_its_rater_and_none_is_a_blend(cls, path):
         "repair": {"score_rule"}, "alliance_rating": {"scores", "total"}, "outcome_score": {"score", "total"},
         "attachment_profile": {"anxiety_score", "avoidance_score"}, "instrument.norms": {"mean"},
         "alliance_rating.other_subscales": {"score"}, "alliance_rating.scores": {"score"},
-        "outcome_score.subscales": {"score"},
+        "outcome_score.subscales": {"score"}, "signal": {"outcome_score_id"},
     }  # fmt: skip
     blends = {
         "score",

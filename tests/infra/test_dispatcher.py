@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,13 +15,24 @@ import pytest
 
 from api.app import create_app
 from infra import embedded, schema
-from infra.deliveries import POLL, TURN, Dispatcher
+from infra.deliveries import IN_FLIGHT, POLL, TURN, Dispatcher
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.settings import Settings
 from infra.upkeep import Upkeep
 from tests.conftest import House, Running
-from tests.endpoints import clients, moved, queued, registered, shown, told
+from tests.endpoints import (
+    QUEUED,
+    clients,
+    copied,
+    lived,
+    moved,
+    queued,
+    redelivered,
+    registered,
+    shown,
+    told,
+)  # fmt: skip
 from tests.receiver import Receiver
 
 
@@ -172,3 +184,112 @@ async def test_a_rate_is_not_only_kept_but_used(house: House, receiver: Receiver
     turns = [receiver.at[(n + 1) * TURN] - receiver.at[n * TURN] for n in range(4)]
     assert min(turns) >= TURN / rate - 0.02
     assert sorted(turns)[2] < 1.9 * POLL, turns
+
+
+async def test_an_address_is_not_verified_by_an_answer_of_the_one_before_it(house: House, receiver: Receiver):
+    receiver.slow = 0.3
+    owner = await registered(house, receiver, "client.*")
+    async with Receiver(decides=lambda event: 500) as new, delivering(house):
+        await receiver.until(1)
+        await moved(house, owner, "relocate", url=new.url)
+        await receiver.until_taken(1)
+        await new.until(1)
+        assert (await shown(house, owner))["phase"] == "pending"
+        new.decides = lambda event: 200
+        await told(house, owner, "verified")
+        assert new.taken
+
+
+async def test_what_comes_after_an_event_that_is_sent_once_more_does_not_wait_for_its_old_time(
+    house: House, receiver: Receiver
+):
+    owner = await registered(house, receiver, "client.*")
+    async with delivering(house):
+        await told(house, owner, "verified")
+    receiver.forget()
+    await lived(house, str(uuid4()), 3)
+    pool, of = house.running.service.pool, owner["id"]
+    head, *_, last = [
+        row["seq"] for row in await pool.fetch("SELECT seq FROM delivery WHERE endpoint_id = $1 ORDER BY seq", of)
+    ]
+    # The first has failed, the second waits with it, and the third has only just happened.
+    await pool.execute(
+        """UPDATE delivery SET next_at = now() + interval '1 hour', attempt = CASE seq WHEN $2 THEN 3 ELSE 0 END
+           WHERE endpoint_id = $1 AND seq < $3""",
+        of, head, last,
+    )  # fmt: skip
+    assert (await redelivered(house, owner, head)).status_code == 202
+    async with delivering(house):
+        await receiver.until_taken(3)
+    assert [event["data"]["version"] for event in receiver.taken] == [1, 2, 3]
+
+
+async def test_a_new_address_is_pinged_at_once_though_the_old_one_was_to_be_pinged_again_later(
+    house: House, receiver: Receiver
+):
+    owner = await registered(house, receiver, "client.*", url="http://localhost:9/nobody")
+    pool = house.running.service.pool
+    later = "UPDATE delivery SET next_at = now() + interval '1 hour', attempt = 5 WHERE endpoint_id = $1"
+    await pool.execute(later, owner["id"])
+    await moved(house, owner, "relocate", url=receiver.url)
+    async with delivering(house):
+        await told(house, owner, "verified")
+    assert receiver.types() == ["webhook_endpoint.pinged"]
+
+
+async def test_a_recovery_that_can_not_go_on_holds_up_no_other(house: House, receiver: Receiver):
+    owners = [await registered(house, receiver, "client.*") for _ in range(2)]
+    for owner in owners:
+        await moved(house, owner, "recover", after_seq=0)
+    service, failed = house.running.service, list[UUID]()
+
+    class Broken(Upkeep):
+        """What comes first fails."""
+
+        async def tell(self, practice_id: UUID, endpoint_id: UUID, *said: Any) -> None:
+            if not failed:
+                failed.append(endpoint_id)
+                raise ArithmeticError
+            await super().tell(practice_id, endpoint_id, *said)
+
+    await Recoveries(service.pool, Broken(service.store, lambda practice_id: None)).step()
+    left = {owner["id"]: (await shown(house, owner))["recovery"] for owner in owners}
+    assert [id for id, recovery in left.items() if recovery] == [str(id) for id in failed]
+
+
+async def test_a_recovery_of_what_is_not_kept_any_more_is_over(house: House, receiver: Receiver):
+    owner = await registered(house, receiver, "client.*")
+    await moved(house, owner, "recover", after_seq=0)
+    service = house.running.service
+    await service.pool.execute("DELETE FROM event WHERE practice_id = $1", house.id)
+    await Recoveries(service.pool, Upkeep(service.store, lambda practice_id: None)).step()
+    assert (await shown(house, owner))["recovery"] is None
+
+
+async def test_however_many_endpoints_there_are_a_dispatcher_has_only_so_many_connections_open(
+    house: House, receiver: Receiver
+):
+    owners = [await registered(house, receiver, "client.*") for _ in range(24)]
+    async with delivering(house):
+        for owner in owners:
+            await told(house, owner, "verified")
+    first, pool = await copied(house, 30), house.running.service.pool
+    for owner in owners:
+        await pool.execute(QUEUED, house.id, owner["id"], first)
+    receiver.forget()
+    receiver.slow = 0.2
+    async with delivering(house):
+        await receiver.until_taken(24 * 30, 30)
+    assert IN_FLIGHT / 2 < receiver.most <= IN_FLIGHT + 24
+
+
+async def test_a_look_for_work_does_not_go_through_what_waits_for_an_address_that_answers_no_ping(
+    house: House, receiver: Receiver
+):
+    owner, pool = await registered(house, receiver, "client.*"), house.running.service.pool
+    await pool.execute("UPDATE delivery SET next_at = now() + interval '1 hour' WHERE endpoint_id = $1", owner["id"])
+    await queued(house, owner, 5000)
+    await pool.execute("ANALYZE delivery")
+    plan = await pool.fetch(f"EXPLAIN (ANALYZE) {TAKE}", 64, uuid4(), 4.0, 60.0)
+    rows = [float(found[1]) for line in plan if (found := re.search(r"actual time=\S+ rows=([0-9.]+)", line[0]))]
+    assert rows and max(rows) < 1000

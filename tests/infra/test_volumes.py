@@ -25,7 +25,7 @@ from tests.receiver import Receiver
 NOW, FAR = timedelta(0), timedelta(days=999)
 
 
-@dataclass
+@dataclass(repr=False)
 class Library:
     """A database of its own, whose volumes are opened and dropped when a test says so."""
 
@@ -582,6 +582,7 @@ async def test_what_was_not_delivered_when_its_volume_goes_is_given_up(
 
 async def test_an_event_that_is_no_longer_kept_can_not_be_sent_again(library: Library, case: Case, receiver: Receiver):
     owner = (await endpoint(case.house, receiver, "rupture.*"))["id"]
+    receiver.decides = lambda event: 500
     await case.rupture()
     gone = await last_number(case)
     await attempts(library, case, 1)
@@ -589,6 +590,7 @@ async def test_an_event_that_is_no_longer_kept_can_not_be_sent_again(library: Li
     await library.drop()
     refused(await case.script.post(f"/v1/webhook-endpoints/{owner}/deliveries/{gone}/redeliver"), 404)
     assert await library.pool.fetchval("SELECT count(*) FROM delivery WHERE practice_id = $1", case.house.id) == 0
+    assert await library.pool.fetchval("SELECT count(*) FROM dead WHERE practice_id = $1", case.house.id) == 1
 
 
 async def test_the_record_of_attempts_is_dropped_by_its_own_policy(library: Library, case: Case, receiver: Receiver):
@@ -636,3 +638,22 @@ async def test_housekeeping_makes_its_rounds_and_the_metrics_tell_how_the_logs_s
     metrics = (await (await library.running.client()).get("/metrics")).text
     assert 'bravespace_volumes_ahead{log="event"} 1.0' in metrics
     assert f'bravespace_oldest_volume_seconds{{log="attempt"}} {told["attempt"][1]}' in metrics
+
+
+async def test_a_sweep_that_takes_too_long_keeps_no_volume_from_being_seen_to(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(housekeeping, "FIRST", 0.02)
+    seen = asyncio.Event()
+
+    class Busy:
+        async def execute(self, sql: str, *args: Any) -> None:
+            raise TimeoutError
+
+    tidying = asyncio.create_task(
+        housekeeping.tidy_for_ever(Busy(), library.dsn, library.running.service.settings, lambda *told: seen.set())
+    )
+    await asyncio.wait_for(seen.wait(), 10)
+    tidying.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await tidying

@@ -1,6 +1,6 @@
 """Runs the study and prints its tables: `uv run python -m tests.study`. Seeded; it takes less than a minute.
 
-    --write   also writes openapi/detection.md
+--write   also writes openapi/detection.md
 """
 
 from pathlib import Path

@@ -7,6 +7,7 @@ counted wrongly.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import exp
 
 from tests.study.courses import SILENT, Course, v_of
@@ -20,7 +21,7 @@ def evidence(course: Course, depth: float) -> list[tuple[float, ...]]:
     memory = course.client.memory
     scores = [score for score in course.scores if score is not None]
     away = [(score - mean) / sd for score in scores]
-    news = [away[0], *(b - memory * a for a, b in zip(away, away[1:], strict=False))]
+    news = [away[0], *(b - memory * a for a, b in pairwise(away))]
     variance = 1 - memory**2
     found = []
     for place in range(len(news)):

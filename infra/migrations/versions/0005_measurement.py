@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -200,7 +200,7 @@ def one_of(column: str, *words: str) -> sa.CheckConstraint:
 
 def known(table: str, column: str, *words: str) -> None:
     """Another vocabulary for a column."""
-    name = f"{table}_{column}_known"
+    name = op.f(f"{table}_{column}_known")
     op.drop_constraint(name, table)
     op.create_check_constraint(name, table, f"{column} IN ({', '.join(repr(w) for w in words)})")
 
