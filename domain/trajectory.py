@@ -24,7 +24,9 @@ class Seat:
     """A session that was held, or that the client did not come to."""
 
     session_id: UUID
+    """Its id."""
     starts_at: datetime
+    """When it started, or would have."""
     status: SessionPhase
     """`held`, `missed` or `late_cancelled`: an appointment cancelled in good time is no gap."""
     ordinal: int | None = None
@@ -50,6 +52,7 @@ class Point:
     """A score in its place."""
 
     session_id: UUID
+    """The session that was rated."""
     position: int
     """The place of its session in the row of sessions."""
     score: float
@@ -95,6 +98,7 @@ class SignalMark:
     """What a detector saw. A question, not a rupture."""
 
     id: UUID
+    """The signal's."""
     session_id: UUID
     """The session it was seen at."""
     detector: Detector
@@ -116,6 +120,7 @@ class RepairMark:
     """An attempt at mending a rupture."""
 
     id: UUID
+    """The repair's."""
     begun_on: date
     """The day of its first step, or the day it was recorded where that was earlier."""
     concluded_on: date | None = None
@@ -129,6 +134,7 @@ class RuptureMark:
     """A rupture that somebody reported, with the attempts at mending it."""
 
     id: UUID
+    """The rupture's."""
     type: RuptureType
     """Which way the strain moves."""
     phase: RupturePhase
