@@ -88,7 +88,8 @@ def panel_view(sheet: Sheet, panel: Panel) -> Spec:
     ticks = scale_ticks(panel.low, panel.high)
     y = {"field": "score", "type": "quantitative",
          "scale": {"domain": [panel.low - room, panel.high + room], "nice": False, "zero": False},
-         "axis": {"values": ticks, "title": None, "grid": True, "minExtent": AXIS, "maxExtent": AXIS}}  # fmt: skip
+         "axis": {"values": ticks, "title": None, "grid": True, "format": "~f", "minExtent": AXIS,
+                  "maxExtent": AXIS}}  # fmt: skip
     return {
         "width": sheet.width, "height": height,
         "title": {"text": fitted(panel.title, sheet.width),
@@ -107,10 +108,10 @@ def scale_ticks(low: float, high: float) -> list[float]:
 def behind(sheet: Sheet, height: int) -> Iterator[Spec]:
     """The transition phase, the onset of ruptures, and sessions that were missed."""
     t, ink = sheet.trajectory, sheet.ink
-    last = len(t.seats) - 0.5
+    last = len(t.sessions) - 0.5
     spans = [
         {"at": t.position(None, s.begun_on), "until": t.position(None, s.over_on) if s.over_on else last}
-        for s in t.transitions if t.seats
+        for s in t.transitions if t.sessions
     ]  # fmt: skip
     yield from layer({"type": "rect", "color": ink.shade, "opacity": 0.8}, spans, x=sheet.x(), x2={"field": "until"})
     named = [span | {"says": "transition"} for span in spans]
@@ -124,7 +125,7 @@ def behind(sheet: Sheet, height: int) -> Iterator[Spec]:
                      y={"value": height - 14}, text={"field": "says"})  # fmt: skip
     onsets = [{"at": sheet.place(r.session_id, r.happened_on)} for r in t.ruptures]
     yield from layer({"type": "rule", "color": ink.faint, "strokeDash": [1, 3]}, onsets, x=sheet.x())
-    missed = [{"at": place} for place, seat in enumerate(t.seats) if seat.status is not SessionPhase.HELD]
+    missed = [{"at": place} for place, seat in enumerate(t.sessions) if seat.status is not SessionPhase.HELD]
     yield from layer(
         {"type": "point", "shape": CROSS, "size": 26, "stroke": ink.text, "strokeWidth": 1.4, "opacity": 1}, missed,
         x=sheet.x(), y={"value": height - 6},
@@ -133,7 +134,7 @@ def behind(sheet: Sheet, height: int) -> Iterator[Spec]:
 
 def long_gaps(sheet: Sheet) -> Iterator[tuple[float, int]]:
     """Where so much time passed that a new run begins, and how many weeks that was."""
-    for place, (one, other) in enumerate(pairwise(sheet.trajectory.seats)):
+    for place, (one, other) in enumerate(pairwise(sheet.trajectory.sessions)):
         if (gap := other.starts_at - one.starts_at) > LONGEST_GAP:
             yield place + 0.5, gap.days // 7
 
@@ -158,7 +159,7 @@ def line_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
     t = sheet.trajectory
     rows = [
         {"at": p.position, "score": round(p.score, 4), "rater": line.rater, "piece": f"{place} {p.piece}",
-         "session": t.seats[p.position].ordinal, "date": t.seats[p.position].starts_at.date().isoformat()}
+         "session": t.sessions[p.position].ordinal, "date": t.sessions[p.position].starts_at.date().isoformat()}
         for place, line in enumerate(panel.lines) for p in line.points
     ]  # fmt: skip
     width = 2 if sheet.step > 8 else 1.4
@@ -201,7 +202,7 @@ def scores(panel: Panel) -> dict[tuple[str | None, UUID], float]:
 
 def session_axis(sheet: Sheet) -> Spec:
     """The axis under the last plot: the numbers of the held sessions, and between which days they lie."""
-    seats = sheet.trajectory.seats
+    seats = sheet.trajectory.sessions
     places = numbered(sheet)
     numbers = "".join(f"datum.value === {place} ? '{seats[place].ordinal}' : " for place in places)
     title = "Session"
@@ -216,7 +217,7 @@ def session_axis(sheet: Sheet) -> Spec:
 
 def numbered(sheet: Sheet) -> list[int]:
     """The positions whose session number is written: as many as can be read."""
-    held = {seat.ordinal: place for place, seat in enumerate(sheet.trajectory.seats) if seat.ordinal}
+    held = {seat.ordinal: place for place, seat in enumerate(sheet.trajectory.sessions) if seat.ordinal}
     every = next((n for n in (1, 2, 5, 10, 20, 50) if n * sheet.step >= 24), 100)
     first = every > 2  # beside a 2, the 1 would only crowd it
     return [place for ordinal, place in held.items() if ordinal % every == 0 or (first and ordinal == 1)]
@@ -224,7 +225,7 @@ def numbered(sheet: Sheet) -> list[int]:
 
 def empty_view(sheet: Sheet) -> Spec:
     """What is drawn where there is nothing to draw yet."""
-    middle = max(len(sheet.trajectory.seats), 1) / 2 - 0.5
+    middle = max(len(sheet.trajectory.sessions), 1) / 2 - 0.5
     y = {"field": "y", "type": "quantitative", "scale": {"domain": [0, 1]},
          "axis": {"values": [], "title": None, "minExtent": AXIS, "maxExtent": AXIS}}  # fmt: skip
     said = layer({"type": "text", "fontSize": BIG}, [{"at": middle, "y": 0.5, "says": "No ratings yet"}],

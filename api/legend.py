@@ -57,7 +57,7 @@ def keys(sheet: Sheet) -> Iterator[Key]:
         yield Key("Repair begun", BEGUN, ink.repair, ink.ground)
     if any(repair.concluded_on for repair in repairs):
         yield Key("Repair concluded", CONCLUDED, ink.repair, ink.repair)
-    if any(seat.status is not SessionPhase.HELD for seat in t.seats):
+    if any(seat.status is not SessionPhase.HELD for seat in t.sessions):
         yield Key("Missed", CROSS, ink.text, ink.text)
 
 

@@ -253,7 +253,8 @@ def success(route: Route, schemas: Schemas) -> Schema:
         return {"description": about.says, "headers": header("X-Request-Id"), "content": contents}
     names = ["X-Request-Id"]
     if about.media:
-        content = {media: {"schema": DRAWN.get(media) or ref(answer_of(route, schemas))} for media in about.media}
+        drawn = {media: DRAWN[media] if media in DRAWN else ref(answer_of(route, schemas)) for media in about.media}
+        content = {media: {"schema": schema} for media, schema in drawn.items()}
         return {"description": about.says, "headers": header("Cache-Control", "ETag", *names), "content": content}
     if about.answer in ("object", "made", "moved"):
         names += ["ETag", "Cache-Control"]

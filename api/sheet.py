@@ -17,7 +17,7 @@ from domain.trajectory import Trajectory
 Spec = dict[str, Any]
 NARROWEST, USUAL, WIDEST = 360, 720, 1600
 """Widths of the whole picture, in CSS pixels."""
-AXIS, EDGE = 26, 10
+AXIS, EDGE = 30, 10
 """What the scale's numbers take at the left, and what stays empty around everything."""
 SMALL, BIG, BOLD = 11, 13, 1.08
 """The sizes of texts and of titles, in pixels, and how much wider the titles are for being bold."""
@@ -70,17 +70,17 @@ class Sheet:
     @property
     def step(self) -> float:
         """From one session to the next, in pixels."""
-        return self.width / max(len(self.trajectory.seats), 1)
+        return self.width / max(len(self.trajectory.sessions), 1)
 
     def x(self, **more: Any) -> Spec:
         """The one axis of all plots: the sessions in order, evenly spaced."""
-        ends = [-0.5, max(len(self.trajectory.seats), 1) - 0.5]
+        ends = [-0.5, max(len(self.trajectory.sessions), 1) - 0.5]
         return {"field": "at", "type": "quantitative", "scale": {"domain": ends, "nice": False, "zero": False},
                 "axis": None, **more}  # fmt: skip
 
     def place(self, session_id: UUID | None, on: date) -> float:
         """Where a mark belongs; a little off the edges, for what juts out of the plot makes the picture wider."""
-        most, edge = max(len(self.trajectory.seats), 1) - 0.5, 7 / self.step
+        most, edge = max(len(self.trajectory.sessions), 1) - 0.5, 7 / self.step
         return min(max(self.trajectory.position(session_id, on), edge - 0.5), most - edge)
 
     def px(self, position: float) -> float:

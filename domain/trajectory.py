@@ -24,7 +24,9 @@ class Seat:
     """A session that was held, or that the client did not come to."""
 
     session_id: UUID
+    """Its id."""
     starts_at: datetime
+    """When it started, or would have."""
     status: SessionPhase
     """`held`, `missed` or `late_cancelled`: an appointment cancelled in good time is no gap."""
     ordinal: int | None = None
@@ -50,6 +52,7 @@ class Point:
     """A score in its place."""
 
     session_id: UUID
+    """The session that was rated."""
     position: int
     """The place of its session in the row of sessions."""
     score: float
@@ -95,6 +98,7 @@ class SignalMark:
     """What a detector saw. A question, not a rupture."""
 
     id: UUID
+    """The signal's."""
     session_id: UUID
     """The session it was seen at."""
     detector: Detector
@@ -116,6 +120,7 @@ class RepairMark:
     """An attempt at mending a rupture."""
 
     id: UUID
+    """The repair's."""
     begun_on: date
     """The day of its first step, or the day it was recorded where that was earlier."""
     concluded_on: date | None = None
@@ -129,6 +134,7 @@ class RuptureMark:
     """A rupture that somebody reported, with the attempts at mending it."""
 
     id: UUID
+    """The rupture's."""
     type: RuptureType
     """Which way the strain moves."""
     phase: RupturePhase
@@ -156,7 +162,7 @@ class Trajectory:
     """The whole picture, as one caller may see it."""
 
     relationship_id: UUID
-    seats: tuple[Seat, ...]
+    sessions: tuple[Seat, ...]
     """The sessions in order. A `position` elsewhere counts the places of this row from 0."""
     panels: tuple[Panel, ...] = ()
     """A panel for each instrument and version: two are never on one axis."""
@@ -172,14 +178,14 @@ class Trajectory:
     @property
     def last_day(self) -> date:
         """The day of the last session."""
-        return self.seats[-1].starts_at.date() if self.seats else date.min
+        return self.sessions[-1].starts_at.date() if self.sessions else date.min
 
     def position(self, session_id: UUID | None, on: date) -> float:
         """Where something belongs: at its session, else at the last one up to its day, or halfway to the next."""
-        for place, seat in enumerate(self.seats):
+        for place, seat in enumerate(self.sessions):
             if seat.session_id == session_id:
                 return place
-        days = [seat.starts_at.date() for seat in self.seats]
+        days = [seat.starts_at.date() for seat in self.sessions]
         before = sum(day <= on for day in days)
         return before - 1 if before and days[before - 1] == on else before - 0.5
 
@@ -197,7 +203,7 @@ def trajectory(
     if not limited:
         drawn = tuple(replace(p, lines=tuple(replace(one, limits=()) for one in p.lines)) for p in drawn)
     bare = Trajectory(
-        relationship_id=relationship_id, seats=seats, panels=drawn, signals=signals, ruptures=ruptures,
+        relationship_id=relationship_id, sessions=seats, panels=drawn, signals=signals, ruptures=ruptures,
         transitions=transitions,
     )  # fmt: skip
     return replace(bare, summary=" ".join(sentences(bare)))
@@ -276,11 +282,11 @@ def sentences(t: Trajectory) -> Iterator[str]:
 
 def attendance(t: Trajectory) -> str:
     """How many sessions, from when to when, and which were missed."""
-    if not t.seats:
+    if not t.sessions:
         return "No session has been held yet."
-    held = sum(seat.status is SessionPhase.HELD for seat in t.seats)
-    missed = [seat for seat in t.seats if seat.status is not SessionPhase.HELD]
-    first, last = t.seats[0].starts_at.date(), t.seats[-1].starts_at.date()
+    held = sum(seat.status is SessionPhase.HELD for seat in t.sessions)
+    missed = [seat for seat in t.sessions if seat.status is not SessionPhase.HELD]
+    first, last = t.sessions[0].starts_at.date(), t.sessions[-1].starts_at.date()
     when = f"on {day(first)}" if first == last else f"from {day(first)} to {day(last)}"
     told = f"{counted(held, 'session')} held"
     if missed:
@@ -334,7 +340,7 @@ def at(t: Trajectory, point: Point) -> str:
 
 def session(t: Trajectory, position: int) -> str:
     """`session 5`, as the pair counts them."""
-    return f"session {t.seats[position].ordinal}"
+    return f"session {t.sessions[position].ordinal}"
 
 
 def counted(count: int, noun: str) -> str:

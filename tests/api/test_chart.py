@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import AsyncIterator, Iterator
@@ -192,6 +193,10 @@ async def test_whoever_gives_up_waiting_leaves_no_answer_behind_for_the_next(pic
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(pictures.draw(other, Kind.PNG), 0.001)
     assert await pictures.draw(v, Kind.SVG) == wanted
+
+
+def test_the_service_itself_never_loads_what_draws():
+    assert "vl_convert" not in sys.modules
 
 
 async def test_the_service_goes_on_answering_while_a_picture_is_drawn(pictures: Pictures):

@@ -59,7 +59,9 @@ async def test_a_course_of_therapy_in_json(case: Case):
     assert response.headers["cache-control"] == "no-store"
     assert response.headers["vary"].startswith("Authorization, Accept")
     assert told["relationship_id"] == case.relationship_id
-    assert [(s["session_id"], s["ordinal"]) for s in told["seats"]] == [(s["id"], n) for n, s in enumerate(sessions, 1)]
+    assert [(s["session_id"], s["ordinal"]) for s in told["sessions"]] == [
+        (s["id"], n) for n, s in enumerate(sessions, 1)
+    ]
     assert lines(told) == {"client": list(V), "therapist": pytest.approx([score - 0.3 for score in V])}
     assert (told["panels"][0]["low"], told["panels"][0]["high"]) == (1, 5)
     (rupture,) = told["ruptures"]
@@ -142,7 +144,7 @@ async def test_a_missed_session_breaks_the_line_of_the_drawing(case: Case):
         if session["phase"] == "held":
             await rated(case.client, session, 4, shared_with_therapist=True)
     told = ok(await case.therapist.get(at(case)))
-    assert [s["status"] for s in told["seats"]] == ["held", "held", "missed", "held", "held"]
+    assert [s["status"] for s in told["sessions"]] == ["held", "held", "missed", "held", "held"]
     assert [p["piece"] for p in told["panels"][0]["lines"][0]["points"]] == [0, 0, 1, 1]
     assert "1 missed (17 March 2026)" in told["summary"]
 
@@ -166,6 +168,33 @@ async def test_a_client_sees_their_own_ratings_and_no_signal_or_limit(case: Case
     drawing = (await case.client.get(at(case, ".vl.json"))).text
     for hidden in ('"rater":"therapist"', "Therapist", "Lower limit", "Signal"):
         assert hidden not in drawing
+
+
+SIGNAL = """
+INSERT INTO signal (practice_id, id, phase, version, created_at, updated_at, relationship_id, detector,
+  detector_version, parameters, kind, rater, session_id, certainty, inputs_hash, private_to_client)
+VALUES ($1, gen_random_uuid(), $2, 1, now(), now(), $3, 'rci_drop', 1, '{}', 'drop', 'client', $4, $5, 'abc', $6)"""
+
+
+async def signalled(
+    case: Case, session: dict[str, Any], phase: str = "raised", certainty: str = "confirmed", private: bool = False
+) -> None:  # fmt: skip
+    """A signal, whichever detector may see it."""
+    pool = case.house.running.service.pool
+    await pool.execute(SIGNAL, case.house.id, phase, case.relationship_id, session["id"], certainty, private)
+
+
+async def test_signals_are_drawn_for_clinicians_only_and_superseded_ones_for_nobody(case: Case):
+    first, second, third = await sat(case, 3)
+    await signalled(case, first)
+    await signalled(case, second, private=True)
+    await signalled(case, third, phase="superseded")
+    seen = {
+        name: [s["session_id"] for s in ok(await who.get(at(case)))["signals"]]
+        for name, who in (("therapist", case.therapist), ("supervisor", case.supervisor), ("client", case.client))
+    }
+    assert seen == {"therapist": [first["id"]], "supervisor": [first["id"], second["id"]], "client": []}
+    assert "Signal" not in (await case.client.get(at(case, ".vl.json"))).text
 
 
 async def test_a_rating_that_was_entered_in_error_is_not_drawn(case: Case):

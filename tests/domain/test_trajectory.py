@@ -82,10 +82,10 @@ def test_what_is_no_alliance_form_is_not_drawn():
 
 def test_what_happened_between_two_sessions_stands_between_them():
     t = drawn(seats(3))
-    first, second = (seat.starts_at.date() for seat in t.seats[:2])
+    first, second = (seat.starts_at.date() for seat in t.sessions[:2])
     between = first.replace(day=first.day + 2)
     assert [t.position(None, day) for day in (first, between, second)] == [0, 0.5, 1]
-    assert t.position(t.seats[2].session_id, first) == 2
+    assert t.position(t.sessions[2].session_id, first) == 2
     assert t.position(None, first.replace(year=2025)) == -0.5
     assert t.position(None, first.replace(year=2027)) == 2.5
 
