@@ -254,6 +254,8 @@ def settled(signal: Signal, rules: Iterable[Rule]) -> bool:
 def seen(finding: Finding, relationship_id: UUID, session_of: Mapping[UUID, UUID | None]) -> Seen:
     """A finding in one relationship. What was found in an outcome score is of the session it was filled in for."""
     named = {name: getattr(finding, name) for name in Seen.__dataclass_fields__ if hasattr(finding, name)}
+    # What somebody said when asked is in no form.
+    named |= {"instrument": finding.instrument or None, "instrument_version": finding.instrument_version or None}
     if finding.session_id in session_of:
         named |= {"outcome_score_id": finding.session_id, "session_id": session_of[finding.session_id]}
     return Seen(**named, detector_version=finding.version, relationship_id=relationship_id)
