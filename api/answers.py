@@ -184,13 +184,18 @@ def plain_schemas() -> dict[str, Schema]:
     )  # fmt: skip
     return {
         "Problem": problem, "ConsoleSession": session,
-        "Guidance": record("Prompts, in the order of the steps.", ["items"],
-                           items={"type": "array", "items": ref("Prompt")}),
+        "Guidance": listed("Prompts, in the order of the steps.", "Prompt"),
+        "BuiltInInstruments": listed("The instruments that are built in.", "FormShown"),
         "Health": record("How it is.", ["status"], status=text("`ok` or `ready`.", enum=["ok", "ready"])),
         "KeySet": record("A JSON Web Key Set (RFC 7517).", ["keys"], keys=keys),
         "OpenApiDocument": {"type": "object", "description": "This document.", "additionalProperties": True},
         "WebhookEvent": webhook_event(),
     }  # fmt: skip
+
+
+def listed(says: str, name: str) -> Schema:
+    """A list of things, whole."""
+    return record(says, ["items"], items={"type": "array", "items": ref(name)})
 
 
 def webhook_event() -> Schema:

@@ -16,9 +16,17 @@ from api.console import Console
 from api.front import Front, Route
 from api.house import House
 from api.metrics import Metrics
-from api.reading import Practices, Repairs
+from api.reading import Instruments, Practices, Repairs
 from api.resource import Resource
-from api.routes import collection_routes, console_routes, house_routes, other_routes
+from api.routes import (
+    collection_routes,
+    console_routes,
+    house_routes,
+    instrument_routes,
+    other_routes,
+    trajectory_routes,
+)
+from api.trajectories import Trajectories
 from api.webhooks import Endpoints
 from infra.connections import Connections
 from infra.database import UNREACHABLE, Database, open_pool
@@ -28,12 +36,14 @@ from infra.feed import Feed
 from infra.garbage import relax
 from infra.housekeeping import tidy_for_ever
 from infra.keys import Keys
+from infra.pictures import Pictures
 from infra.schema import current, migrate
 from infra.settings import Settings, settings
 from infra.shelves import SHELVES
 from infra.store import Store
+from infra.trajectory import Record
 
-KINDS: dict[str, type[Resource]] = {"webhook_endpoint": Endpoints, "repair": Repairs}
+KINDS: dict[str, type[Resource]] = {"webhook_endpoint": Endpoints, "repair": Repairs, "instrument": Instruments}
 
 
 class Pool:
@@ -59,6 +69,7 @@ class Service:
     keys: Keys
     store: Store
     dispatcher: Dispatcher
+    pictures: Pictures
     metrics: Metrics
     routes: tuple[Route, ...]
     door: Door
@@ -74,7 +85,8 @@ def wire(config: Settings) -> Service:
         subject: KINDS.get(subject, Resource)(shelf, store, feed, dispatcher.wake) for subject, shelf in SHELVES.items()
     }  # fmt: skip
     endpoints = resources["webhook_endpoint"]
-    assert isinstance(endpoints, Endpoints)
+    instruments = resources["instrument"]
+    assert isinstance(endpoints, Endpoints) and isinstance(instruments, Instruments)
     deliveries = DeliveryLog(pool)
     endpoints.furnish(keys.seal, deliveries, config)
     changes = Changes(feed, resources)
@@ -82,8 +94,11 @@ def wire(config: Settings) -> Service:
     console = Console(keys, endpoints, config.console_origins)
     routes = [r for resource in resources.values() for r in collection_routes(resource, changes)]
     routes += other_routes(changes, endpoints, Practices(store))
+    routes += instrument_routes(instruments)
+    pictures = Pictures()
+    routes += trajectory_routes(Trajectories(resources, Record(pool), pictures))
     routes += [*console_routes(console, endpoints.machine), *house_routes(house)]
-    return Service(config, pool, keys, store, dispatcher, metrics, tuple(routes), Door(keys, store))
+    return Service(config, pool, keys, store, dispatcher, pictures, metrics, tuple(routes), Door(keys, store))
 
 
 def create_app(config: Settings | None = None) -> FastAPI:
@@ -107,6 +122,7 @@ def create_app(config: Settings | None = None) -> FastAPI:
             task.cancel()
             with suppress(asyncio.CancelledError, *UNREACHABLE):
                 await task
+        await service.pictures.close()
         with suppress(*UNREACHABLE):
             await asyncio.wait_for(service.pool.real.close(), 5)
         database.release()

@@ -5,9 +5,13 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from uuid_utils.compat import uuid7
+
 from api.body import Named, named
 from api.problems import Invalid
 from domain.access import Caller
+from domain.instruments import coded
+from domain.measure import Instrument, InstrumentPhase
 from domain.move import Around, Move
 from infra.rows import Sight, sight
 from infra.shelves import SHELVES, Shelf
@@ -41,7 +45,20 @@ async def around(
     endings = None
     if move.knows == "endings" and relationship_id:
         endings = await store.endings(caller.practice_id, relationship_id)
-    return Around(caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings)
+    forms = await forms_of(store, caller, body if state is None else state) if move.knows == "forms" else ()
+    new_id = uuid7() if move.knows == "new_id" else None
+    return Around(
+        caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings, forms=forms,
+        new_id=new_id,
+    )  # fmt: skip
+
+
+async def forms_of(store: Store, caller: Caller, told: Any) -> tuple[Instrument, ...]:
+    """The practice's own forms of the instrument that is named; for what is new, only those that are in use."""
+    if told.instrument is None:
+        return ()
+    found = await store.forms(caller.practice_id, coded(told.instrument))
+    return tuple(form for form in found if hasattr(told, "id") or form.phase is InstrumentPhase.CURRENT)
 
 
 async def above(store: Store, caller: Caller, names: list[Named]) -> tuple[Sight | None, UUID | None, Any]:

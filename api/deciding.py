@@ -141,7 +141,7 @@ class Deciding:
             # Nothing changed, so nothing is told: two systems that sync with each other would echo for ever.
             return Done(self.reply(200, represent(self.machine, row, call.caller) | {"advisories": []}))
         shown = represent(self.machine, after(row, decision, version, known.now), call.caller)
-        if move is not self.machine.begin:
+        if move is not self.machine.begin or move.advises:
             shown["advisories"] = advice(decision.advisories)
         reply = self.reply(200 if row else 201, shown)
         sealed, once = await self.seal(decision, ask.body, call.caller)

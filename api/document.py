@@ -48,6 +48,11 @@ PARAMETERS: Mapping[str, Schema] = {
         "description": "The ETag you know: 304 if it still holds.",
         "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
     },
+    "IfNoneMatchTag": {
+        "name": "If-None-Match", "in": "header", "required": False,
+        "description": "The ETag you know: 304 if it still holds, and nothing is drawn.",
+        "schema": {"type": "string", "pattern": '^("[0-9a-f]{32}"|\\*)$'},
+    },
     "IfNoneMatchAny": {
         "name": "If-None-Match", "in": "header", "required": True, "schema": {"type": "string", "enum": ["*"]},
         "description": "`*`: PUT creates and never overwrites.",

@@ -16,6 +16,7 @@ from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, MACHINES, scopes_of
 from domain.machine import Machine
 from domain.move import NEW, Around, Event, Move
+from domain.rating import Recording
 from domain.relationship import Relationship
 from infra.rows import body_parts
 
@@ -119,6 +120,41 @@ SAID: Mapping[str, Body] = {
         "return_route": "A short note is enough; there is no waiting list for coming back.", "boosters": ["2026-09-10"],
     },
     "termination_plan.revise": {"target_date": "2026-06-11"},
+    "instrument.define": {
+        "code": "session-check", "edition": "1", "title": "Our three questions", "kind": "alliance",
+        "items": [1, 2, 3], "low": 0, "high": 10, "rights": "own",
+        "norms": [{"mean": 7.9, "sd": 1.4, "reliability": 0.84, "population": "Our clients of 2025.",
+                   "source": "The practice's own records."}],
+        "item_texts": [{"item": 1, "text": "I felt at ease today."}],
+    },
+    "instrument.revise": {"title": "Our three questions after a session"},
+    "alliance_rating.record": {
+        "session_id": ID["session"], "instrument": "wai-sr", "shared_with_therapist": True,
+        "answers": [{"item": item, "value": None if item == 12 else 4} for item in range(1, 13)],
+        "direct_report": {"problem": True, "intensity": 2, "resolved": 4},
+    },
+    "alliance_rating.correct": {"direct_report": {"problem": True, "intensity": 2, "resolved": 5}},
+    "attachment_profile.record": {
+        "relationship_id": ID["relationship"], "instrument": "ecr-rs", "rated_on": "2026-03-12",
+        "targets": [{"target": "partner", "answers": [
+            {"item": item, "value": value} for item, value in enumerate((2, 3, 2, 4, 5, 6, 3, 2, 4), 1)]}],
+    },
+    "attachment_profile.correct": {"rated_on": "2026-03-11"},
+    "outcome_score.record": {
+        "relationship_id": ID["relationship"], "session_id": ID["session"], "instrument": "phq-9",
+        "rated_on": "2026-03-12", "answers": [{"item": item, "value": 1} for item in range(1, 10)],
+    },
+    "outcome_score.correct": {"rated_on": "2026-03-11"},
+    "signal.raise": {
+        "relationship_id": ID["relationship"], "session_id": ID["session"], "detector": "direct_report",
+        "detector_version": 1, "parameters": {"least_intensity": 1}, "kind": "direct_report", "rater": "client",
+        "instrument": "wai-sr", "instrument_version": "2006", "magnitude_raw": 2, "threshold": 1,
+        "inputs_hash": "9f86d081884c7d659a2feaa0c55ad015",
+    },
+    "signal.review": {
+        "disposition": "confirmed_rupture", "note": "It came up at once when I asked.", "shared_with_client": False,
+    },
+    "signal.reconsider": {"note": "It was about the room, not about us."},
     "webhook_endpoint.register": {
         "url": "https://ehr.example/hooks/bravespace", "event_types": ["repair.*", "termination_plan.*"],
         "description": "Keeps the chart's alliance panel up to date.",
@@ -135,6 +171,8 @@ STORY = {
     "termination_plan": ("introduce", "review_readiness"),
 }  # fmt: skip
 """What has happened to the objects that are shown; to the others only their beginning."""
+ABOVE = {"repair": "rupture", "alliance_rating": "session"}
+"""What a thing hangs from, where that is not the relationship itself."""
 
 
 def said(machine: Machine, move: Move) -> dict[str, Any]:
@@ -150,6 +188,8 @@ def caller_of(role: Role) -> Caller:
 
 def likely(move: Move) -> Role:
     """Who would usually make a move."""
+    if move.takes is Recording:
+        return Role.CLIENT
     return Role.THERAPIST if Role.THERAPIST in move.by else next(role for role in Role if role in move.by)
 
 
@@ -165,7 +205,7 @@ def shown() -> dict[str, dict[str, Any]]:
         for version, name in enumerate(STORY.get(machine.subject, (machine.begin.name,))):
             move = machine.by_name[name]
             body = parsed(adapter(move.takes), to_json(said(machine, move)))
-            known = Around(caller=who, now=NOW, relationship=place, parent=states.get("rupture"))
+            known = Around(caller=who, now=NOW, relationship=place, parent=states.get(ABOVE.get(machine.subject, "")))
             decision = machine.decide(move, state, body, known, id=IDS[machine.subject])
             row, state = after(row, decision, version, NOW), decision.after
         states[machine.subject] = state

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Iterable
 from dataclasses import fields
 
-from api.operations import advises, codes, consequences, roles, rule_of
+from api.operations import codes, consequences, roles, rule_of
 from api.problems import problems
 from api.schemas import docstrings
 from domain.access import Role
@@ -41,7 +41,7 @@ def machine_part(machine: Machine) -> list[str]:
 def notes(machine: Machine, move: Move) -> list[str]:
     """What else is to know of a move."""
     found = [rule] if (rule := rule_of(move)) else []
-    found += ["It may come with advice."] if advises(move) else []
+    found += ["It may come with advice."] if move.advises else []
     return found + [f"Then: {consequence}." for consequence in consequences(machine.type_of(move))]
 
 

@@ -1,8 +1,7 @@
 """One operation of the document from one route: who may call it, what it takes, everything it can answer."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, get_type_hints
+from collections.abc import Iterable, Mapping
 
 from api import changes, examples, listing
 from api.console import FILES
@@ -11,28 +10,34 @@ from api.house import ASSETS
 from api.problems import problems
 from api.routes import About
 from api.schemas import Schema, Schemas, ref
+from api.sheet import NARROWEST, USUAL, WIDEST, Theme
+from api.trajectories import PNG, SVG, VEGA_LITE
 from domain.access import Role
-from domain.attachment import AttachmentPattern
+from domain.attachment import FIELD_WORDS, AttachmentPattern
 from domain.catalog import MACHINES
+from domain.insights import Insights
 from domain.machine import Machine
 from domain.move import NEW, Move, no_rule
 from domain.policies import following
 from domain.practice import Practice
 from domain.repair import Step
 from domain.rupture import RuptureType
+from domain.trajectory import Trajectory
 from infra.delivery_log import STATES
 
 JSON, PATCHES = "application/json", ("application/merge-patch+json", "application/json")
 OF = {machine.collection: machine.cls.__name__ for machine in MACHINES}
 """The class a collection holds, by name."""
 READ = {"object": "read", "page": "list"}
-POSTED = {"object": "create", "delivery": "redeliver", "console_session": "console_session"}
+POSTED = {"object": "create", "made": "create", "delivery": "redeliver", "console_session": "console_session"}
 GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
-    "timeline": (403, 404, 422), "deliveries": (403, 404, 422), "delivery": (403, 404), "feed": (403, 410, 422),
-    "keys": (403, 404), "guidance": (422,), "practice": (403, 404), "readyz": (503,), "asset": (404,),
+    "trajectory": (403, 404), "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
+    "delivery": (403, 404), "feed": (403, 410, 422),
+    "keys": (403, 404), "forms": (403,), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
+    "readyz": (503,), "asset": (404,),
     "problem": (404,), "console_session": (403, 413, 415, 422), "console_file": (404,),
 }  # fmt: skip
 """What can come instead of what was asked for, by the kind of route, besides what comes at the gate."""
@@ -45,7 +50,7 @@ PAGES = {
 }  # fmt: skip
 ANSWERS = {
     "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
-    "keys": "VerificationKeys",
+    "keys": "VerificationKeys", "forms": "BuiltInInstruments",
     "console_session": "ConsoleSession",
 }  # fmt: skip
 
@@ -103,7 +108,7 @@ def rules_of(machine: Machine, move: Move) -> list[str]:
     found.append(f"Event: `{machine.type_of(move)}`.")
     if rule := rule_of(move):
         found.append(f"Rule: {rule}")
-    if advises(move):
+    if move.advises:
         found.append("It may succeed with `advisories`: advice, never a gate.")
     found += [f"Then: {consequence}." for consequence in consequences(machine.type_of(move))]
     return found
@@ -112,12 +117,6 @@ def rules_of(machine: Machine, move: Move) -> list[str]:
 def rule_of(move: Move) -> str:
     """What a move's guard looks at."""
     return "" if move.guard is no_rule else " ".join(inspect.cleandoc(move.guard.__doc__ or "").split())
-
-
-def advises(move: Move) -> bool:
-    """Whether a move can come with advice."""
-    guard: Callable[..., Any] = move.guard
-    return "Advisory" in str(get_type_hints(guard).get("return")) and guard is not no_rule
 
 
 def consequences(event_type: str) -> list[str]:
@@ -171,9 +170,9 @@ def in_query(about: About) -> list[Schema]:
 def query_schema(about: About, name: str) -> Schema:
     """The type of one query parameter."""
     words: Mapping[str, Iterable[str]] = {
-        "state": STATES, "include": ("guidance",), "step": Step, "pattern": AttachmentPattern,
+        "state": STATES, "include": ("guidance",), "step": Step, "pattern": (*AttachmentPattern, *FIELD_WORDS.values()),
         "rupture_type": RuptureType,
-        "phase": about.machine.phases if about.machine else (),
+        "phase": about.machine.phases if about.machine else (), "theme": Theme,
     }  # fmt: skip
     most, usual = (
         (changes.MOST, 100) if about.answer in ("feed", "timeline", "history") else (listing.MOST, listing.USUAL)
@@ -182,6 +181,7 @@ def query_schema(about: About, name: str) -> Schema:
         "limit": {"minimum": 1, "maximum": most, "default": usual},
         "wait": {"minimum": 0, "maximum": changes.LONGEST_WAIT},
         "after": {"minimum": 0, "maximum": 2**31 - 2 if about.answer == "history" else 2**62},
+        "width": {"minimum": NARROWEST, "maximum": WIDEST, "default": USUAL},
         "before": {"minimum": 1, "maximum": 2**62}, "changed_after": {"minimum": 0, "maximum": 2**62},
     }  # fmt: skip
     if name in words:
@@ -197,7 +197,7 @@ def in_headers(route: Route) -> list[Schema]:
     names = {
         "create": ["IdempotencyKey"], "move": ["IdempotencyKey", "IfMatch"],
         "put": ["IdempotencyKey", "IfNoneMatchAny"],
-        "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"],
+        "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"], "trajectory": ["IfNoneMatchTag"],
     }.get(kind_of(route), [])  # fmt: skip
     if about.machine and about.machine.subject == "session" and "IfNoneMatch" in names:
         # Its ordinal changes with other sessions, so there is no 304 for it.
@@ -232,10 +232,11 @@ def responses(route: Route, schemas: Schemas) -> Schema:
     if about.move and NEW in about.move.source and about.answer == "moved" and "{id}" not in route.path:
         found["201"] = {**found["200"], "description": "There was no plan; now there is.",
                         "headers": found["200"]["headers"] | header("Location")}  # fmt: skip
-    if {"$ref": "#/components/parameters/IfNoneMatch"} in in_headers(route):
+    if any("/IfNoneMatch" in told["$ref"] for told in in_headers(route)) and route.method == "GET":
         found["304"] = {"description": "It is as you know it.", "headers": header("ETag", "X-Request-Id")}
     # A query that is not known is refused by name wherever there is one.
     refused = {*((500,) if route.open else GATE), *STATUSES.get(kind, ()), *([422] if about.query else [])}
+    refused |= {406} if len(about.media) > 1 else set()
     for status in refused:
         found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}
     return dict(sorted(found.items()))
@@ -251,7 +252,11 @@ def success(route: Route, schemas: Schemas) -> Schema:
             contents["text/javascript"] = contents[media]
         return {"description": about.says, "headers": header("X-Request-Id"), "content": contents}
     names = ["X-Request-Id"]
-    if about.answer in ("object", "moved"):
+    if about.media:
+        drawn = {media: DRAWN[media] if media in DRAWN else ref(answer_of(route, schemas)) for media in about.media}
+        content = {media: {"schema": schema} for media, schema in drawn.items()}
+        return {"description": about.says, "headers": header("Cache-Control", "ETag", *names), "content": content}
+    if about.answer in ("object", "made", "moved"):
         names += ["ETag", "Cache-Control"]
         names += ["Location"] if about.status == 201 else []
         names += ["Idempotent-Replayed"] if route.method in ("POST", "PUT") else []
@@ -261,20 +266,32 @@ def success(route: Route, schemas: Schemas) -> Schema:
     return {"description": SAYS.get(about.answer, about.says), "headers": header(*sorted(names)), "content": content}
 
 
-SAYS = {"object": "As it is now.", "moved": "As it is now, with `advisories`.", "page": "A page."}
+SHOWN: Mapping[str, type] = {"practice": Practice, "insights": Insights, "trajectory": Trajectory}
+DRAWN: Mapping[str, Schema] = {
+    VEGA_LITE: {"type": "object", "description": "A Vega-Lite specification.", "additionalProperties": True},
+    SVG: {"type": "string"}, PNG: {},
+}  # fmt: skip
+SAYS = {
+    "object": "As it is now.",
+    "made": "As it is now, with `advisories`.",
+    "moved": "As it is now, with `advisories`.",
+    "page": "A page.",
+}
 
 
 def answer_of(route: Route, schemas: Schemas) -> str:
     """The name of the schema that comes back."""
     about: About = route.about
-    if about.answer == "practice":
-        return schemas.shown_as[Practice]
+    if about.answer in SHOWN:
+        return schemas.shown_as[SHOWN[about.answer]]
     if about.answer == "delivery":
         return "DeliveryWithAttempts" if route.method == "GET" else "Delivery"
     if about.answer in ANSWERS:
         return ANSWERS[about.answer]
     assert about.machine
-    name = schemas.shown_as[about.machine.cls] + {"page": "Page", "moved": "Moved"}.get(about.answer, "")
+    name = schemas.shown_as[about.machine.cls] + {"page": "Page", "moved": "Moved", "made": "Moved"}.get(
+        about.answer, ""
+    )
     secret = (
         about.machine.subject == "webhook_endpoint" and about.move and about.move.name in ("register", "rotate_secret")
     )

@@ -73,6 +73,14 @@ class WrongMethod(Refused):
         self.headers = {"Allow": ", ".join(allowed)}
 
 
+class NotAcceptable(Refused):
+    """The answer does not come in any form that `Accept` names; `detail` names those there are."""
+
+    status = 406
+    code = "not-acceptable"
+    title = "It does not come in a form that is accepted"
+
+
 class Stale(Refused):
     """The If-Match names another version than the current one. Read it again and decide anew."""
 

@@ -1,23 +1,41 @@
 """What is read beside the collections: guidance, the practice itself, and a repair with guidance included."""
 
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
-from api.call import Call, Reply, wrong
+from api.call import JSON, PRIVATE, Call, Reply, wrong
 from api.problems import NotFound, OutOfScope
 from api.representation import represent
 from api.resource import Resource
+from domain.access import Role
 from domain.attachment import AttachmentPattern
+from domain.errors import NotYours
 from domain.guidance import Prompt, guidance
+from domain.insights import insights
+from domain.instruments import BUILT_IN
 from domain.repair import Step
 from domain.rupture import RuptureType
 from domain.values import plain
 from infra.store import Store
 
 Choice = TypeVar("Choice", bound=StrEnum)
+
+
+WHOLE = frozenset({Role.SUPERVISOR, Role.INTEGRATION, Role.ADMIN})
+"""The roles that see, or answer for, a practice as a whole."""
+YEAR = 365
+
+
+def day(query: Mapping[str, str], name: str) -> date | None:
+    """A day, from the query."""
+    try:
+        return date.fromisoformat(query[name]) if name in query else None
+    except ValueError:
+        raise wrong(name, "A day as YYYY-MM-DD.") from None
 
 
 def chosen(query: Mapping[str, str], name: str, kind: type[Choice]) -> Choice | None:
@@ -60,6 +78,15 @@ class Repairs(Resource):
         return self.reply(200, shown)
 
 
+class Instruments(Resource):
+    """The practice's own instruments, and those that are built in."""
+
+    async def built_in(self, call: Call) -> Reply:
+        """The instruments that are built in: numbers and keys, without item texts."""
+        self.may_read(call.caller)
+        return Reply(200, to_json({"items": [plain(form) for form in BUILT_IN]}))
+
+
 class Practices:
     """The caller's own practice."""
 
@@ -76,3 +103,15 @@ class Practices:
             raise NotFound("The practice is gone.")
         shown: dict[str, Any] = {n: row[n] for n in ("id", "name", "seq", "created_at")}
         return Reply(200, to_json(shown))
+
+    async def insights(self, call: Call) -> Reply:
+        """What the practice's ruptures have in common. For those who see all of it: a caseload's numbers are small."""
+        if "practices.read" not in call.caller.scopes:
+            raise OutOfScope("practices.read")
+        if call.caller.role not in WHOLE:
+            raise NotYours(f"The practice's insights are read by: {', '.join(sorted(WHOLE))}.")
+        query = call.query("since")
+        today = datetime.now(UTC).date()
+        since = day(query, "since") or today - timedelta(days=YEAR)
+        found = await self._store.counts(call.caller.practice_id, since)
+        return Reply(200, to_json(plain(insights(since, found))), [JSON, PRIVATE])

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from domain.access import Caller, Role
+from domain.attachment import AttachmentPattern
 from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
 from domain.machine import Machine
 from domain.move import Advisory, Decision
@@ -40,6 +41,8 @@ def derived(subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
         timing = row["timing"] and Timing(row["timing"])
         reasons = tuple(Reason(r) for r in row["reasons"])
         return {"nhs_code": nhs_code(kind, timing), "bha_codes": bha_codes(kind, reasons)}
+    if subject == "attachment_profile":
+        return {"field_word": AttachmentPattern(row["pattern"]).field_word}
     if subject == "session":
         # Not after a write: it would take another read to know.
         return {"ordinal": row["ordinal"]} if "ordinal" in row else {}

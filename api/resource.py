@@ -100,7 +100,7 @@ class Resource(Deciding):
             raise NotYours(f"{self.machine.collection} are not for the role {caller.role}.")
 
 
-def is_seen(said: str | None, version: int) -> bool:
+def is_seen(said: str | None, version: int | str) -> bool:
     """Whether If-None-Match names this version; weakly compared, as RFC 9110 has it for reading."""
     if said is None:
         return False

@@ -1,6 +1,6 @@
 """Every address there is, once. The documents are written from the same list."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -10,8 +10,9 @@ from api.changes import Changes
 from api.console import Console
 from api.front import Route
 from api.house import House
-from api.reading import Practices, prompts
+from api.reading import Instruments, Practices, prompts
 from api.resource import Resource
+from api.trajectories import MEDIA, Trajectories
 from api.webhooks import Endpoints
 from domain.access import POLICY
 from domain.machine import Machine
@@ -35,6 +36,8 @@ class About:
     query: Mapping[str, str] = field(default_factory=dict)
     """The query parameters and what they do."""
     scope: str = ""
+    media: tuple[str, ...] = ()
+    """The media types it comes in, where JSON is not the only one."""
 
 
 PAGING = {"limit": "How many at most, up to 200.", "cursor": "Go on from a page's `next_cursor`."}
@@ -62,10 +65,8 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
     found = about(f"read_{m.subject}", f"One {noun}.", answer="object", query=beside, **reads)
     yield Route("GET", one, resource.read, about=found)
     yield Route("GET", base, resource.browse, about=listed)
-    made = {"move": m.begin, "takes": m.begin.takes, "answer": "object", "status": 201}
-    yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
-    yield Route("PUT", one, resource.put, about=about(
-        f"put_{m.subject}", f"{m.begin.says} Under an id of yours: for apps that work offline.", **made))  # fmt: skip
+    if not m.begin.by <= POLICY:
+        yield from making_routes(resource, about)
     for move in m.posts:
         if move.by <= POLICY:
             continue  # a consequence that the domain draws is nobody's to make
@@ -85,6 +86,16 @@ def collection_routes(resource: Resource, changes: Changes) -> Iterator[Route]:
         yield Route("DELETE", one, resource.remove, about=said)
     said = about(f"history_of_{m.subject}", f"Every version of a {noun}.", answer="history", query=STRETCH, **reads)
     yield Route("GET", f"{one}/history", partial(changes.history, subject=m.subject), about=said)
+
+
+def making_routes(resource: Resource, about: Callable[..., About]) -> Iterator[Route]:
+    """The routes that make a new one."""
+    m = resource.machine
+    base, answer = f"/v1/{m.collection}", "made" if m.begin.advises else "object"
+    made = {"move": m.begin, "takes": m.begin.takes, "answer": answer, "status": 201}
+    yield Route("POST", base, resource.create, about=about(f"{m.begin.name}_{m.subject}", m.begin.says, **made))
+    yield Route("PUT", f"{base}/{{id}}", resource.put, about=about(
+        f"put_{m.subject}", f"{m.begin.says} Under an id of yours: for apps that work offline.", **made))  # fmt: skip
 
 
 def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -> Iterator[Route]:
@@ -120,6 +131,10 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
             scope="practices.read",
         ),
     )
+    yield Route("GET", "/v1/practices/me/insights", practices.insights, about=About(
+        "read_insights", "What a practice's ruptures and repairs have in common, without small counts.", "practices",
+        answer="insights", query={"since": "Ruptures recorded from this day on count; a year back when left out."},
+        scope="practices.read"))  # fmt: skip
     yield Route("GET", f"{address}/keys", endpoints.keys, about=About(
         "read_webhook_keys", "The public keys that `v1a` signatures are verified with.", answer="keys", **hooks,
     ))  # fmt: skip
@@ -145,6 +160,30 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
             **hooks,
         ),
     )
+
+
+def instrument_routes(instruments: Instruments) -> Iterator[Route]:
+    """What is built in beside the practice's own."""
+    machine = instruments.machine
+    yield Route("GET", "/v1/instruments/built-in", instruments.built_in, about=About(
+        "list_built_in_instruments", instruments.built_in.__doc__ or "", machine.collection, machine, answer="forms",
+        scope=machine.read_scope,
+    ))  # fmt: skip
+
+
+def trajectory_routes(trajectories: Trajectories) -> Iterator[Route]:
+    """A trajectory, in the form that is accepted or that the address ends in."""
+    drawing = {"width": "How wide it is drawn, in CSS pixels.", "theme": "The ground it is drawn on."}
+    for ending, media in MEDIA.items():
+        words = ending.removeprefix(".").replace(".", "_")
+        about = About(
+            f"trajectory_of_relationship{words and '_as_'}{words}",
+            f"How the alliance was rated from session to session, and what happened beside it{words and ', drawn'}.",
+            "relationships", answer="trajectory", query=drawing, scope="alliance-ratings.read",
+            media=(media,) if ending else tuple(MEDIA.values()),
+        )  # fmt: skip
+        path = f"/v1/relationships/{{id}}/trajectory{ending}"
+        yield Route("GET", path, partial(trajectories.answer, ending=ending), about=about)
 
 
 def console_routes(console: Console, machine: Machine) -> Iterator[Route]:

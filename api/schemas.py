@@ -14,10 +14,13 @@ from pydantic import TypeAdapter
 from api.body import adapter
 from domain.access import Role
 from domain.catalog import MACHINES
+from domain.form import Form
 from domain.guidance import Prompt
+from domain.insights import Insights
 from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
+from domain.trajectory import Trajectory
 from domain.values import Private, marked, records, texts, type_hints
 
 Schema = dict[str, Any]
@@ -42,6 +45,9 @@ DERIVED: Mapping[str, Mapping[str, Schema]] = {
             "type": "array", "items": {"type": "integer"},
             "description": "The Colorado BHA end-of-treatment reasons that fit.",
         },
+    },
+    "attachment_profile": {
+        "field_word": {"type": "string", "description": "The word that the field has for the pattern."},
     },
     "session": {
         "ordinal": {
@@ -70,7 +76,8 @@ class Schemas:
 
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
-        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), Prompt, Practice, Advisory])
+        more = (Prompt, Practice, Insights, Trajectory, Advisory, Form)
+        said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])
         self.shown_as = {c: f"{n}Shown" if c in self.said_as and is_dataclass(c) else n for c, n in names.items()}

@@ -7,6 +7,8 @@ Read it in this order, and it is the founding text:
 - `attachment`   how a person may meet it
 - `repair`       the five steps of the brave space, with `skills` to lean on and `guidance` to glance at
 - `termination`  the ultimate rupture and repair opportunity: introduced early, reviewed, closed with care (`endings`)
+- `rating`       how each saw the alliance in a session, and `outcome` how the client is: numbers, scored by `scoring`
+                 from a `form`; the `instruments` that are built in, and those of a practice (`measure`)
 - `policies`     what follows from what
 - `practice`, `access`, `webhook` whose it all is, who may see it, and who is told
 

@@ -1,18 +1,24 @@
 """Every aggregate, once: what routes, tables, documents and generated tests go through."""
 
 from domain.access import Role
+from domain.attachment import ATTACHMENT_PROFILE
 from domain.machine import Machine
+from domain.measure import INSTRUMENT
+from domain.outcome import OUTCOME_SCORE
 from domain.people import CLIENT, THERAPIST
 from domain.practice import POLICY
+from domain.rating import ALLIANCE_RATING
 from domain.relationship import RELATIONSHIP
 from domain.repair import REPAIR
 from domain.rupture import RUPTURE
 from domain.session import SESSION
+from domain.signal import SIGNAL
 from domain.termination import TERMINATION_PLAN
 from domain.webhook import WEBHOOK_ENDPOINT
 
 MACHINES: tuple[Machine, ...] = (
-    CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, TERMINATION_PLAN, WEBHOOK_ENDPOINT,
+    CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, TERMINATION_PLAN, INSTRUMENT,
+    ALLIANCE_RATING, ATTACHMENT_PROFILE, OUTCOME_SCORE, SIGNAL, WEBHOOK_ENDPOINT,
 )  # fmt: skip
 BY_SUBJECT = {machine.subject: machine for machine in MACHINES}
 SAYS = {machine.type_of(move): move.says for machine in MACHINES for move in machine.moves}

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 from uuid import UUID
 
 from domain.access import Role, Stamp
@@ -65,6 +66,10 @@ class Around(Stamp):
     """For a move that knows its parent: a repair's rupture."""
     endings: "Endings | None" = None
     """For a move that knows about endings."""
+    new_id: UUID | None = None
+    """For a move that may open something else."""
+    forms: tuple[Any, ...] = ()
+    """For a move that knows about forms: the practice's own instruments of the code that is named."""
 
     @property
     def today(self) -> date:
@@ -113,7 +118,19 @@ class Move:
     """Left out of what a client's own feed and timeline show."""
     knows: str = ""
     """What the decision rests on beyond the object: its `parent`, its `endings` (open ruptures, and the policies about
-    endings), or `where` its relationship stands."""
+    endings), the `forms` the practice has of the instrument it names, or `where` its relationship stands; or the
+    `new_id` of what it may open."""
+
+    @property
+    def advises(self) -> bool:
+        """Whether it can come with advice."""
+        return gives_advice(self.guard)
+
+
+@cache
+def gives_advice(guard: Rule) -> bool:
+    """Whether a guard says that it yields advisories."""
+    return "Advisory" in str(get_type_hints(guard).get("return"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

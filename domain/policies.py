@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.machine import Machine
+from domain.outcome import OUTCOME_SCORE
+from domain.rating import ALLIANCE_RATING
 from domain.relationship import RELATIONSHIP, RelationshipPhase
 from domain.repair import REPAIR, Outcome
 from domain.rupture import RUPTURE, RupturePhase
+from domain.session import SESSION
+from domain.signal import SIGNAL, rupture_of
 from domain.termination import TERMINATION_PLAN, PlanPhase, back_to_work
 from domain.webhook import WEBHOOK_ENDPOINT, EndpointPhase
 
@@ -27,6 +31,19 @@ class Policy:
     def move_for(self, state: Any) -> str:
         """The name of the move that follows, given the subject as it is now."""
         return self.move if isinstance(self.move, str) else self.move(state)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """When `events` happen, whoever caused them makes a new one of `machine`, under the id that is the subject's `its`.
+
+    Not where there is none, or one of that id is there already.
+    """
+
+    events: tuple[str, ...]
+    machine: Machine
+    its: str
+    body: Callable[[Any], Any]
 
 
 OUTCOME = {
@@ -59,9 +76,28 @@ POLICIES = (
 )  # fmt: skip
 
 
+OPENINGS = (Opening((SIGNAL.type_of(SIGNAL.by_name["review"]),), RUPTURE, "rupture_id", rupture_of),)
+"""A number opens nothing: a person who confirms what it hints at does."""
+SEEN_ANEW = frozenset({
+    *(machine.type_of(move) for machine in (ALLIANCE_RATING, OUTCOME_SCORE) for move in machine.moves),
+    *(SESSION.type_of(SESSION.by_name[name]) for name in ("revise", "correct", "mark_in_error")),
+})  # fmt: skip
+"""After these the detectors look at the relationship again."""
+
+
 def following(event_type: str) -> tuple[Policy, ...]:
     """The policies that an event sets off."""
     return FOLLOWING.get(event_type, ())
+
+
+def opening(event_type: str) -> tuple[Opening, ...]:
+    """What an event may open."""
+    return tuple(o for o in OPENINGS if event_type in o.events)
+
+
+def alone(event_type: str) -> bool:
+    """Whether an event has no consequences, so that its decision is one statement."""
+    return not (following(event_type) or opening(event_type) or event_type in SEEN_ANEW)
 
 
 FOLLOWING = {

@@ -6,9 +6,12 @@ from typing import Annotated, Any, ClassVar
 from uuid import UUID
 
 from domain.access import CALLERS, Role
+from domain.choosing import Choice, chosen
+from domain.detection import Detector
+from domain.errors import Refused
 from domain.machine import Machine
-from domain.move import ATTEMPTS, CHANNELS, NEW, Move
-from domain.values import Between, Name, Ref, Said, Token, Words
+from domain.move import ATTEMPTS, CHANNELS, NEW, Around, Move
+from domain.values import Between, Few, Name, Ref, Said, Token, Words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,8 @@ class PolicyKind(StrEnum):
     """The consent text into which the ending is woven (founding text)."""
     PROFESSIONAL_WILL = "professional_will"
     """Who takes over when a therapist dies or can not work (APA guidance on incapacity)."""
+    DETECTION = "detection"
+    """Which detectors raise signals in alliance ratings. Until there is one, a cautious set of our own does."""
     OTHER = "other"
     """Any other named policy."""
 
@@ -71,6 +76,8 @@ class PolicyTerms(Said):
     """No contact: days without an answer that start an outreach."""
     successor_therapist_id: Annotated[UUID, Ref("therapist")] | None = None
     """Professional will: the therapist who takes over."""
+    detectors: Annotated[tuple[Choice, ...], Few(len(Detector))] = ()
+    """Detection: those that raise signals, and no others. None: no ratings are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +89,23 @@ class Policy(PolicyTerms):
     """Where it is in its life."""
 
 
+def can_be_run(state: Any, body: PolicyTerms, around: Around) -> None:
+    """Detectors are set as they can be, and by the policy that is for it."""
+    if body.detectors and body.kind is not PolicyKind.DETECTION:
+        raise Refused("Detectors are chosen by a policy of the kind detection.", at="detectors")
+    chosen(body.detectors)
+
+
 P = PolicyPhase
 KEEPERS = frozenset({Role.ADMIN, Role.SUPERVISOR, Role.INTEGRATION})
 
 
 POLICY = Machine(
     "policy", "policies", Policy, PolicyPhase,
-    Move("adopt", (NEW,), (P.CURRENT,), "adopted", KEEPERS, PolicyTerms, says="The practice adopts a policy."),
-    Move("revise", (P.CURRENT,), (), "revised", KEEPERS, PolicyTerms, says="Its wording or terms changed.",
-         verb="PATCH"),
+    Move("adopt", (NEW,), (P.CURRENT,), "adopted", KEEPERS, PolicyTerms, can_be_run,
+         says="The practice adopts a policy."),
+    Move("revise", (P.CURRENT,), (), "revised", KEEPERS, PolicyTerms, can_be_run,
+         says="Its wording or terms changed.", verb="PATCH"),
     Move("retire", (P.CURRENT,), (P.RETIRED,), "retired", KEEPERS, says="The policy is no longer in force.",
          verb="DELETE"),
     Move("reinstate", (P.RETIRED,), (P.CURRENT,), "reinstated", KEEPERS, says="The policy is in force again."),

@@ -43,6 +43,8 @@ class Between:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         limits = {**handler(source), "ge": self.low, "le": self.high}
+        if isinstance(self.low, float):
+            return {**limits, "allow_inf_nan": False}
         if not isinstance(self.low, datetime):
             return limits
         # One instant, one spelling: the log and the row must not differ by a time zone.
@@ -51,7 +53,7 @@ class Between:
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         found = handler(schema)
-        if isinstance(self.low, int):
+        if isinstance(self.low, int | float):
             return {**found, "minimum": self.low, "maximum": self.high}
         return {**found, "description": f"From {self.low.isoformat()} to {self.high.isoformat()}."}
 

@@ -22,6 +22,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import SQLModel
 
+from domain.access import Role
 from domain.webhook import FED, WEBHOOK_ENDPOINT
 from infra import tables
 
@@ -49,6 +50,17 @@ ONE: Any = literal_column("1")
 EXTERNAL_ID = table_of(tables.ExternalId)
 PINGED = WEBHOOK_ENDPOINT.type_of(WEBHOOK_ENDPOINT.by_name["ping"])
 FED_PHASES = ", ".join(f"'{phase}'" for phase in FED)
+
+
+IN_SIGHT: dict[str, dict[Role, Any]] = {
+    "alliance_rating": {
+        Role.CLIENT: literal_column("alliance_rating.rater = 'client'"),
+        Role.THERAPIST: literal_column("(alliance_rating.rater <> 'client' OR alliance_rating.shared_with_therapist)"),
+    },
+    "signal": {Role.THERAPIST: literal_column("NOT signal.private_to_client")},
+}
+"""What of their relationship a person does not see all of: a client their own ratings, a therapist of a client's what
+is shared, and what was seen in that."""
 
 
 def bool_of(clause: Any) -> ColumnElement[bool]:

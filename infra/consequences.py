@@ -2,9 +2,13 @@
 
 from typing import Any
 
-from domain.access import Caller, Role, Stamp
+from uuid_utils.compat import uuid7
+
+from domain.access import Caller, Role
+from domain.machine import Machine
 from domain.move import Around, Decision
-from domain.policies import Policy, following
+from domain.policies import SEEN_ANEW, Opening, Policy, following, opening
+from domain.signal import SIGNAL
 from infra.clauses import WANTS
 from infra.conflicts import Moved
 from infra.rows import (
@@ -17,6 +21,7 @@ from infra.rows import (
     wording,
 )  # fmt: skip
 from infra.shelves import SHELVES, Shelf
+from infra.watch import look
 
 
 class Together:
@@ -47,6 +52,8 @@ class Together:
         await self._hold(connection, decision, around)
         done: list[tuple[Decision, int]] = []
         await self._change(connection, decision, around, version, done, secrets)
+        if decision.event.type in SEEN_ANEW:
+            await self._look(connection, decision, around, done)
         # The practice's counter is drawn last: it is the one row every writer of the practice waits for.
         rows = [event_row(d, around, v, i) for i, (d, v) in enumerate(done, 1)]
         sent: int = await connection.fetchval(APPEND, around.caller.practice_id, len(done), rows)
@@ -67,7 +74,7 @@ class Together:
         self,
         connection: Any,
         decision: Decision,
-        stamp: Stamp,
+        stamp: Around,
         version: int,
         done: list[tuple[Decision, int]],
         secrets: bytes | None = None,
@@ -91,9 +98,11 @@ class Together:
         done.append((decision, version))
         for policy in following(decision.event.type):
             await self._follow(connection, policy, decision.after, stamp, done)
+        for wanted in opening(decision.event.type):
+            await self._open(connection, wanted, decision.after, stamp, done)
 
     async def _follow(
-        self, connection: Any, policy: Policy, subject: Any, stamp: Stamp, done: list[tuple[Decision, int]]
+        self, connection: Any, policy: Policy, subject: Any, stamp: Around, done: list[tuple[Decision, int]]
     ) -> None:
         machine, shelf = policy.machine, SHELVES[policy.machine.subject]
         move, lock = machine.by_name[policy.move_for(subject)], shelf.lock(policy.where)
@@ -108,7 +117,29 @@ class Together:
             followed = machine.decide(move, state, move.takes(), around, id=state.id)
             await self._change(connection, followed, stamp, row["version"], done)
 
-    async def _name(self, connection: Any, shelf: Shelf, decision: Decision, stamp: Stamp) -> None:
+    async def _open(
+        self, connection: Any, wanted: Opening, subject: Any, stamp: Around, done: list[tuple[Decision, int]]
+    ) -> None:
+        machine, id = wanted.machine, getattr(subject, wanted.its)
+        if id is None or await connection.fetchval(there(machine), stamp.caller.practice_id, id):
+            return
+        decision = machine.decide(machine.begin, None, wanted.body(subject), stamp, id=id)
+        await self._change(connection, decision, stamp, 0, done)
+
+    async def _look(
+        self, connection: Any, decision: Decision, around: Around, done: list[tuple[Decision, int]]
+    ) -> None:
+        relationship_id = relationship_of(decision)
+        assert relationship_id
+        seen = await look(connection, around.caller.practice_id, relationship_id)
+        known = Around(caller=as_policy(around.caller), now=around.now, relationship=around.relationship)
+        for change in seen.changes:
+            before = change.signal
+            id, version = (before.id, seen.versions[before.id]) if before else (uuid7(), 0)
+            followed = SIGNAL.decide(change.move, before, change.body, known, id=id)
+            await self._change(connection, followed, around, version, done)
+
+    async def _name(self, connection: Any, shelf: Shelf, decision: Decision, stamp: Around) -> None:
         practice, subject, id = stamp.caller.practice_id, shelf.machine.subject, decision.after.id
         await connection.execute("DELETE FROM external_id WHERE practice_id = $1 AND subject_id = $2", practice, id)
         names = [(practice, subject, e.system, e.value, id) for e in decision.after.external_identifiers]
@@ -118,6 +149,11 @@ class Together:
 def as_policy(caller: Caller) -> Caller:
     """The same caller, as the domain's own consequence."""
     return Caller(practice_id=caller.practice_id, role=Role.POLICY, id=caller.id, origin=caller.origin)
+
+
+def there(machine: Machine) -> str:
+    """Whether there is one."""
+    return f"SELECT 1 FROM {machine.subject} WHERE practice_id = $1 AND id = $2"
 
 
 HOLD = "SELECT version FROM relationship WHERE practice_id = $1 AND id = $2 FOR NO KEY UPDATE"

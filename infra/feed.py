@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.catalog import EVENT_TYPES, MACHINES
+from infra.clauses import IN_SIGHT
 from infra.milestones import Book, at_most, page
 from infra.rows import subject_of
 
@@ -20,15 +21,25 @@ FIELDS = (
     "e.actor_id, e.origin, e.data"
 )  # fmt: skip
 PRIVATE = sorted(t for m in MACHINES for t in m.private_types)
+LIMITED = {
+    role: " ".join(
+        f"""AND (e.subject <> '{subject}' OR EXISTS (SELECT FROM {subject}
+          WHERE {subject}.practice_id = $1 AND {subject}.id = e.subject_id AND {seen[role]}))"""
+        for subject, seen in IN_SIGHT.items() if role in seen
+    )
+    for role in (Role.THERAPIST, Role.CLIENT)
+}  # fmt: skip
 WITHIN = {
-    Role.THERAPIST: """CASE WHEN e.relationship_id IS NOT NULL THEN $3 = ANY (r.therapist_ids)
+    Role.THERAPIST: f"""CASE WHEN e.relationship_id IS NOT NULL THEN $3 = ANY (r.therapist_ids)
         WHEN e.subject = 'client' THEN e.actor_id = $3::text OR EXISTS (SELECT 1 FROM relationship o
-          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $3 = ANY (o.therapist_ids)) ELSE true END""",
+          WHERE o.practice_id = $1 AND o.client_id = e.subject_id AND $3 = ANY (o.therapist_ids)) ELSE true END
+        {LIMITED[Role.THERAPIST]}""",
     Role.CLIENT: f"""e.type NOT IN ({", ".join(f"'{t}'" for t in PRIVATE)}) AND CASE
         WHEN e.relationship_id IS NOT NULL THEN r.client_id = $3
         WHEN e.subject = 'client' THEN e.subject_id = $3
         WHEN e.subject = 'therapist' THEN EXISTS (SELECT 1 FROM relationship o WHERE o.practice_id = $1
-          AND o.client_id = $3 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END""",
+          AND o.client_id = $3 AND e.subject_id = ANY (o.therapist_ids)) ELSE true END
+        {LIMITED[Role.CLIENT]}""",
 }
 """What of the log is in a person's sight; the others are limited by the kinds of things they may read alone."""
 

@@ -41,6 +41,7 @@ from infra.clauses import (
     HELD,
     ID,
     IDEMPOTENCY,
+    IN_SIGHT,
     KEY,
     NOW,
     ONE,
@@ -120,6 +121,8 @@ class Shelf:
             return true()
         r, t = RELATIONSHIP.c, self.table.c
         theirs = any_(r.therapist_ids) == SUB if role is Role.THERAPIST else r.client_id == SUB
+        if (seen := IN_SIGHT.get(self.machine.subject, {}).get(role)) is not None:
+            return and_(theirs, seen)
         if self.related or self.is_relationship:
             return theirs
         if self.machine.subject == "client":
@@ -289,6 +292,9 @@ def recently_changed() -> Any:
 MODELS: dict[str, type[SQLModel]] = {
     "client": tables.Client, "therapist": tables.Therapist, "relationship": tables.Relationship,
     "session": tables.Session, "policy": tables.Policy, "rupture": tables.Rupture, "repair": tables.Repair,
-    "termination_plan": tables.TerminationPlan, "webhook_endpoint": tables.WebhookEndpoint,
+    "termination_plan": tables.TerminationPlan, "instrument": tables.Instrument,
+    "alliance_rating": tables.AllianceRating,
+    "attachment_profile": tables.AttachmentProfile, "outcome_score": tables.OutcomeScore, "signal": tables.Signal,
+    "webhook_endpoint": tables.WebhookEndpoint,
 }  # fmt: skip
 SHELVES = {machine.subject: Shelf(machine, MODELS[machine.subject]) for machine in MACHINES}

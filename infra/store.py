@@ -2,16 +2,19 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from domain.access import Caller
+from domain.measure import Instrument
 from domain.move import Around, Decision, Endings
-from domain.policies import following
+from domain.policies import alone
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
+from infra.insights import COUNTS
 from infra.milestones import Book, page
 from infra.rows import (
     Kept,
@@ -101,6 +104,16 @@ class Store:
         found: str = await self.pool.fetchval(sql, practice_id, rupture_id)
         return found
 
+    async def counts(self, practice_id: UUID, since: date) -> Mapping[str, Any]:
+        """What a practice's insights are made of, by name; from the day `since` on."""
+        found: Mapping[str, Any] = await self.pool.fetchval(COUNTS, practice_id, since)
+        return found
+
+    async def forms(self, practice_id: UUID, code: str) -> tuple[Instrument, ...]:
+        """The practice's own instruments of a code, those that are retired among them."""
+        rows = await self.pool.fetch(FORMS, practice_id, code)
+        return tuple(SHELVES["instrument"].state(row) for row in rows)
+
     async def secrets(self, practice_id: UUID, endpoint_id: UUID) -> bytes | None:
         """The sealed secrets of a webhook endpoint."""
         sql = "SELECT secrets FROM webhook_endpoint WHERE practice_id = $1 AND id = $2"
@@ -129,7 +142,7 @@ class Store:
         Raises Moved when `version` is no longer the row's, Taken when something that must be unique is not.
         """
         try:
-            if self._held or following(decision.event.type) or renames(decision):
+            if self._held or not alone(decision.event.type) or renames(decision):
                 return await self._together.write(decision, around, version, kept, secrets)
             return await self._write_one(decision, around, version, kept, secrets)
         except asyncpg.UniqueViolationError as error:
@@ -206,6 +219,7 @@ WITH founded AS (
 INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM founded"""
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
+FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND code = $2 ORDER BY edition"
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,

@@ -11,12 +11,17 @@ from sqlalchemy import ARRAY, BigInteger, DateTime, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
+from domain.attachment import ATTACHMENT_PROFILE
+from domain.measure import INSTRUMENT
+from domain.outcome import OUTCOME_SCORE
 from domain.people import CLIENT, THERAPIST
 from domain.practice import POLICY
+from domain.rating import ALLIANCE_RATING
 from domain.relationship import RELATIONSHIP
 from domain.repair import ACTIVE, REPAIR
 from domain.rupture import RUPTURE
 from domain.session import SESSION
+from domain.signal import SIGNAL
 from domain.termination import TERMINATION_PLAN
 from domain.webhook import WEBHOOK_ENDPOINT
 from infra.columns import belongs_to, big, ids, key, moment, number, one_of, record, records
@@ -87,6 +92,7 @@ class Policy(Kept, table=True):
     missed_sessions: int
     silent_days: int
     successor_therapist_id: UUID | None = None
+    detectors: list[Any] = records()
 
 
 class Relationship(Kept, table=True):
@@ -244,6 +250,150 @@ class WebhookEndpoint(Kept, table=True):
     disabled_reason: str | None = None
     recovery: dict[str, Any] | None = record()
     secrets: bytes | None = Field(default=None, sa_type=LargeBinary)
+
+
+class Instrument(Kept, table=True):
+    """An instrument of the practice's own."""
+
+    __table_args__ = (
+        ForeignKeyConstraint(["practice_id"], ["practice.id"]), *one_of(INSTRUMENT.cls),
+        Index("instrument_one_edition", "practice_id", "code", "edition", unique=True),
+    )  # fmt: skip
+
+    code: str
+    edition: str
+    title: str
+    kind: str
+    items: list[Any] = records()
+    low: float
+    high: float
+    step: float
+    reversed_items: list[Any] = records()
+    subscales: list[Any] = records()
+    scoring: str
+    least_answered: float
+    higher_is_better: bool
+    risk_items: list[Any] = records()
+    rated_by: list[Any] = records()
+    norms: list[Any] = records()
+    item_texts: list[Any] = records()
+    licence: dict[str, Any] | None = record()
+    rights: str
+    source: str | None = None
+    verified: bool
+
+
+class AllianceRating(Kept, table=True):
+    """How one person saw the alliance in one session. One that counts for each session, rater and instrument."""
+
+    __tablename__ = "alliance_rating"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), belongs_to("session", "relationship_id", "session_id"),
+        *one_of(ALLIANCE_RATING.cls),
+        Index("alliance_rating_of_relationship", "practice_id", "relationship_id", "id"),
+        Index("alliance_rating_one_live", "practice_id", "session_id", "rater", text("coalesce(rater_id, '')"),
+              text("coalesce(instrument, '')"), unique=True, postgresql_where=text("phase = 'recorded'")),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    session_id: UUID
+    rater: str
+    rater_id: str | None = None
+    instrument: str | None = None
+    instrument_version: str | None = None
+    answers: list[Any] = records()
+    scores: list[Any] = records()
+    direct_report: dict[str, Any] | None = record()
+    observer_codes: list[Any] = records()
+    shared_with_therapist: bool
+    bond: float | None = None
+    goal: float | None = None
+    task: float | None = None
+    other_subscales: list[Any] = records()
+    total: float | None = None
+    completeness: str | None = None
+
+
+class AttachmentProfile(Kept, table=True):
+    """Two numbers on a client's attachment, of one day."""
+
+    __tablename__ = "attachment_profile"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(ATTACHMENT_PROFILE.cls),
+        Index("attachment_profile_of_relationship", "practice_id", "relationship_id", "id"),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    instrument: str
+    instrument_version: str
+    targets: list[Any] = records()
+    anxiety_score: float | None = None
+    avoidance_score: float | None = None
+    rated_on: date | None = None
+    rule: str | None = None
+    anxiety: float | None = None
+    avoidance: float | None = None
+    completeness: str
+    pattern: str
+    recorded_by: str | None = None
+
+
+class OutcomeScore(Kept, table=True):
+    """How a client is doing by one form, on one day."""
+
+    __tablename__ = "outcome_score"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), belongs_to("session", "relationship_id", "session_id"),
+        *one_of(OUTCOME_SCORE.cls),
+        Index("outcome_score_of_relationship", "practice_id", "relationship_id", "id"),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    session_id: UUID | None = None
+    instrument: str
+    instrument_version: str
+    answers: list[Any] = records()
+    total: float | None = None
+    rated_on: date | None = None
+    score: float | None = None
+    subscales: list[Any] = records()
+    completeness: str
+    recorded_by: str | None = None
+
+
+class Signal(Kept, table=True):
+    """What a detector saw in the ratings of a relationship."""
+
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(SIGNAL.cls),
+        Index("signal_of_relationship", "practice_id", "relationship_id", "id"),
+        Index("signal_awaiting_review", "practice_id", "id", postgresql_where=text("phase = 'raised'")),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    detector: str
+    detector_version: int
+    parameters: dict[str, Any] = Field(sa_type=JSONB)
+    kind: str
+    rater: str | None = None
+    instrument: str | None = None
+    instrument_version: str | None = None
+    session_id: UUID | None = None
+    outcome_score_id: UUID | None = None
+    reference_session_id: UUID | None = None
+    magnitude_raw: float | None = None
+    magnitude_sd: float | None = None
+    threshold: float | None = None
+    grade: str | None = None
+    certainty: str
+    inputs_hash: str
+    private_to_client: bool
+    supersedes_id: UUID | None = None
+    disposition: str | None = None
+    reviewed_by: str | None = None
+    reviewed_on: date | None = None
+    rupture_id: UUID | None = None
+    note: dict[str, Any] | None = record()
 
 
 class ExternalId(SQLModel, table=True):

@@ -19,6 +19,7 @@ from api.operations import roles
 from api.problems import problems
 from api.representation import derived
 from domain.access import Role
+from domain.attachment import AttachmentPattern
 from domain.catalog import EVENT_TYPES, MACHINES
 from domain.diagram import mermaid
 from domain.endings import EndingKind
@@ -65,8 +66,8 @@ def test_the_committed_documents_are_what_the_code_says(tmp_path: Path) -> None:
         assert path.read_bytes() == (HERE / path.name).read_bytes(), old
 
 
-def test_nothing_else_lies_beside_them() -> None:
-    assert sorted(path.name for path in HERE.iterdir()) == sorted(DOCUMENTS)
+def test_nothing_else_lies_beside_them_but_what_the_study_writes() -> None:
+    assert sorted(path.name for path in HERE.iterdir()) == sorted((*DOCUMENTS, "detection.md"))
 
 
 def test_the_document_is_openapi_3_1(said: dict[str, Any]) -> None:
@@ -226,7 +227,8 @@ def test_an_event_is_told_with_the_fields_the_document_names(said: dict[str, Any
 
 
 def test_what_follows_from_the_fields_is_in_the_document(said: dict[str, Any]) -> None:
-    row: dict[str, Any] = {"kind": EndingKind.PLANNED_MUTUAL, "timing": None, "reasons": [], "ordinal": 1}
+    row: dict[str, Any] = {"kind": EndingKind.PLANNED_MUTUAL, "timing": None, "reasons": [], "ordinal": 1,
+                           "pattern": AttachmentPattern.SECURE}  # fmt: skip
     for machine in MACHINES:
         schema = said["components"]["schemas"][machine.cls.__name__]
         assert set(derived(machine.subject, row)) <= set(schema["properties"])

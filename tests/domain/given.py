@@ -1,6 +1,6 @@
 """What the domain tests start from: people, a day, and the least that a class or a body asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass, make_dataclass
 from datetime import UTC, date, datetime
@@ -16,13 +16,14 @@ from domain.errors import Refused
 from domain.machine import Machine
 from domain.move import NEW, Around, Decision, Endings
 from domain.relationship import Relationship, RelationshipPhase
+from domain.session import Session, SessionPhase
 from domain.termination import TERMINATION_PLAN
 from domain.values import type_hints
 
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 TODAY = NOW.date()
 PRACTICE, ID, RELATIONSHIP_ID, RUPTURE_ID, CLIENT_ID, THERAPIST_ID, SOMEBODY = (UUID(int=n) for n in range(1, 8))
-LEAST = {UUID: SOMEBODY, str: "words", int: 1, date: TODAY, datetime: NOW}
+LEAST = {UUID: SOMEBODY, str: "words", int: 1, float: 1.0, date: TODAY, datetime: NOW, Mapping[str, Any]: {}}
 PERSON = {Role.CLIENT: CLIENT_ID, Role.THERAPIST: THERAPIST_ID}
 
 
@@ -35,6 +36,12 @@ def relationship(**said: Any) -> Relationship:
     """The relationship of the one client and the one therapist."""
     known = {"id": RELATIONSHIP_ID, "client_id": CLIENT_ID, "therapist_ids": (THERAPIST_ID,)}
     return Relationship(**known | said)
+
+
+def session(**said: Any) -> Session:
+    """A session of the two that was held."""
+    known = {"id": SOMEBODY, "relationship_id": RELATIONSHIP_ID, "starts_at": NOW, "phase": SessionPhase.HELD}
+    return Session(**known | said)
 
 
 def around(role: Role, *, who: str = "", now: datetime = NOW, pair: Relationship | None = None, **more: Any) -> Around:

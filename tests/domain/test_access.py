@@ -31,14 +31,22 @@ def test_a_person_is_named_by_their_token_and_by_nothing_else():
 
 # -- scopes ------------------------------------------------------------------------------------------------------------
 
-CLINICAL = {"clients", "relationships", "sessions", "ruptures", "repairs", "termination-plans"}
-READS = {f"{name}.read" for name in CLINICAL | {"therapists", "policies"}} | {"events.read", "practices.read"}
+CLINICAL = {
+    "clients", "relationships", "sessions", "ruptures", "repairs", "termination-plans", "alliance-ratings",
+    "outcome-scores", "attachment-profiles",
+}  # fmt: skip
+READS = {f"{name}.read" for name in CLINICAL | {"therapists", "policies", "instruments"}}
+READS |= {"events.read", "practices.read"}
 SCOPES = {
-    C: READS | {f"{name}.write" for name in ("sessions", "ruptures", "repairs", "termination-plans")},
-    T: READS | {f"{name}.write" for name in CLINICAL},
-    S: READS | {f"{name}.write" for name in CLINICAL | {"therapists", "policies"}},
-    API: READS | {f"{name}.write" for name in CLINICAL | {"therapists", "policies"}} | {"webhooks.manage"},
-    A: {"therapists.read", "policies.read", "events.read", "practices.read", "admin", "webhooks.manage",
+    C: (READS - {"attachment-profiles.read"}) | {f"{name}.write" for name in (
+        "sessions", "ruptures", "repairs", "termination-plans", "alliance-ratings", "outcome-scores",
+        "attachment-profiles")},
+    T: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"signals"}},
+    S: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"signals", "therapists", "policies"}},
+    API: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"therapists", "policies", "instruments"}}
+    | {"webhooks.manage"},
+    A: {"instruments.read", "instruments.write", "therapists.read", "policies.read", "events.read", "practices.read",
+        "admin", "webhooks.manage",
         "therapists.write", "policies.write", "termination-plans.write"},
 }  # fmt: skip
 
@@ -58,8 +66,13 @@ def test_nobody_is_given_a_scope_to_write_what_they_can_not_write(role):
 
 def test_an_admin_reads_nothing_clinical_and_a_client_no_address_of_a_webhook():
     assert not {f"{name}.read" for name in CLINICAL} & scopes_of(A)
-    assert {m.collection for m in MACHINES if A in m.read_by} == {"therapists", "policies", "webhook-endpoints"}
-    assert {m.collection for m in MACHINES if C not in m.read_by} == {"webhook-endpoints"}
+    house = {"therapists", "policies", "instruments", "webhook-endpoints"}
+    assert {m.collection for m in MACHINES if A in m.read_by} == house
+    assert {m.collection for m in MACHINES if C not in m.read_by} == {
+        "signals",
+        "webhook-endpoints",
+        "attachment-profiles",
+    }
     assert A not in EVERYONE and Role.POLICY not in CALLERS
 
 
@@ -104,7 +117,7 @@ class Full:
             return marker
         if isinstance(hint, type) and issubclass(hint, StrEnum):
             return list(hint)[-1]
-        return {bool: True, int: 1, UUID: SOMEBODY, date: TODAY, datetime: NOW}[hint]
+        return {bool: True, int: 1, float: 1.0, UUID: SOMEBODY, date: TODAY, datetime: NOW}[hint]
 
 
 READABLE = [m for m in MACHINES if C in m.read_by]

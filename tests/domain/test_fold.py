@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import cache
@@ -13,21 +14,38 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from domain.access import Role
+from domain.attachment import ProfileCorrection, ProfileRecording, Target, TargetAnswers
 from domain.catalog import MACHINES
+from domain.detection import Rater
 from domain.errors import Refused
+from domain.form import Form, Licence
+from domain.instruments import BUILT_IN, ECR_RS, GAD_7, PHQ_9, SRS, WAI_S, WAI_SR
 from domain.machine import Machine
 from domain.move import NEW, Around, Endings, Event, Move
+from domain.outcome import OutcomeCorrection, OutcomeRecording
+from domain.rating import Correction as RatingCorrection
+from domain.rating import DirectReport, ObserverRating, Recording
 from domain.relationship import RelationshipPhase, Risk
 from domain.rupture import Rupture, RupturePhase
+from domain.scoring import ItemAnswer
 from domain.termination import TERMINATION_PLAN
 from domain.values import Between, Code, Few, Words, plain, texts, type_hints
-from tests.domain.given import NOW, RELATIONSHIP_ID, RUPTURE_ID, caller, of_relationship, relationship
+from tests.domain.given import (
+    NOW,
+    RELATIONSHIP_ID,
+    RUPTURE_ID,
+    SOMEBODY,
+    caller,
+    of_relationship,
+    relationship,
+    session,
+)
 
 SAID = "what-was-said-in-the-room"
 IDS = tuple(UUID(int=n) for n in (101, 102, 103))
 WHO = tuple(str(id) for id in IDS[:2])
 PLAIN = {
-    bool: st.booleans(), UUID: st.sampled_from(IDS), str: st.just(SAID),
+    bool: st.booleans(), float: st.floats(-9, 9), UUID: st.sampled_from(IDS), str: st.just(SAID),
     date: st.dates(date(2026, 1, 1), date(2026, 3, 20)),
     datetime: st.datetimes(datetime(2026, 1, 1), datetime(2026, 3, 20), timezones=st.just(UTC)),
 }  # fmt: skip
@@ -42,6 +60,8 @@ def anything(hint: Any, few: Few | None = None) -> st.SearchStrategy[Any]:
     if origin is tuple:
         least, most = (few.least, min(few.limit, 3)) if few else (0, 3)
         return st.lists(anything(inner[0]), min_size=least, max_size=most).map(tuple)
+    if origin is Mapping:
+        return st.dictionaries(st.sampled_from(("limit", "window")), st.integers(1, 9) | PLAIN[float], max_size=2)
     if inner:
         return st.one_of(*(st.none() if each is type(None) else anything(each) for each in inner))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
@@ -57,6 +77,8 @@ def limited(hint: Any, marks: tuple[Any, ...], few: Few | None) -> st.SearchStra
             return st.integers(1, 9).map(lambda n: f"{SAID} {n}")
         if isinstance(mark, Between) and isinstance(mark.low, int):
             return st.integers(mark.low, mark.high)
+        if isinstance(mark, Between) and isinstance(mark.low, float):
+            return st.floats(max(mark.low, 0.25), min(mark.high, 9.0))
         few = mark if isinstance(mark, Few) else few
     return anything(hint, few)
 
@@ -66,7 +88,53 @@ def record(cls: type) -> st.SearchStrategy[Any]:
     return st.builds(cls, **{name: anything(hint) for name, hint in type_hints(cls).items() if name[0] != "_"})
 
 
+SAYS_SO = st.integers(1, 9).map(lambda n: f"{SAID} {n}")
+
+
+def filled_in(form: Form) -> st.SearchStrategy[tuple[ItemAnswer, ...]]:
+    """Answers to every item, blanks among them."""
+    steps = round((form.high - form.low) / form.step)
+    value = st.none() | st.integers(0, steps).map(lambda n: round(form.low + n * form.step, 6))
+    each = (value.map(lambda v, item=item: ItemAnswer(item=item, value=v)) for item in form.items)
+    return st.tuples(*each)
+
+
+def spread(*forms: Form, at: str) -> st.SearchStrategy[dict[str, Any]]:
+    """An instrument, and what was filled in."""
+    return st.sampled_from(forms).flatmap(
+        lambda form: st.fixed_dictionaries({"instrument": st.just(form.code), at: filled_in(form)})
+    )
+
+
+def told(takes: type, *parts: st.SearchStrategy[dict[str, Any]], **more: st.SearchStrategy[Any]) -> Any:
+    """A body of what is filled in, and what is said with it."""
+    whole = st.tuples(*parts, st.fixed_dictionaries(more))
+    return whole.map(lambda said: takes(**{name: value for part in said for name, value in part.items()}))
+
+
+DAYS, ONES_OWN = st.none() | PLAIN[date], st.fixed_dictionaries({"rater": st.none() | st.sampled_from(Rater)})
+REPORTS = st.none() | record(DirectReport)
+CODES = st.just(()) | st.tuples(record(ObserverRating))
+ABOUT_A_PERSON = filled_in(ECR_RS).map(lambda answers: (TargetAnswers(target=Target.PARTNER, answers=answers),))
+HELD = {"session_id": st.just(SOMEBODY), "direct_report": REPORTS, "observer_codes": CODES}
+WHERE = {"relationship_id": st.just(RELATIONSHIP_ID), "rated_on": DAYS}
+FILLED_IN: dict[type, st.SearchStrategy[Any]] = {
+    Recording: told(Recording, spread(WAI_SR, WAI_S, SRS, at="answers"), ONES_OWN, **HELD),
+    RatingCorrection: told(RatingCorrection, direct_report=REPORTS, answers=st.one_of(map(filled_in, (WAI_SR, SRS)))),
+    ProfileRecording: told(ProfileRecording, instrument=st.just("ecr-rs"), targets=ABOUT_A_PERSON, **WHERE),
+    ProfileCorrection: told(ProfileCorrection, targets=ABOUT_A_PERSON, rated_on=DAYS),
+    OutcomeRecording: told(OutcomeRecording, spread(PHQ_9, GAD_7, at="answers"), **WHERE),
+    OutcomeCorrection: told(OutcomeCorrection, answers=st.one_of(map(filled_in, (PHQ_9, GAD_7))), rated_on=DAYS),
+    Form: st.sampled_from(BUILT_IN).flatmap(
+        lambda form: st.tuples(record(Licence), SAYS_SO).map(lambda told: replace(form, licence=told[0], title=told[1]))
+    ),
+}
+"""What chance would never fill in as an instrument wants it."""
+
+
 def bodies(machine: Machine, move: Move, state: Any) -> st.SearchStrategy[Any]:
+    if move.takes in FILLED_IN:
+        return FILLED_IN[move.takes]
     before_a_plan = state is None and machine is TERMINATION_PLAN and move is not machine.begin
     return record(of_relationship(move.takes) if before_a_plan else move.takes)
 
@@ -85,6 +153,10 @@ arounds = st.builds(
     st.sampled_from(Role), st.sampled_from(WHO), st.sampled_from(RelationshipPhase), st.sampled_from(Risk),
     st.none() | PLAIN[date], st.sampled_from(RupturePhase), st.none() | record(Endings),
 )  # fmt: skip
+
+
+OF_A_SESSION = {"alliance_rating": {"parent": session()}}
+"""What hangs from a session, and not from a rupture."""
 
 
 def facts(state: Any) -> dict[str, Any]:
@@ -110,7 +182,7 @@ def open_to(machine: Machine, state: Any, role: Role) -> list[Move]:
 def test_the_log_tells_every_fact_and_not_a_word(machine, data):
     state, log = None, []
     for _ in range(data.draw(st.integers(4, 12))):
-        known = data.draw(arounds)
+        known = replace(data.draw(arounds), **OF_A_SESSION.get(machine.subject, {}))
         moves = open_to(machine, state, known.caller.role)
         if not moves:
             continue
@@ -137,7 +209,7 @@ def test_the_log_tells_every_fact_and_not_a_word(machine, data):
 def test_the_log_names_the_texts_that_changed_and_no_others(machine, data):
     for move in (machine.begin, machine.revise or machine.begin):
         state = None if move is machine.begin else data.draw(record(machine.cls))
-        known = data.draw(arounds)
+        known = replace(data.draw(arounds), **OF_A_SESSION.get(machine.subject, {}))
         try:
             decision = machine.decide(move, state, data.draw(bodies(machine, move, state)), known, id=IDS[2])
         except Refused:

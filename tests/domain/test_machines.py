@@ -17,16 +17,21 @@ import pytest
 
 import domain
 from domain.access import Role
+from domain.attachment import ProfilePhase
 from domain.catalog import EVENT_TYPES, MACHINES
+from domain.detection import ObserverCode, Rater
 from domain.diagram import mermaid
 from domain.endings import EndingKind
 from domain.errors import NotOpen, NotYours, Refused
 from domain.machine import Machine
 from domain.move import NEW, Move
+from domain.outcome import OutcomePhase
 from domain.people import PersonPhase
+from domain.rating import DirectReport, ObserverRating, RatingPhase
 from domain.repair import RepairPhase
 from domain.rupture import Reporter, Rupture, RupturePhase
 from domain.session import SessionPhase
+from domain.signal import SignalPhase
 from domain.termination import Channel, Outreach, Receiver
 from domain.values import records
 from domain.webhook import EndpointPhase, RecoveryUnderWay
@@ -42,6 +47,7 @@ from tests.domain.given import (
     built,
     caller,
     phases,
+    session,
 )
 
 ROWS = [(machine, role) for machine in MACHINES for role in Role]
@@ -56,6 +62,10 @@ UNDER_WAY = RecoveryUnderWay(after_seq=0, asked_at=NOW)
 TRIES = tuple(Outreach(channel=channel) for channel in (Channel.LETTER, Channel.PHONE, Channel.PHONE))
 CLIENTS = {"state": {"reported_by": Reporter.CLIENT}}
 MINE: dict[str, Any] = {"body": {"therapist_ids": (THERAPIST_ID,)}}
+ASKED = DirectReport(problem=True, intensity=4)
+CODED = (ObserverRating(code=ObserverCode.WD_P, salience=3),)
+LOW = {"anxiety_score": 2.0, "avoidance_score": 2.0}
+PHQ = {"instrument": "phq-9", "instrument_version": "2001"}
 ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     ("relationship", "begin", Role.THERAPIST): MINE,
     ("relationship", "revise", Role.THERAPIST): MINE,
@@ -72,6 +82,32 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     },
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
     ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
+    ("instrument", "define", None): {"body": {"low": 1.0, "high": 5.0, "items": (1, 2)}},
+    ("alliance_rating", "record", None): {"body": {"direct_report": ASKED}},
+    ("alliance_rating", "record", Role.INTEGRATION): {"body": {"direct_report": ASKED, "rater": Rater.CLIENT}},
+    ("alliance_rating", "record", Role.SUPERVISOR): {"body": {"observer_codes": CODED}},
+    ("alliance_rating", "correct", Role.INTEGRATION): {"body": {"direct_report": ASKED}},
+    **{
+        ("alliance_rating", name, role): {"state": {"rater": rater, "rater_id": caller(role).id}, "body": body}
+        for role, rater, said in (
+            (Role.CLIENT, Rater.CLIENT, {"direct_report": ASKED}),
+            (Role.THERAPIST, Rater.THERAPIST, {"direct_report": ASKED}),
+            (Role.SUPERVISOR, Rater.OBSERVER, {"observer_codes": CODED}),
+        )
+        for name, body in (("correct", said), ("mark_in_error", {}))
+    },
+    ("attachment_profile", "record", None): {"body": {"instrument": "ecr-r", **LOW}},
+    ("attachment_profile", "correct", None): {
+        "state": {"instrument": "ecr-r", "instrument_version": "2000"},
+        "body": LOW,
+    },
+    ("outcome_score", "record", None): {"body": {"instrument": "phq-9", "total": 5.0}},
+    ("outcome_score", "correct", None): {"state": PHQ, "body": {"total": 5.0}},
+    ("outcome_score", "correct", Role.CLIENT): {
+        "state": {**PHQ, "recorded_by": caller(Role.CLIENT).id},
+        "body": {"total": 5.0},
+    },
+    ("outcome_score", "mark_in_error", Role.CLIENT): {"state": {"recorded_by": caller(Role.CLIENT).id}},
     ("webhook_endpoint", "recover", None): {"body": {"after_seq": 0}},
     ("webhook_endpoint", "finish_recovery", None): {"state": {"recovery": UNDER_WAY}, "body": {"asked_at": NOW}},
 }
@@ -92,8 +128,9 @@ def attempt(machine: Machine, move: Move, phase: str, role: Role, more: dict[str
     state = None if phase == NEW else built(machine.cls, phase=machine.phases(phase), **given)
     parent_phase = RupturePhase.CONFIRMED if move.name == "begin" else RupturePhase.IN_REPAIR
     rupture = Rupture(id=RUPTURE_ID, relationship_id=RELATIONSHIP_ID, phase=parent_phase)
+    above = session() if machine.subject == "alliance_rating" else rupture
     body = body_for(machine, move, state, **more.get("body", {}))
-    return machine.decide(move, state, body, around(role, parent=rupture), id=UUID(int=99))
+    return machine.decide(move, state, body, around(role, parent=above), id=UUID(int=99))
 
 
 def check(machine: Machine, move: Move, phase: str, role: Role) -> str:
@@ -174,9 +211,14 @@ FINAL = {
     ("session", SessionPhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
     ("rupture", RupturePhase.ENTERED_IN_ERROR): "kept out of count; reported anew if it was none",
     ("repair", RepairPhase.CONCLUDED): "an attempt is over; what comes back is mended in another",
+    ("signal", SignalPhase.SUPERSEDED): "what the ratings show now is another signal",
+    ("alliance_rating", RatingPhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
+    ("attachment_profile", ProfilePhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
+    ("outcome_score", OutcomePhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
     ("webhook_endpoint", EndpointPhase.DELETED): "its secret is gone; registered anew",
 }
 LEFT_BY_CONSEQUENCE = {
+    ("signal", "new"): "seen in ratings, never said by anybody",
     ("relationship", "in_transition"): "what becomes of it is for the termination plan to say",
     ("relationship", "ended"): "taken up again by reopening the termination plan",
 }
@@ -202,6 +244,7 @@ def test_whatever_is_archived_can_be_brought_back():
         assert "restore" in BY_SUBJECT[subject].open_moves(PersonPhase.ARCHIVED, Role.SUPERVISOR)
     assert "reopen" in BY_SUBJECT["termination_plan"].open_moves("archived", Role.THERAPIST)
     assert "reinstate" in BY_SUBJECT["policy"].open_moves("retired", Role.ADMIN)
+    assert "reinstate" in BY_SUBJECT["instrument"].open_moves("retired", Role.ADMIN)
 
 
 @each_machine

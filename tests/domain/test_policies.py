@@ -79,6 +79,7 @@ def test_every_move_of_the_domain_itself_follows_from_something():
     drawn = {(p.machine.subject, p.move) for p in POLICIES if isinstance(p.move, str)}
     drawn |= {("rupture", name) for name in ("mend", "mend_in_part", "stay_unmended")}
     drawn |= {("webhook_endpoint", name) for name in BY_ITS_ANSWERS}
+    drawn |= {("signal", name) for name in ("raise", "firm_up", "supersede")}
     own = {(m.subject, move.name) for m in BY_SUBJECT.values() for move in m.moves if Role.POLICY in move.by}
     assert own == drawn
 

@@ -1,0 +1,115 @@
+"""An instrument of the practice's own: another form, better norms for a built-in one, or item texts under a licence."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from domain.access import CALLERS, Role
+from domain.errors import Incomplete, Refused
+from domain.form import KEY, TOTAL, Form, InstrumentKind, Rights, Scoring, Upkeep
+from domain.instruments import built_in, coded
+from domain.machine import Machine
+from domain.move import NEW, Around, Move, as_said
+from domain.scoring import HAIR, listed
+
+DIMENSIONS = {"anxiety", "avoidance"}
+
+
+class InstrumentPhase(StrEnum):
+    """Whether an instrument is in use."""
+
+    CURRENT = "current"
+    """Ratings may name it."""
+    RETIRED = "retired"
+    """Kept for the ratings that name it; new ones do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instrument(Form):
+    """An instrument that the practice defines, or defines better. Those built in are at `/v1/instruments/built-in`."""
+
+    id: UUID
+    phase: InstrumentPhase = InstrumentPhase.CURRENT
+    """Whether it is in use."""
+
+
+def holds_together(state: Any, body: Form, around: Around) -> None:
+    """Its key makes sense, a built-in one keeps its own, and licensed texts come with the licence attested."""
+    if faults := list(key_faults(body)):
+        raise Incomplete(faults)
+    original = built_in(body.code, body.edition)
+    if original and (wrong := [name for name in KEY if getattr(original, name) != getattr(body, name)]):
+        raise Refused(
+            f"The key of {original.code} {original.edition} is built in and differs in: {listed(wrong)}. Copy it from "
+            "/v1/instruments/built-in, or give another edition.", at=wrong[0],
+        )  # fmt: skip
+    if original and original.rights is not body.rights:
+        raise Refused(f"The rights in {original.code} are: {original.rights}.", at="rights")
+    texts_are_licensed(body, body)
+
+
+def key_faults(form: Form) -> Iterator[tuple[str, str]]:
+    """What does not hold together in a key, by field."""
+    known, names = set(form.items), [s.name for s in form.subscales]
+    keyed = Counter(item for s in form.subscales for item in s.items)
+    if form.low >= form.high:
+        yield "high", "Higher than low."
+    if abs((steps := (form.high - form.low) / form.step) - round(steps)) > HAIR or steps < 1 - HAIR:
+        yield "step", "A whole number of steps leads from low to high."
+    if len(known) < len(form.items):
+        yield "items", "Each item once."
+    for name in ("reversed_items", "risk_items"):
+        if set(getattr(form, name)) - known:
+            yield name, "Items of the form only."
+    if set(keyed) - known or any(times > 1 for times in keyed.values()):
+        yield "subscales", "Items of the form only, each in one subscale at most."
+    if known and not all(s.items for s in form.subscales):
+        yield "subscales", "Each subscale of a form with items has items."
+    if len(set(names)) < len(names) or TOTAL in names:
+        yield "subscales", "Each name once, and none is called total."
+    if form.scoring is Scoring.SUM and not form.items:
+        yield "items", "A sum needs to know its items."
+    if form.kind is InstrumentKind.ATTACHMENT and set(names) != DIMENSIONS:
+        yield "subscales", "An attachment instrument has the subscales anxiety and avoidance."
+    if {n.of for n in form.norms} - {*names, TOTAL}:
+        yield "norms", "A norm is of the total or of one of the subscales."
+
+
+def texts_are_licensed(form: Form, body: Upkeep) -> None:
+    """Raises Refused for texts of items it does not have, or of a licensed instrument without an attestation."""
+    texts = [text.item for text in body.item_texts]
+    if set(texts) - set(form.items) or len(set(texts)) < len(texts):
+        raise Refused("One text for each item of the form at most.", at="item_texts")
+    if texts and form.rights is Rights.LICENSED and body.licence is None:
+        detail = "Who granted the licence to use the item texts, and who in the practice attests it."
+        raise Incomplete([("licence", detail)])
+
+
+def defined(state: Any, body: Form, around: Around) -> Mapping[str, Any]:
+    """Under its code as ratings will name it."""
+    return {**as_said(state, body, around), "code": coded(body.code)}
+
+
+def still_holds(state: Instrument, body: Upkeep, around: Around) -> None:
+    """The key stays, so that ratings stay what they were: another key is another edition."""
+    if {n.of for n in body.norms} - {*(s.name for s in state.subscales), TOTAL}:
+        raise Refused("A norm is of the total or of one of the subscales.", at="norms")
+    texts_are_licensed(state, body)
+
+
+P = InstrumentPhase
+KEEPERS = frozenset({Role.ADMIN, Role.INTEGRATION})
+
+INSTRUMENT = Machine(
+    "instrument", "instruments", Instrument, InstrumentPhase,
+    Move("define", (NEW,), (P.CURRENT,), "defined", KEEPERS, Form, holds_together, defined,
+         "The practice defines an instrument, or adds norms or texts to a built-in one."),
+    Move("revise", (P.CURRENT,), (), "revised", KEEPERS, Upkeep, still_holds,
+         says="Its title, norms, item texts or licence changed.", verb="PATCH"),
+    Move("retire", (P.CURRENT,), (P.RETIRED,), "retired", KEEPERS, says="New ratings do not name it.", verb="DELETE"),
+    Move("reinstate", (P.RETIRED,), (P.CURRENT,), "reinstated", KEEPERS, says="It is in use again."),
+    read_by=CALLERS,
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""Everything a trajectory is drawn from, in one statement: what one caller may see of one relationship."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+from domain.access import Caller, Role
+from domain.detection import Series
+from domain.form import Form, InstrumentKind
+from domain.instruments import form_of
+from domain.rupture import RupturePhase
+from domain.session import SessionPhase
+from domain.signal import SIGNAL
+from domain.trajectory import RuptureMark, Seat, SignalMark, Trajectory, Transition, trajectory
+from infra.clauses import IN_SIGHT
+from infra.reviving import reader
+from infra.watch import RATINGS, SIGNALS, alliance
+
+Row = Mapping[str, Any]
+
+
+class Record:
+    """What is on record about relationships, as far as a picture needs it."""
+
+    def __init__(self, pool: Any) -> None:
+        """`pool` leads to a migrated database."""
+        self._pool = pool
+
+    async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
+        """The trajectory of a relationship in the caller's sight."""
+        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id)
+        own: tuple[Form, ...] = tuple(map(reader(Form), told["forms"]))
+        series = alliance([revived(row) for row in told["ratings"]], own)
+        return trajectory(
+            relationship_id, series=series, titles=titles(series, own), limited=caller.role is not Role.CLIENT,
+            seats=tuple(map(reader(Seat), told["seats"])), signals=tuple(map(reader(SignalMark), told["signals"])),
+            ruptures=tuple(map(reader(RuptureMark), told["ruptures"])),
+            transitions=tuple(map(reader(Transition), told["transitions"])),
+        )  # fmt: skip
+
+
+def revived(row: Row) -> dict[str, Any]:
+    """A rating that came as JSON, as the detectors read it."""
+    return {
+        **row, "session_id": UUID(row["session_id"]), "starts_at": datetime.fromisoformat(row["starts_at"]),
+    }  # fmt: skip
+
+
+def titles(series: Sequence[Series], own: Sequence[Form]) -> dict[str, str]:
+    """The instruments' names, by code."""
+    named = {(s.instrument, s.version) for s in series if s.instrument}
+    forms = (form_of(*n, [f for f in own if f.code == n[0]], InstrumentKind.ALLIANCE) for n in sorted(named))
+    return {form.code: form.title for form in forms}
+
+
+SHOWN = ", ".join(f"'{phase}'" for phase in (SessionPhase.HELD, SessionPhase.MISSED, SessionPhase.LATE_CANCELLED))
+HIDDEN = ", ".join(f"'{phase}'" for phase in (RupturePhase.DISMISSED, RupturePhase.ENTERED_IN_ERROR))
+RUPTURES = f"""
+SELECT r.id, r.type, r.phase, r.session_id,
+  coalesce(r.happened_on, (s.starts_at AT TIME ZONE 'UTC')::date, (r.created_at AT TIME ZONE 'UTC')::date)
+    AS happened_on,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'concluded_on', p.concluded_on, 'outcome', p.outcome,
+     'begun_on', least((p.created_at AT TIME ZONE 'UTC')::date,
+       (SELECT min((step ->> 'taken_on')::date) FROM jsonb_array_elements(p.steps) step))) ORDER BY p.created_at, p.id),
+     '[]')
+   FROM repair p WHERE p.practice_id = $1 AND p.relationship_id = $2 AND p.rupture_id = r.id) AS repairs
+FROM rupture r LEFT JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id
+WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase NOT IN ({HIDDEN})"""
+# When it began is told by the log, and nowhere else.
+TURNS = """
+SELECT version, (at AT TIME ZONE 'UTC')::date AS on_day, target = 'in_transition' AS begins FROM event
+WHERE practice_id = $1 AND subject_id = $2 AND (source = 'in_transition') <> (target = 'in_transition')"""
+
+
+@cache
+def everything(role: Role) -> str:
+    """The statement, for what a role is in sight of."""
+    ratings = IN_SIGHT["alliance_rating"].get(role, "true")
+    signals = IN_SIGHT["signal"].get(role, "true") if role in SIGNAL.read_by else "false"
+    return f"""
+WITH sat AS MATERIALIZED (
+  SELECT id, starts_at, phase, CASE WHEN phase = 'held' THEN
+    row_number() OVER (PARTITION BY phase ORDER BY starts_at, id) END AS ordinal
+  FROM session WHERE practice_id = $1 AND relationship_id = $2 AND phase IN ({SHOWN})),
+seen AS MATERIALIZED (SELECT * FROM ({RATINGS}) alliance_rating WHERE {ratings}),
+turned AS ({TURNS})
+SELECT jsonb_build_object(
+  'seats', (SELECT coalesce(jsonb_agg(jsonb_build_object('session_id', id, 'starts_at', starts_at, 'status', phase,
+    'ordinal', ordinal) ORDER BY starts_at, id), '[]') FROM sat),
+  'ratings', (SELECT coalesce(jsonb_agg(to_jsonb(seen)), '[]') FROM seen),
+  'forms', (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i
+    WHERE i.practice_id = $1 AND i.code IN (SELECT instrument FROM seen)),
+  'signals', (SELECT coalesce(jsonb_agg(to_jsonb(signal) ORDER BY sat.starts_at, signal.id), '[]')
+    FROM ({SIGNALS}) signal JOIN sat ON sat.id = signal.session_id WHERE {signals}),
+  'ruptures', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.happened_on, r.id), '[]') FROM ({RUPTURES}) r),
+  'transitions', (SELECT coalesce(jsonb_agg(jsonb_build_object('begun_on', b.on_day, 'over_on',
+      (SELECT e.on_day FROM turned e WHERE NOT e.begins AND e.version > b.version ORDER BY e.version LIMIT 1))
+    ORDER BY b.version), '[]') FROM turned b WHERE b.begins))"""

@@ -1,0 +1,231 @@
+"""Signals: what ratings hint at, over HTTP, and what a clinician makes of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.conftest import Case, House, made, ok, refused
+
+V = (4.00, 4.17, 4.08, 4.25, 3.08, 3.42, 4.17, 4.25)
+"""A V with its trough at the fifth session."""
+DIP = (*V[:5], *V[6:])
+"""The same, back at once."""
+FIRST = datetime(2026, 1, 5, 10, tzinfo=UTC)
+
+
+@pytest.fixture
+async def watched(house: House, case: Case) -> Case:
+    """A practice that has chosen a detector of drops besides the direct question."""
+    admin = await house.as_("admin")
+    chosen = [{"detector": "rci_drop"}, {"detector": "direct_report"}, {"detector": "risk_item"}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "What we look at", "detectors": chosen}))
+    return case
+
+
+async def week(case: Case, number: int, **said: Any) -> dict[str, Any]:
+    """The session of a week, from 0."""
+    return await case.session(starts_at=(FIRST + timedelta(weeks=number)).isoformat(), **said)
+
+
+async def rate(case: Case, session: dict[str, Any], score: float | None, **said: Any) -> dict[str, Any]:
+    """The client's rating of it on the WAI-SR."""
+    form = {"instrument": "wai-sr", "scores": [{"subscale": "total", "score": score}]} if score is not None else {}
+    body = {"session_id": session["id"], "shared_with_therapist": True, **form, **said}
+    return made(await case.client.post("/v1/alliance-ratings", json=body))
+
+
+async def course(case: Case, scores: tuple[float, ...] = V) -> list[dict[str, Any]]:
+    """The ratings of a course of therapy, one a week."""
+    return [await rate(case, await week(case, number), score) for number, score in enumerate(scores)]
+
+
+async def signals(who: httpx.AsyncClient, **by: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ok(await who.get("/v1/signals", params=by))["items"]
+    return found
+
+
+async def told(case: Case) -> list[str]:
+    """The events about signals, as the log has them."""
+    found = ok(await case.supervisor.get("/v1/events", params={"types": "signal.*", "limit": 500}))
+    return [event["type"] for event in found["items"]]
+
+
+def refuses(response: httpx.Response, place: str) -> None:
+    """It is refused, and the field is named."""
+    (fault,) = refused(response, 422)["errors"]
+    assert fault["pointer"] == f"#/{place}"
+
+
+async def test_a_drop_raises_one_signal_that_says_how_it_was_found(watched: Case) -> None:
+    ratings = await course(watched)
+    (signal,) = await signals(watched.therapist)
+    assert (signal["phase"], signal["kind"], signal["detector"], signal["rater"]) == (
+        "raised", "drop", "rci_drop", "client"
+    )  # fmt: skip
+    assert signal["session_id"] == ratings[4]["session_id"]
+    assert signal["reference_session_id"] == ratings[3]["session_id"]
+    assert signal["magnitude_raw"] == pytest.approx(-1.17)
+    assert (signal["detector_version"], signal["parameters"]["limit"]) == (1, 1.96)
+    assert len(signal["inputs_hash"]) == 32
+    assert await told(watched) == ["signal.raised"]
+
+
+async def test_a_number_opens_and_closes_nothing(watched: Case) -> None:
+    await course(watched)
+    assert ok(await watched.therapist.get("/v1/ruptures"))["items"] == []
+    (signal,) = await signals(watched.therapist)
+    assert signal["phase"] == "raised", "although the scores are back where they were"
+
+
+async def test_the_order_in_which_ratings_arrive_changes_no_signal(house: House, watched: Case) -> None:
+    sessions = [await week(watched, number) for number in range(len(V))]
+    for number in (4, 0, 7, 3, 5, 1, 6, 2):
+        await rate(watched, sessions[number], V[number])
+    (signal,) = [s for s in await signals(watched.supervisor) if s["phase"] != "superseded"]
+    assert (signal["session_id"], signal["reference_session_id"]) == (sessions[4]["id"], sessions[3]["id"])
+    assert signal["magnitude_raw"] == pytest.approx(-1.17)
+
+
+async def test_a_corrected_rating_supersedes_its_signal_and_keeps_it(watched: Case) -> None:
+    ratings = await course(watched, DIP)
+    (before,) = await signals(watched.therapist)
+    body = {"scores": [{"subscale": "total", "score": 3.2}]}
+    address = f"/v1/alliance-ratings/{ratings[4]['id']}"
+    ok(await watched.client.patch(address, json=body, headers={"if-match": '"1"'}))
+    superseded, now = sorted(await signals(watched.therapist), key=lambda s: s["phase"], reverse=True)
+    assert (superseded["id"], superseded["phase"]) == (before["id"], "superseded")
+    assert (now["supersedes_id"], now["magnitude_raw"]) == (before["id"], pytest.approx(-1.05))
+    body = {"scores": [{"subscale": "total", "score": 4.2}]}
+    ok(await watched.client.patch(address, json=body, headers={"if-match": '"2"'}))
+    assert {s["phase"] for s in await signals(watched.therapist)} == {"superseded"}
+    assert await told(watched) == ["signal.raised", "signal.superseded", "signal.raised", "signal.superseded"]
+
+
+async def test_a_session_that_was_not_held_after_all_takes_its_signal_along(watched: Case) -> None:
+    ratings = await course(watched, DIP)
+    wrong = f"/v1/sessions/{ratings[4]['session_id']}/correct"
+    ok(await watched.script.post(wrong, json={"status": "missed"}))
+    assert [s["phase"] for s in await signals(watched.therapist)] == ["superseded"]
+
+
+async def test_confirming_a_signal_opens_a_rupture_in_the_same_breath(watched: Case) -> None:
+    ratings = await course(watched)
+    (signal,) = await signals(watched.therapist)
+    body = {"disposition": "confirmed_rupture", "note": "We spoke about it."}
+    reviewed = ok(await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json=body))
+    assert (reviewed["phase"], reviewed["disposition"]) == ("reviewed", "confirmed_rupture")
+    rupture = ok(await watched.therapist.get(f"/v1/ruptures/{reviewed['rupture_id']}"))
+    assert (rupture["phase"], rupture["reported_by"]) == ("confirmed", "therapist")
+    assert rupture["session_id"] == ratings[4]["session_id"]
+
+
+async def test_a_signal_can_be_attached_to_a_rupture_that_is_known(watched: Case) -> None:
+    await course(watched)
+    rupture = await watched.rupture("client")
+    (signal,) = await signals(watched.therapist)
+    body = {"disposition": "confirmed_rupture", "rupture_id": rupture["id"]}
+    assert (
+        ok(await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json=body))["rupture_id"] == rupture["id"]
+    )
+    assert [r["id"] for r in ok(await watched.therapist.get("/v1/ruptures"))["items"]] == [rupture["id"]]
+
+
+async def test_a_review_may_be_taken_back_and_what_it_opened_stays(watched: Case) -> None:
+    await course(watched)
+    (signal,) = await signals(watched.therapist)
+    address = f"/v1/signals/{signal['id']}"
+    opened = ok(await watched.therapist.post(f"{address}/review", json={"disposition": "confirmed_rupture"}))
+    back = ok(await watched.therapist.post(f"{address}/reconsider", json={}))
+    assert (back["phase"], back["disposition"], back["rupture_id"]) == ("raised", None, None)
+    assert ok(await watched.therapist.get(f"/v1/ruptures/{opened['rupture_id']}"))["phase"] == "confirmed"
+
+
+async def test_an_artifact_is_explained_and_a_rupture_named_only_where_there_is_one(watched: Case) -> None:
+    await course(watched)
+    rupture = await watched.rupture()
+    (signal,) = await signals(watched.therapist)
+    address = f"/v1/signals/{signal['id']}/review"
+    refuses(await watched.therapist.post(address, json={"disposition": "measurement_artifact"}), "note")
+    body = {"disposition": "not_a_rupture", "rupture_id": rupture["id"]}
+    refuses(await watched.therapist.post(address, json=body), "rupture_id")
+
+
+async def test_a_client_is_never_told_that_a_rupture_was_detected(watched: Case) -> None:
+    await course(watched)
+    (signal,) = await signals(watched.therapist)
+    for address in ("/v1/signals", f"/v1/signals/{signal['id']}"):
+        assert (await watched.client.get(address)).status_code == 403
+    feed = ok(await watched.client.get("/v1/events", params={"limit": 500}))["items"]
+    line = ok(await watched.client.get(f"/v1/relationships/{watched.relationship_id}/timeline"))["items"]
+    assert not [event for event in (*feed, *line) if event["type"].startswith("signal.")]
+
+
+async def test_a_therapist_is_not_shown_a_signal_from_ratings_that_the_client_keeps_to_themselves(
+    watched: Case,
+) -> None:
+    for number, score in enumerate(V):
+        await rate(watched, await week(watched, number), score, shared_with_therapist=False)
+    assert await signals(watched.therapist) == []
+    (signal,) = await signals(watched.supervisor)
+    assert signal["private_to_client"] is True
+    assert (await watched.therapist.get(f"/v1/signals/{signal['id']}")).status_code == 404
+    feed = ok(await watched.therapist.get("/v1/events", params={"types": "signal.*"}))["items"]
+    assert feed == []
+
+
+async def test_a_clients_own_word_is_a_signal_without_any_score(watched: Case) -> None:
+    session = await week(watched, 0)
+    await rate(watched, session, None, direct_report={"problem": True, "intensity": 2})
+    (signal,) = await signals(watched.therapist)
+    assert (signal["kind"], signal["session_id"]) == ("direct_report", session["id"])
+
+
+async def test_a_risk_item_is_never_only_a_number(watched: Case) -> None:
+    answers = [{"item": item, "value": 1 if item == 9 else 0} for item in range(1, 10)]
+    body = {"relationship_id": watched.relationship_id, "instrument": "phq-9", "answers": answers}
+    score = made(await watched.script.post("/v1/outcome-scores", json=body))
+    (signal,) = await signals(watched.therapist)
+    assert (signal["kind"], signal["outcome_score_id"]) == ("risk_item", score["id"])
+    answer = ok(
+        await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json={"disposition": "asked_and_safe"})
+    )
+    assert answer["phase"] == "reviewed"
+
+
+async def test_a_practice_that_chose_no_detector_is_told_of_nothing(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "We ask, and do not count"}))
+    await course(case)
+    await rate(case, await week(case, 9), None, direct_report={"problem": True})
+    assert await signals(case.supervisor) == []
+
+
+@pytest.mark.parametrize(
+    ("detector", "parameters", "place"),
+    [
+        ("rci_drop", {"limt": 2}, "detectors/0/parameters/limt"),
+        ("rci_drop", {"limit": 50}, "detectors/0/parameters/limit"),
+        ("rci_drop", {"limit": "high"}, "detectors/0/parameters/limit"),
+        ("rci_drop", {"limit": None}, "detectors/0/parameters/limit"),
+        ("rci_drop", {"limit": True}, "detectors/0/parameters/limit"),
+        ("rci_drop", {"reference": "next"}, "detectors/0/parameters/reference"),
+        ("shewhart_xmr", {"western_electric": 1}, "detectors/0/parameters/western_electric"),
+        ("observer_3rs", {"least": 2.5}, "detectors/0/parameters/least"),
+    ],
+)
+async def test_a_setting_that_a_detector_can_not_have_is_refused_by_name(
+    house: House, detector: str, parameters: Any, place: str
+) -> None:
+    admin = await house.as_("admin")
+    body = {"kind": "detection", "title": "T", "detectors": [{"detector": detector, "parameters": parameters}]}
+    refuses(await admin.post("/v1/policies", json=body), place)
+
+
+async def test_detectors_are_chosen_by_the_policy_that_is_for_it(house: House) -> None:
+    admin = await house.as_("admin")
+    body = {"kind": "no_contact", "title": "T", "detectors": [{"detector": "rci_drop"}]}
+    refuses(await admin.post("/v1/policies", json=body), "detectors")
+    body = {"kind": "detection", "title": "T", "detectors": [{"detector": "rci_drop"}, {"detector": "rci_drop"}]}
+    refuses(await admin.post("/v1/policies", json=body), "detectors/1/detector")
