@@ -13,6 +13,7 @@ class Reading(NamedTuple):
 
     session_id: UUID
     rater: Rater
+    rater_id: str
     instrument: str
     version: str
     scale: Scale
@@ -46,11 +47,11 @@ def upwards(form: Form, score: float) -> float:
     return score if form.higher_is_better else form.low + form.high - score
 
 
-def read(form: Form, rater: Rater, session_id: UUID, total: float | None, **more: Any) -> Reading:
+def read(form: Form, rater: Rater, rater_id: str, session_id: UUID, total: float | None, **more: Any) -> Reading:
     """What a filled-in form came to. `total` is its score, in its own unit."""
     return Reading(
-        session_id=session_id, rater=rater, instrument=form.code, version=form.edition, scale=scale_of(form, rater),
-        alliance=form.kind is InstrumentKind.ALLIANCE, risk_items=form.risk_items,
+        session_id=session_id, rater=rater, rater_id=rater_id, instrument=form.code, version=form.edition,
+        scale=scale_of(form, rater), alliance=form.kind is InstrumentKind.ALLIANCE, risk_items=form.risk_items,
         score=None if total is None else upwards(form, total / per_item(form)),
         total=None if total is None else total * (form.keyed or 1) / per_item(form), **more,
     )  # fmt: skip
@@ -61,13 +62,13 @@ def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Seri
 
     `held` are the sessions as they are before anybody rates them; their `run` says what else must stay the same
     (therapists, modality). Their ordinals are counted here. A rater who goes back to an earlier version of a form
-    starts another run.
+    starts another run. Two therapists, or two observers, have a series each.
     """
     order = sorted(held, key=lambda s: (s.at, s.session_id))
     blanks = [sitting._replace(ordinal=ordinal) for ordinal, sitting in enumerate(order, 1)]
-    forms: dict[tuple[Rater, str], dict[str, dict[UUID, Reading]]] = {}
+    forms: dict[tuple[Rater, str, str], dict[str, dict[UUID, Reading]]] = {}
     for r in readings:
-        forms.setdefault((r.rater, r.instrument), {}).setdefault(r.version, {})[r.session_id] = r
+        forms.setdefault((r.rater, r.rater_id, r.instrument), {}).setdefault(r.version, {})[r.session_id] = r
     return tuple(
         series(blanks, versions, version) for _, versions in sorted(forms.items()) for version in sorted(versions)
     )
@@ -86,8 +87,8 @@ def series(blanks: Sequence[Sitting], versions: Mapping[str, Mapping[UUID, Readi
         sittings.append(rated(blank, r, spell) if r else blank)
     r = mine[max(mine)]
     return Series(
-        rater=r.rater, instrument=r.instrument, version=r.version, scale=r.scale, sittings=tuple(sittings),
-        alliance=r.alliance, risk_items=r.risk_items,
+        rater=r.rater, rater_id=r.rater_id, instrument=r.instrument, version=r.version, scale=r.scale,
+        sittings=tuple(sittings), alliance=r.alliance, risk_items=r.risk_items,
     )  # fmt: skip
 
 

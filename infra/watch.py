@@ -11,6 +11,7 @@ from domain.detection import Detector, DirectReport, ObserverCode, Parameters, R
 from domain.detectors import detect, rules
 from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
+from domain.measure import Instrument, in_force
 from domain.series import Reading, gathered, read
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader
@@ -47,7 +48,7 @@ async def setting(connection: Any, practice_id: UUID) -> Setting:
     """The practice's choice of detectors, and its own forms."""
     row = await connection.fetchrow(SETTING, practice_id)
     choices = None if row["detectors"] is None else map(reader(Choice), row["detectors"])
-    return Setting(chosen(choices), tuple(map(reader(Form), row["forms"])))
+    return Setting(chosen(choices), in_force(map(reader(Instrument), row["forms"])))
 
 
 def compared(
@@ -80,7 +81,8 @@ def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
     """What each of them says."""
     forms: dict[tuple[str, str], Form] = {}
     for row in rows:
-        rater, name = Rater(row["rater"]), (row["instrument"], row["instrument_version"])
+        rater, who = Rater(row["rater"]), row["rater_id"] or ""
+        name = (row["instrument"], row["instrument_version"])
         report = row["direct_report"]
         said = {
             "direct": report and reader(DirectReport)(report),
@@ -88,16 +90,17 @@ def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
             "private_to_client": rater is Rater.CLIENT and not row["shared_with_therapist"],
         }  # fmt: skip
         if row["instrument"] is None:
-            yield asked(rater, row["session_id"], said)
+            yield asked(rater, who, row["session_id"], said)
             continue
         if name not in forms:
             forms[name] = form_of(*name, [f for f in own if f.code == row["instrument"]], InstrumentKind.ALLIANCE)
-        yield read(forms[name], rater, row["session_id"], row["total"], answers=answered(row["answers"]), **said)
+        yield read(forms[name], rater, who, row["session_id"], row["total"], answers=answered(row["answers"]), **said)
 
 
-def asked(rater: Rater, session_id: UUID, said: Mapping[str, Any]) -> Reading:
+def asked(rater: Rater, who: str, session_id: UUID, said: Mapping[str, Any]) -> Reading:
     """A direct question or an observer's codes without any form."""
-    return Reading(session_id=session_id, rater=rater, instrument="", version="", scale=Scale(0, 1, 1), **said)
+    blank = Scale(0, 1, 1)
+    return Reading(session_id=session_id, rater=rater, rater_id=who, instrument="", version="", scale=blank, **said)
 
 
 def answered(answers: Sequence[Row]) -> tuple[tuple[int, float], ...]:
@@ -115,7 +118,7 @@ def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
             held = (
                 Sitting(session_id=r["id"], at=datetime.combine(r["rated_on"], time(), UTC), ordinal=0) for r in mine
             )
-            filled = (read(form, Rater.CLIENT, r["id"], r["score"], answers=answered(r["answers"])) for r in mine)
+            filled = (read(form, Rater.CLIENT, "", r["id"], r["score"], answers=answered(r["answers"])) for r in mine)
             yield from gathered(held, filled)
 
 
@@ -128,7 +131,7 @@ WITH turns AS MATERIALIZED (
 mended AS MATERIALIZED (
   SELECT concluded_on FROM repair WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired'),
 rated AS (
-  SELECT r.session_id, s.starts_at, r.rater, r.instrument, r.instrument_version, r.total, r.direct_report,
+  SELECT r.session_id, s.starts_at, r.rater, r.rater_id, r.instrument, r.instrument_version, r.total, r.direct_report,
     r.observer_codes, r.shared_with_therapist, CASE WHEN r.total IS NOT NULL THEN r.answers ELSE '[]' END AS answers
   FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
   WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded')
