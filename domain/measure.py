@@ -45,7 +45,8 @@ def in_force(own: Iterable[Instrument]) -> tuple[Form, ...]:
 def holds_together(state: Any, body: Form, around: Around) -> None:
     """Its key makes sense, a built-in one keeps its own, and licensed texts come with the licence attested."""
     if faults := list(key_faults(body)):
-        raise Incomplete(faults)
+        named = [{"pointer": f"#/{at}", "detail": detail} for at, detail in faults]
+        raise Refused(f"The key does not hold together; look at {listed(dict(faults))}.", errors=named)
     original = built_in(body.code, body.edition)
     if original and (wrong := [name for name in KEY if getattr(original, name) != getattr(body, name)]):
         raise Refused(
