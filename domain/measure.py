@@ -76,7 +76,7 @@ def key_faults(form: Form) -> Iterator[tuple[str, str]]:
     keyed = Counter(item for s in form.subscales for item in s.items)
     if form.low >= form.high:
         yield "high", "Higher than low."
-    if abs((steps := (form.high - form.low) / form.step) - round(steps)) > HAIR or steps < 1 - HAIR:
+    elif abs((steps := (form.high - form.low) / form.step) - round(steps)) > HAIR or steps < 1 - HAIR:
         yield "step", "A whole number of steps leads from low to high."
     if len(known) < len(form.items):
         yield "items", "Each item once."
