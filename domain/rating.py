@@ -193,7 +193,7 @@ def can_be_rated(state: Any, body: Recording, around: Around) -> None:
     rater, _ = whose(body, around)
     form = named(body, around)
     if form and rater not in form.rated_by:
-        raise Refused(f"{form.code} is rated by: {', '.join(form.rated_by)}.", at="instrument")
+        raise Refused(f"{form.code} is rated by: {', '.join(form.rated_by)}; not as {rater}.", at="instrument")
     fits(form, rater, body)
 
 
