@@ -225,7 +225,8 @@ def score(form: Form, body: ProfileCorrection) -> list[Scored]:
     sent = [SubscaleScore(subscale=d, score=getattr(body, f"{d}_score")) for d in DIMENSIONS]
     told = [s for s in sent if s.score is not None]
     if body.targets and told:
-        raise Refused("Scores follow from answers; send one or the other.", at=f"{told[0].subscale}_score")
+        detail = "Scores follow from answers: send one, and null for the other where a profile had it."
+        raise Refused(detail, at=f"{told[0].subscale}_score")
     if body.targets:
         return [scored(form, part.answers, f"targets/{i}/answers") for i, part in enumerate(body.targets)]
     if len(told) < len(DIMENSIONS):

@@ -88,7 +88,8 @@ def tallied(form: Form, body: OutcomeCorrection) -> Scored:
     if body.total is None:
         return scored(form, body.answers)
     if body.answers:
-        raise Refused("The total follows from the answers; send one or the other.", at="total")
+        detail = "The total follows from the answers: send one, and null for the other where a score had it."
+        raise Refused(detail, at="total")
     low, high = form.reach(form.keyed or 1)
     if not low <= body.total <= high:
         raise Refused(f"{form.code} {form.edition} goes from {low:g} to {high:g}.", at="total")
@@ -124,6 +125,10 @@ def ask(form: Form, body: OutcomeCorrection, around: Around) -> Iterator[Advisor
     for item in sorted(blank.intersection(form.risk_items)):
         detail = f"Item {item} was left blank, which says nothing either way: ask."
         yield Advisory(code="risk_item_blank", detail=detail, source=f"{form.code} {form.edition}, item {item}")
+    if body.total is not None and body.total > form.reach(form.keyed or 1)[0]:
+        for item in form.risk_items:
+            detail = f"A total does not say how item {item} was answered: look at the form, or ask."
+            yield Advisory(code="risk_item_not_sent", detail=detail, source=f"{form.code} {form.edition}, item {item}")
 
 
 def can_be_recorded(state: Any, body: OutcomeRecording, around: Around) -> Iterator[Advisory]:

@@ -262,7 +262,7 @@ def recorded(state: Any, body: Recording, around: Around) -> Mapping[str, Any]:
 
 
 def is_their_own(state: AllianceRating, body: Any, around: Around) -> None:
-    """A person corrects their own rating; an integration whatever it brought."""
+    """A person corrects their own rating; an integration any, for it carries what others said."""
     caller = around.caller
     if caller.role is Role.INTEGRATION:
         return

@@ -100,8 +100,10 @@ async def test_whoever_sent_it_corrects_it_and_the_history_keeps_what_it_was(cas
     refused(await corrected(case.client, taken_down, total=3), 422)
     assert ok(await corrected(case.supervisor, taken_down, total=8))["score"] == 8
     assert ok(await corrected(case.client, sent, answers=phq(0, rest=2)))["score"] == 16
+    assert places(await corrected(case.client, sent, total=5)) == {"#/total"}
+    assert ok(await corrected(case.client, sent, total=5, answers=None))["score"] == 5
     told = ok(await case.therapist.get(f"{SCORES}/{sent['id']}/history"))["items"]
-    assert [version["changed"]["score"] for version in told] == [8, 16]
+    assert [version["changed"]["score"] for version in told] == [8, 16, 5]
 
 
 # -- an item that is never only a number --------------------------------------------------------------------------
@@ -119,6 +121,12 @@ async def test_whoever_takes_item_nine_down_is_told_to_ask(case: Case) -> None:
 async def test_item_nine_at_nought_advises_nothing_and_left_blank_is_not_nought(case: Case) -> None:
     assert advised(made(await recorded(case.therapist, case, answers=phq(0)))) == []
     assert advised(made(await recorded(case.therapist, case, answers=phq(None)))) == ["risk_item_blank"]
+
+
+async def test_a_total_alone_does_not_say_how_item_nine_was_answered(case: Case) -> None:
+    assert advised(made(await recorded(case.script, case, total=3))) == ["risk_item_not_sent"]
+    assert advised(made(await recorded(case.script, case, total=0))) == []
+    assert advised(made(await recorded(case.script, case, instrument="gad-7", total=3))) == []
 
 
 async def test_the_gad_7_has_no_such_item(case: Case) -> None:
