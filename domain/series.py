@@ -1,6 +1,7 @@
 """From the sessions and ratings of a relationship to the series that detectors look at."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -46,14 +47,33 @@ def upwards(form: Form, score: float) -> float:
     return score if form.higher_is_better else form.low + form.high - score
 
 
-def read(form: Form, rater: Rater, session_id: UUID, total: float | None, **more: Any) -> Reading:
-    """What a filled-in form came to. `total` is its score, in its own unit."""
-    return Reading(
-        session_id=session_id, rater=rater, instrument=form.code, version=form.edition, scale=scale_of(form, rater),
-        alliance=form.kind is InstrumentKind.ALLIANCE, risk_items=form.risk_items,
-        score=None if total is None else upwards(form, total / per_item(form)),
-        total=None if total is None else total * (form.keyed or 1) / per_item(form), **more,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A form as one rater uses it, worked out once: a relationship has hundreds that are filled in."""
+
+    form: Form
+    rater: Rater
+    scale: Scale
+    items: int
+    """How many are scored."""
+    per: int
+    """How many items' points one point of its score is shared by."""
+    alliance: bool
+
+    def read(self, session_id: UUID, total: float | None, **more: Any) -> Reading:
+        """What it came to when it was filled in. `total` is its score, in its own unit."""
+        form = self.form
+        return Reading(
+            session_id, self.rater, form.code, form.edition, self.scale, self.alliance, form.risk_items,
+            None if total is None else upwards(form, total / self.per),
+            None if total is None else total * self.items / self.per, **more,
+        )  # fmt: skip
+
+
+def sheet_of(form: Form, rater: Rater) -> Sheet:
+    """The form as this rater uses it."""
+    alliance = form.kind is InstrumentKind.ALLIANCE
+    return Sheet(form, rater, scale_of(form, rater), form.keyed or 1, per_item(form), alliance)
 
 
 def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Series, ...]:

@@ -30,7 +30,7 @@ class Record:
 
     async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
         """The trajectory of a relationship in the caller's sight."""
-        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id)
+        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS)
         own: tuple[Form, ...] = tuple(map(reader(Form), told["forms"]))
         series = alliance([revived(row) for row in told["ratings"]], own)
         return trajectory(
@@ -72,6 +72,9 @@ WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase NOT IN ({HIDDEN}
 TURNS = """
 SELECT version, (at AT TIME ZONE 'UTC')::date AS on_day, target = 'in_transition' AS begins FROM event
 WHERE practice_id = $1 AND subject_id = $2 AND (source = 'in_transition') <> (target = 'in_transition')"""
+
+NO_ANSWERS: tuple[str, ...] = ()
+"""A picture shows scores: the answers of no form are read."""
 
 
 @cache

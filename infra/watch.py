@@ -1,17 +1,17 @@
 """What the detectors see of one relationship: read, compared and told within the transaction of a change."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
 
-from domain.choosing import Choice, chosen
+from domain.choosing import Choice, chosen, item_by_item
 from domain.detection import Detector, DirectReport, ObserverCode, Parameters, Rater, Scale, Series, Sitting
 from domain.detectors import detect, rules
 from domain.form import Form, InstrumentKind
-from domain.instruments import form_of
-from domain.series import Reading, gathered, read
+from domain.instruments import BUILT_IN, form_of
+from domain.series import Reading, Sheet, gathered, sheet_of
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader
 from infra.shelves import SHELVES
@@ -29,10 +29,12 @@ class Look:
 
 async def look(connection: Any, practice_id: UUID, relationship_id: UUID) -> Look:
     """Look at a relationship again. The connection is in a transaction that holds it."""
-    ratings, scores, signals = [
-        await connection.fetch(sql, practice_id, relationship_id) for sql in (RATINGS, SCORES, SIGNALS)
+    known = await setting(connection, practice_id)
+    rated = [
+        await connection.fetch(sql, practice_id, relationship_id, known.item_by_item) for sql in (RATINGS, SCORES)
     ]
-    return compared(relationship_id, ratings, scores, signals, await setting(connection, practice_id))
+    signals = await connection.fetch(SIGNALS, practice_id, relationship_id)
+    return compared(relationship_id, *rated, signals, known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +43,16 @@ class Setting:
 
     chosen: Mapping[Detector, Parameters]
     forms: tuple[Form, ...]
+    item_by_item: Collection[str]
+    """The forms whose answers are read one by one."""
 
 
 async def setting(connection: Any, practice_id: UUID) -> Setting:
     """The practice's choice of detectors, and its own forms."""
     row = await connection.fetchrow(SETTING, practice_id)
     choices = None if row["detectors"] is None else map(reader(Choice), row["detectors"])
-    return Setting(chosen(choices), tuple(map(reader(Form), row["forms"])))
+    run, forms = chosen(choices), tuple(map(reader(Form), row["forms"]))
+    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)))
 
 
 def compared(
@@ -78,21 +83,29 @@ def alliance(rows: Sequence[Row], own: tuple[Form, ...]) -> tuple[Series, ...]:
 
 def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
     """What each of them says."""
-    forms: dict[tuple[str, str], Form] = {}
+    sheets: dict[tuple[str, str | None, str | None], Sheet] = {}
     for row in rows:
-        rater, name = Rater(row["rater"]), (row["instrument"], row["instrument_version"])
-        report = row["direct_report"]
-        said = {
-            "direct": report and reader(DirectReport)(report),
-            "observer": tuple((ObserverCode(c["code"]), c["salience"]) for c in row["observer_codes"]),
-            "private_to_client": rater is Rater.CLIENT and not row["shared_with_therapist"],
-        }  # fmt: skip
-        if row["instrument"] is None:
-            yield asked(rater, row["session_id"], said)
+        said: dict[str, Any] = {}
+        if report := row["direct_report"]:
+            said["direct"] = reader(DirectReport)(report)
+        if codes := row["observer_codes"]:
+            said["observer"] = tuple((ObserverCode(c["code"]), c["salience"]) for c in codes)
+        if answers := row["answers"]:
+            said["answers"] = answered(answers)
+        if row["rater"] == Rater.CLIENT and not row["shared_with_therapist"]:
+            said["private_to_client"] = True
+        used = row["rater"], row["instrument"], row["instrument_version"]
+        if used[1] is None:
+            yield asked(Rater(used[0]), row["session_id"], said)
             continue
-        if name not in forms:
-            forms[name] = form_of(*name, [f for f in own if f.code == row["instrument"]], InstrumentKind.ALLIANCE)
-        yield read(forms[name], rater, row["session_id"], row["total"], answers=answered(row["answers"]), **said)
+        if used not in sheets:
+            sheets[used] = sheet(*used, own, InstrumentKind.ALLIANCE)
+        yield sheets[used].read(row["session_id"], row["total"], **said)
+
+
+def sheet(rater: str, instrument: str, version: str, own: tuple[Form, ...], kind: InstrumentKind) -> Sheet:
+    """A form that was filled in."""
+    return sheet_of(form_of(instrument, version, [f for f in own if f.code == instrument], kind), Rater(rater))
 
 
 def asked(rater: Rater, session_id: UUID, said: Mapping[str, Any]) -> Reading:
@@ -107,16 +120,15 @@ def answered(answers: Sequence[Row]) -> tuple[tuple[int, float], ...]:
 
 def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
     """Outcome scores by forms with a risk item; each stands for itself, so its id takes the place of a session's."""
-    forms = {(r["instrument"], r["instrument_version"]): None for r in rows}
-    for name in forms:
-        form = form_of(*name, [f for f in own if f.code == name[0]], InstrumentKind.OUTCOME)
+    used = {(r["instrument"], r["instrument_version"]): None for r in rows}
+    for name in used:
+        form = sheet(Rater.CLIENT, *name, own, InstrumentKind.OUTCOME)
         mine = [r for r in rows if (r["instrument"], r["instrument_version"]) == name]
-        if form.risk_items:
+        if form.form.risk_items:
             held = (
                 Sitting(session_id=r["id"], at=datetime.combine(r["rated_on"], time(), UTC), ordinal=0) for r in mine
             )
-            filled = (read(form, Rater.CLIENT, r["id"], r["score"], answers=answered(r["answers"])) for r in mine)
-            yield from gathered(held, filled)
+            yield from gathered(held, (form.read(r["id"], r["score"], answers=answered(r["answers"])) for r in mine))
 
 
 # A run ends where the therapists or the modality change; that is told by the log, and nowhere else. A baseline begins
@@ -129,7 +141,8 @@ mended AS MATERIALIZED (
   SELECT concluded_on FROM repair WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired'),
 rated AS (
   SELECT r.session_id, s.starts_at, r.rater, r.instrument, r.instrument_version, r.total, r.direct_report,
-    r.observer_codes, r.shared_with_therapist, CASE WHEN r.total IS NOT NULL THEN r.answers ELSE '[]' END AS answers
+    nullif(r.observer_codes, '[]') AS observer_codes, r.shared_with_therapist,
+    CASE WHEN r.instrument = ANY($3) THEN r.answers END AS answers
   FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
   WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded')
 SELECT rated.*, (SELECT count(*) FROM turns WHERE turns.at < rated.starts_at) AS spell,
@@ -140,7 +153,7 @@ FROM (SELECT rated.*, day, max(day) OVER (ORDER BY day GROUPS BETWEEN UNBOUNDED 
 ORDER BY starts_at, session_id"""
 SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
-WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' ORDER BY rated_on, id"""
+WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' AND instrument = ANY($3) ORDER BY rated_on, id"""
 SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 AND phase <> 'superseded' ORDER BY id"
 SETTING = """
 SELECT (SELECT detectors FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current'
