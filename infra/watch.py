@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from domain.detection import Detector, DirectReport, ObserverCode, Parameters, R
 from domain.detectors import detect, rules
 from domain.form import Form, InstrumentKind
 from domain.instruments import BUILT_IN, form_of
-from domain.series import Reading, Sheet, gathered, sheet_of
+from domain.series import Reading, Sheet, blanks, gathered, sheet_of
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader
 from infra.shelves import SHELVES
@@ -29,30 +29,36 @@ class Look:
 
 async def look(connection: Any, practice_id: UUID, relationship_id: UUID) -> Look:
     """Look at a relationship again. The connection is in a transaction that holds it."""
-    known = await setting(connection, practice_id)
-    rated = [
+    known = await setting(connection, practice_id, relationship_id)
+    ratings, scores = [
         await connection.fetch(sql, practice_id, relationship_id, known.item_by_item) for sql in (RATINGS, SCORES)
     ]
     signals = await connection.fetch(SIGNALS, practice_id, relationship_id)
-    return compared(relationship_id, *rated, signals, known)
+    return compared(relationship_id, ratings, scores, signals, known)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a practice has decided about looking."""
+    """What is to be known before the ratings of a relationship are looked at."""
 
     chosen: Mapping[Detector, Parameters]
+    """The practice's choice of detectors."""
     forms: tuple[Form, ...]
+    """Its own forms."""
     item_by_item: Collection[str]
     """The forms whose answers are read one by one."""
+    turns: Sequence[datetime]
+    """When the therapists or the modality changed."""
+    mended: Sequence[date]
+    """The days on which a repair was concluded that the client confirmed."""
 
 
-async def setting(connection: Any, practice_id: UUID) -> Setting:
-    """The practice's choice of detectors, and its own forms."""
-    row = await connection.fetchrow(SETTING, practice_id)
-    choices = None if row["detectors"] is None else map(reader(Choice), row["detectors"])
-    run, forms = chosen(choices), tuple(map(reader(Form), row["forms"]))
-    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)))
+async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> Setting:
+    """What the practice has decided about looking, and what has come between the ratings."""
+    row = await connection.fetchrow(SETTING, practice_id, relationship_id)
+    run = chosen(None if row["detectors"] is None else map(reader(Choice), row["detectors"]))
+    forms: tuple[Form, ...] = tuple(map(reader(Form), row["forms"]))
+    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)), row["turns"], row["mended"])
 
 
 def compared(
@@ -63,22 +69,19 @@ def compared(
     kept: list[Signal] = [shelf.state(row) for row in signals]
     if not (kept or ratings or scores):
         return Look((), {})
-    found = detect([*alliance(ratings, known.forms), *outcomes(scores, known.forms)], known.chosen)
+    series = alliance(ratings, known.forms, known.turns, known.mended)
+    found = detect([*series, *outcomes(scores, known.forms)], known.chosen)
     session_of = {row["id"]: row["session_id"] for row in scores}
     now = [seen(finding, relationship_id, session_of) for finding in found]
     return Look(changes(kept, now, rules(known.chosen).values()), {row["id"]: row["version"] for row in signals})
 
 
-def alliance(rows: Sequence[Row], own: tuple[Form, ...]) -> tuple[Series, ...]:
+def alliance(
+    rows: Sequence[Row], own: tuple[Form, ...], turns: Sequence[datetime], mended: Sequence[date]
+) -> tuple[Series, ...]:
     """The alliance ratings of held sessions, as series."""
-    held = {
-        row["session_id"]: Sitting(
-            session_id=row["session_id"], at=row["starts_at"], ordinal=0, run=str(row["spell"]),
-            new_baseline=row["mended"],
-        )
-        for row in rows
-    }  # fmt: skip
-    return gathered(held.values(), rated(rows, own))
+    held = blanks({row["session_id"]: row["starts_at"] for row in rows}, turns, mended)
+    return gathered(held, rated(rows, own))
 
 
 def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
@@ -131,31 +134,27 @@ def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
             yield from gathered(held, (form.read(r["id"], r["score"], answers=answered(r["answers"])) for r in mine))
 
 
-# A run ends where the therapists or the modality change; that is told by the log, and nowhere else. A baseline begins
-# anew with the first score after a repair that the client confirmed. Answers are read where a detector looks at them.
+# Where several people of one kind rated the same session, the last of them counts, whoever was first to send theirs.
+# Answers are read where a detector looks at them.
 RATINGS = """
-WITH turns AS MATERIALIZED (
-  SELECT at FROM event WHERE practice_id = $1 AND subject_id = $2 AND type = 'relationship.revised'
-   AND data -> 'set' ?| ARRAY['therapist_ids', 'modality']),
-mended AS MATERIALIZED (
-  SELECT concluded_on FROM repair WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired'),
-rated AS (
-  SELECT r.session_id, s.starts_at, r.rater, r.instrument, r.instrument_version, r.total, r.direct_report,
-    nullif(r.observer_codes, '[]') AS observer_codes, r.shared_with_therapist,
-    CASE WHEN r.instrument = ANY($3) THEN r.answers END AS answers
-  FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
-  WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded')
-SELECT rated.*, (SELECT count(*) FROM turns WHERE turns.at < rated.starts_at) AS spell,
-  EXISTS (SELECT 1 FROM mended
-    WHERE concluded_on <= rated.day AND concluded_on > coalesce(rated.day_before, '-infinity')) AS mended
-FROM (SELECT rated.*, day, max(day) OVER (ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS day_before
-  FROM rated, LATERAL (SELECT (starts_at AT TIME ZONE 'UTC')::date AS day) d) rated
-ORDER BY starts_at, session_id"""
+SELECT r.session_id, s.starts_at, r.rater, r.instrument, r.instrument_version, r.total, r.direct_report,
+  nullif(r.observer_codes, '[]') AS observer_codes, r.shared_with_therapist,
+  CASE WHEN r.instrument = ANY($3) THEN r.answers END AS answers
+FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
+WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded' ORDER BY r.rater_id"""
+# A run ends where the therapists or the modality change; that is told by the log, and nowhere else.
+TURNS = """
+SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM event WHERE practice_id = $1 AND subject_id = $2
+ AND type = 'relationship.revised' AND data -> 'set' ?| ARRAY['therapist_ids', 'modality']"""
+MENDED = """
+SELECT coalesce(array_agg(concluded_on ORDER BY concluded_on), '{}') FROM repair
+WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired' AND concluded_on IS NOT NULL"""
 SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
 WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' AND instrument = ANY($3) ORDER BY rated_on, id"""
 SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 AND phase <> 'superseded' ORDER BY id"
-SETTING = """
-SELECT (SELECT detectors FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current'
-        ORDER BY updated_at DESC LIMIT 1) AS detectors,
+SETTING = f"""
+SELECT ({TURNS}) AS turns, ({MENDED}) AS mended,
+  (SELECT detectors FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current'
+   ORDER BY updated_at DESC LIMIT 1) AS detectors,
   (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i WHERE i.practice_id = $1) AS forms"""
