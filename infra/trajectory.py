@@ -1,7 +1,7 @@
 """Everything a trajectory is drawn from, in one statement: what one caller may see of one relationship."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from domain.signal import SIGNAL
 from domain.trajectory import RuptureMark, Seat, SignalMark, Trajectory, Transition, trajectory
 from infra.clauses import IN_SIGHT
 from infra.reviving import reader
-from infra.watch import RATINGS, SIGNALS, alliance
+from infra.watch import MENDED, RATINGS, SIGNALS, TURNS, alliance
 
 Row = Mapping[str, Any]
 
@@ -30,9 +30,11 @@ class Record:
 
     async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
         """The trajectory of a relationship in the caller's sight."""
-        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id)
+        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS)
         own: tuple[Form, ...] = tuple(map(reader(Form), told["forms"]))
-        series = alliance([revived(row) for row in told["ratings"]], own)
+        turns = [datetime.fromisoformat(at) for at in told["turns"]]
+        mended = [date.fromisoformat(day) for day in told["mended"]]
+        series = alliance([revived(row) for row in told["ratings"]], own, turns, mended)
         return trajectory(
             relationship_id, series=series, titles=titles(series, own), limited=caller.role is not Role.CLIENT,
             seats=tuple(map(reader(Seat), told["seats"])), signals=tuple(map(reader(SignalMark), told["signals"])),
@@ -69,9 +71,12 @@ SELECT r.id, r.type, r.phase, r.session_id,
 FROM rupture r LEFT JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id
 WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase NOT IN ({HIDDEN})"""
 # When it began is told by the log, and nowhere else.
-TURNS = """
+TRANSITIONS = """
 SELECT version, (at AT TIME ZONE 'UTC')::date AS on_day, target = 'in_transition' AS begins FROM event
 WHERE practice_id = $1 AND subject_id = $2 AND (source = 'in_transition') <> (target = 'in_transition')"""
+
+NO_ANSWERS: tuple[str, ...] = ()
+"""A picture shows scores: the answers of no form are read."""
 
 
 @cache
@@ -85,11 +90,12 @@ WITH sat AS MATERIALIZED (
     row_number() OVER (PARTITION BY phase ORDER BY starts_at, id) END AS ordinal
   FROM session WHERE practice_id = $1 AND relationship_id = $2 AND phase IN ({SHOWN})),
 seen AS MATERIALIZED (SELECT * FROM ({RATINGS}) alliance_rating WHERE {ratings}),
-turned AS ({TURNS})
+turned AS ({TRANSITIONS})
 SELECT jsonb_build_object(
   'seats', (SELECT coalesce(jsonb_agg(jsonb_build_object('session_id', id, 'starts_at', starts_at, 'status', phase,
     'ordinal', ordinal) ORDER BY starts_at, id), '[]') FROM sat),
   'ratings', (SELECT coalesce(jsonb_agg(to_jsonb(seen)), '[]') FROM seen),
+  'turns', ({TURNS}), 'mended', ({MENDED}),
   'forms', (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i
     WHERE i.practice_id = $1 AND i.code IN (SELECT instrument FROM seen)),
   'signals', (SELECT coalesce(jsonb_agg(to_jsonb(signal) ORDER BY sat.starts_at, signal.id), '[]')
