@@ -255,11 +255,13 @@ class Series:
     """Whether it measures the alliance. Of any other form only the risk items are read."""
     risk_items: tuple[int, ...] = ()
     """The items of the form that are never only numbers."""
+    rater_id: str = ""
+    """Who of those who rate in that role."""
 
     @cached_property
     def name(self) -> str:
         """Which series it is, as a hash takes it."""
-        return canonical([self.rater, self.instrument, self.version])
+        return canonical([self.rater, self.rater_id, self.instrument, self.version])
 
     @cached_property
     def norms(self) -> str:

@@ -162,10 +162,11 @@ def form_of(code: str, version: str | None, own: Sequence[Form], kind: Instrumen
     if not forms:
         known = ", ".join(f.code for f in BUILT_IN if f.kind is kind)
         raise Refused(f"No instrument is called that. Built in: {known}; define others first.", at="instrument")
-    if wrong := next((f for f in forms if f.kind is not kind), None):
-        raise Refused(f"{code} is an instrument of another kind: {wrong.kind}.", at="instrument")
-    found = [f for f in forms if version in (None, f.edition)]
+    alike = [f for f in forms if f.kind is kind]
+    if not alike:
+        raise Refused(f"{code} is an instrument of another kind: {forms[0].kind}.", at="instrument")
+    found = [f for f in alike if version in (None, f.edition)]
     if len(found) != 1:
-        known = ", ".join(f.edition for f in forms)
+        known = ", ".join(f.edition for f in alike)
         raise Refused(f"Say which version of {code} it is: {known}.", at="instrument_version")
     return found[0]

@@ -1,7 +1,7 @@
 """An instrument of the practice's own: another form, better norms for a built-in one, or item texts under a licence."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from uuid import UUID
 from domain.access import CALLERS, Role
 from domain.errors import Incomplete, Refused
 from domain.form import KEY, TOTAL, Form, InstrumentKind, Rights, Scoring, Upkeep
-from domain.instruments import built_in, coded
+from domain.instruments import BUILT_IN, built_in, coded
 from domain.machine import Machine
 from domain.move import NEW, Around, Move, as_said
 from domain.scoring import HAIR, listed
@@ -36,28 +36,47 @@ class Instrument(Form):
     """Whether it is in use."""
 
 
+def in_force(own: Iterable[Instrument]) -> tuple[Form, ...]:
+    """The practice's forms as scores are read by them. One that is retired gives way to the built-in one, if any."""
+    current = InstrumentPhase.CURRENT
+    return tuple(form for form in own if form.phase is current or built_in(form.code, form.edition) is None)
+
+
 def holds_together(state: Any, body: Form, around: Around) -> None:
     """Its key makes sense, a built-in one keeps its own, and licensed texts come with the licence attested."""
     if faults := list(key_faults(body)):
-        raise Incomplete(faults)
+        named = [{"pointer": f"#/{at}", "detail": detail} for at, detail in faults]
+        raise Refused(f"The key does not hold together; look at {listed(dict(faults))}.", errors=named)
     original = built_in(body.code, body.edition)
     if original and (wrong := [name for name in KEY if getattr(original, name) != getattr(body, name)]):
         raise Refused(
             f"The key of {original.code} {original.edition} is built in and differs in: {listed(wrong)}. Copy it from "
             "/v1/instruments/built-in, or give another edition.", at=wrong[0],
         )  # fmt: skip
+    rights_are_kept(original, body)
+    texts_are_licensed(body, body)
+
+
+def rights_are_kept(original: Form | None, body: Form) -> None:
+    """Raises Refused for what is built in under other rights, or another kind of thing under its name."""
     if original and original.rights is not body.rights:
         raise Refused(f"The rights in {original.code} are: {original.rights}.", at="rights")
-    texts_are_licensed(body, body)
+    for known in (f for f in BUILT_IN if f.code == coded(body.code)):
+        if known.kind is not body.kind:
+            raise Refused(f"{known.code} is built in and of the kind {known.kind}; give another code.", at="kind")
+        if known.rights is Rights.LICENSED and body.rights is not Rights.LICENSED:
+            raise Refused(f"{known.code} is licensed, in every edition.", at="rights")
 
 
 def key_faults(form: Form) -> Iterator[tuple[str, str]]:
     """What does not hold together in a key, by field."""
+    if not coded(form.code):
+        yield "code", "Letters or digits, as ratings will name it."
     known, names = set(form.items), [s.name for s in form.subscales]
     keyed = Counter(item for s in form.subscales for item in s.items)
     if form.low >= form.high:
         yield "high", "Higher than low."
-    if abs((steps := (form.high - form.low) / form.step) - round(steps)) > HAIR or steps < 1 - HAIR:
+    elif abs((steps := (form.high - form.low) / form.step) - round(steps)) > HAIR or steps < 1 - HAIR:
         yield "step", "A whole number of steps leads from low to high."
     if len(known) < len(form.items):
         yield "items", "Each item once."

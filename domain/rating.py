@@ -146,10 +146,24 @@ def whose(body: Recording, around: Around) -> tuple[Rater, str | None]:
         raise Incomplete([("rater", "Whose view it is: client, therapist, observer or supervisor.")])
     if speaks and rater not in speaks:
         raise Refused(f"Your role rates as {' or '.join(speaks)} only.", at="rater")
-    them = who(rater, body.rater_id, around)
-    if body.rater_id not in (None, them):
+    named = known_as(body.rater_id)
+    them = who(rater, named, around)
+    if named not in (None, them):
         raise Refused("That is somebody else; leave rater_id out.", at="rater_id")
     return rater, them
+
+
+def known_as(name: str | None) -> str | None:
+    """One spelling of an id, so that one person is not taken for two."""
+    return str(UUID(name)) if name and is_id(name) else name
+
+
+def is_id(name: str) -> bool:
+    """Whether it is an id, and not a name for an observer."""
+    try:
+        return bool(UUID(name))
+    except ValueError:
+        return False
 
 
 def who(rater: Rater, named: str | None, around: Around) -> str | None:
@@ -159,11 +173,14 @@ def who(rater: Rater, named: str | None, around: Around) -> str | None:
     if around.caller.role is not Role.INTEGRATION:
         return around.caller.id
     therapists = around.relationship.therapist_ids
-    if rater is Rater.THERAPIST and named is None:
-        if len(therapists) != 1:
-            raise Incomplete([("rater_id", "Which of the therapists it is.")])
+    if rater is not Rater.THERAPIST:
+        return named
+    if named is None and len(therapists) == 1:
         return str(therapists[0])
-    return named
+    if named is None or not is_id(named):
+        known = ", ".join(map(str, therapists))
+        raise Incomplete([("rater_id", f"The id of the therapist it is; now there are: {known}.")])
+    return named  # perhaps one of before: ratings may come late
 
 
 def can_be_rated(state: Any, body: Recording, around: Around) -> None:
@@ -176,7 +193,7 @@ def can_be_rated(state: Any, body: Recording, around: Around) -> None:
     rater, _ = whose(body, around)
     form = named(body, around)
     if form and rater not in form.rated_by:
-        raise Refused(f"{form.code} is rated by: {', '.join(form.rated_by)}.", at="instrument")
+        raise Refused(f"{form.code} is rated by: {', '.join(form.rated_by)}; not as {rater}.", at="instrument")
     fits(form, rater, body)
 
 
@@ -217,7 +234,8 @@ def score(form: Form | None, body: Any) -> Scored | None:
                 raise Refused("Say which instrument this is of: send instrument.", at=name)
         return None
     if body.answers and body.scores:
-        raise Refused("Scores follow from answers; send one or the other.", at="scores")
+        detail = "Scores follow from answers: send one, and null for the other where a rating had it."
+        raise Refused(detail, at="scores")
     return given(form, body.scores) if body.scores else scored(form, body.answers)
 
 

@@ -17,6 +17,7 @@ class Reading(NamedTuple):
 
     session_id: UUID
     rater: Rater
+    rater_id: str
     instrument: str
     version: str
     scale: Scale
@@ -63,11 +64,11 @@ class Sheet:
     """How many items' points one point of its score is shared by."""
     alliance: bool
 
-    def read(self, session_id: UUID, total: float | None, **more: Any) -> Reading:
+    def read(self, session_id: UUID, total: float | None, *, rater_id: str = "", **more: Any) -> Reading:
         """What it came to when it was filled in. `total` is its score, in its own unit."""
         form = self.form
         return Reading(
-            session_id, self.rater, form.code, form.edition, self.scale, self.alliance, form.risk_items,
+            session_id, self.rater, rater_id, form.code, form.edition, self.scale, self.alliance, form.risk_items,
             None if total is None else upwards(form, total / self.per),
             None if total is None else total * self.items / self.per, **more,
         )  # fmt: skip
@@ -97,12 +98,12 @@ def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Seri
 
     `held` are the sessions as they are before anybody rates them; their `run` says what else must stay the same
     (therapists, modality). Their ordinals are counted here. A rater who goes back to an earlier version of a form
-    starts another run.
+    starts another run. Two therapists, or two observers, have a series each.
     """
     order = sorted(held, key=itemgetter(AT, SESSION_ID))
-    forms: dict[tuple[Rater, str], dict[str, dict[UUID, Reading]]] = {}
+    forms: dict[tuple[Rater, str, str], dict[str, dict[UUID, Reading]]] = {}
     for r in readings:
-        forms.setdefault((r.rater, r.instrument), {}).setdefault(r.version, {})[r.session_id] = r
+        forms.setdefault((r.rater, r.rater_id, r.instrument), {}).setdefault(r.version, {})[r.session_id] = r
     return tuple(
         series(order, versions, version) for _, versions in sorted(forms.items()) for version in sorted(versions)
     )
@@ -124,8 +125,8 @@ def series(held: Sequence[Sitting], versions: Mapping[str, Mapping[UUID, Reading
         sittings.append(rated(blank, ordinal, r, spell) if r else blank._replace(ordinal=ordinal))
     r = mine[max(mine)]
     return Series(
-        rater=r.rater, instrument=r.instrument, version=r.version, scale=r.scale, sittings=tuple(sittings),
-        alliance=r.alliance, risk_items=r.risk_items,
+        rater=r.rater, rater_id=r.rater_id, instrument=r.instrument, version=r.version, scale=r.scale,
+        sittings=tuple(sittings), alliance=r.alliance, risk_items=r.risk_items,
     )  # fmt: skip
 
 

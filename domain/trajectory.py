@@ -69,6 +69,8 @@ class Line:
 
     rater: Rater
     """Whose view it is. Views are never blended."""
+    rater_id: str | None = None
+    """Who it is: two therapists, or two observers, have a line each."""
     points: tuple[Point, ...]
     """Every score, in order. A session without one is left out, never filled in."""
     limits: tuple[Limits, ...] = ()
@@ -242,7 +244,7 @@ def line(series: Series, places: Mapping[UUID, int]) -> Line:
                 Point(session_id=sitting.session_id, position=place, score=score, run=place_of_run, piece=piece)
             )
         limits += frozen(series.scale, run, mine)
-    return Line(rater=series.rater, points=tuple(points), limits=tuple(limits))
+    return Line(rater=series.rater, rater_id=series.rater_id or None, points=tuple(points), limits=tuple(limits))
 
 
 def frozen(scale: Scale, run: Run, places: Sequence[int]) -> Iterator[Limits]:
@@ -297,10 +299,11 @@ def attendance(t: Trajectory) -> str:
 def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
     """Each rater's line in one panel."""
     for drawn in panel.lines:
-        scores = drawn.points
+        scores, alike = drawn.points, [one for one in panel.lines if one.rater is drawn.rater]
+        who = f"{drawn.rater} {alike.index(drawn) + 1}" if len(alike) > 1 else drawn.rater
         low, high = min(scores, key=lambda p: p.score), max(scores, key=lambda p: p.score)
         scale = f"mean per item, {number(panel.low)} to {number(panel.high)}"
-        told = f"{drawn.rater.capitalize()}, {panel.title} ({scale}): {counted(len(scores), 'rating')}"
+        told = f"{who.capitalize()}, {panel.title} ({scale}): {counted(len(scores), 'rating')}"
         if len(scores) == 1:
             yield f"{told}, {at(t, low)}."
         else:
@@ -309,7 +312,7 @@ def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
         for fixed in drawn.limits:
             begun = session(t, fixed.start)
             yield (
-                f"Control limits of the {drawn.rater}'s first {BASELINE} scores from {begun}: "
+                f"Control limits of the {who}'s first {BASELINE} scores from {begun}: "
                 f"mean {fixed.mean:.2f}, lower limit {fixed.lower:.2f}."
             )
 

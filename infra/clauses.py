@@ -52,12 +52,17 @@ PINGED = WEBHOOK_ENDPOINT.type_of(WEBHOOK_ENDPOINT.by_name["ping"])
 FED_PHASES = ", ".join(f"'{phase}'" for phase in FED)
 
 
+# What no longer holds is looked at no more, so whether it is private is asked of what it was seen in.
+WAS_SHARED = """signal.phase = 'superseded' AND signal.outcome_score_id IS NULL
+  AND (signal.rater IS NULL OR signal.rater = 'client') AND EXISTS (SELECT FROM alliance_rating kept
+    WHERE kept.practice_id = signal.practice_id AND kept.relationship_id = signal.relationship_id
+      AND kept.rater = 'client' AND NOT kept.shared_with_therapist)"""
 IN_SIGHT: dict[str, dict[Role, Any]] = {
     "alliance_rating": {
         Role.CLIENT: literal_column("alliance_rating.rater = 'client'"),
         Role.THERAPIST: literal_column("(alliance_rating.rater <> 'client' OR alliance_rating.shared_with_therapist)"),
     },
-    "signal": {Role.THERAPIST: literal_column("NOT signal.private_to_client")},
+    "signal": {Role.THERAPIST: literal_column(f"(NOT signal.private_to_client AND NOT ({WAS_SHARED}))")},
 }
 """What of their relationship a person does not see all of: a client their own ratings, a therapist of a client's what
 is shared, and what was seen in that."""

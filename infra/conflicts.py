@@ -43,8 +43,8 @@ class HistoryGone(Refused):
 TAKEN = {
     "repair_one_active": "This rupture has a repair under way; go on with that one.",
     "termination_plan_one_each": "This relationship has a plan already; make the move on that one.",
-    "alliance_rating_one_live": "This rater has rated this session with this instrument; correct that rating (PATCH "
-    "it), or mark it as entered in error first.",
+    "alliance_rating_one_live": "This rater has rated this session with this instrument. Find that rating by its "
+    "session_id and correct it (PATCH), or mark it as entered in error (DELETE); a second observer has a rater_id.",
     "instrument_one_edition": "The practice has this edition of the instrument; revise or reinstate that one.",
     "external_id_pkey": "An external identifier already names another object of this kind.",
 }

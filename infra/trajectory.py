@@ -10,6 +10,7 @@ from domain.access import Caller, Role
 from domain.detection import Series
 from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
+from domain.measure import Instrument, in_force
 from domain.rupture import RupturePhase
 from domain.session import SessionPhase
 from domain.signal import SIGNAL
@@ -31,7 +32,7 @@ class Record:
     async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
         """The trajectory of a relationship in the caller's sight."""
         told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS)
-        own: tuple[Form, ...] = tuple(map(reader(Form), told["forms"]))
+        own = in_force(map(reader(Instrument), told["forms"]))
         turns = [datetime.fromisoformat(at) for at in told["turns"]]
         mended = [date.fromisoformat(day) for day in told["mended"]]
         series = alliance([revived(row) for row in told["ratings"]], own, turns, mended)

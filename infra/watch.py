@@ -11,6 +11,7 @@ from domain.detection import Detector, DirectReport, ObserverCode, Parameters, R
 from domain.detectors import detect, rules
 from domain.form import Form, InstrumentKind
 from domain.instruments import BUILT_IN, form_of
+from domain.measure import Instrument, in_force
 from domain.series import Reading, Sheet, blanks, gathered, sheet_of
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader
@@ -57,7 +58,7 @@ async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> 
     """What the practice has decided about looking, and what has come between the ratings."""
     row = await connection.fetchrow(SETTING, practice_id, relationship_id)
     run = chosen(None if row["detectors"] is None else map(reader(Choice), row["detectors"]))
-    forms: tuple[Form, ...] = tuple(map(reader(Form), row["forms"]))
+    forms = in_force(map(reader(Instrument), row["forms"]))
     return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)), row["turns"], row["mended"])
 
 
@@ -88,7 +89,7 @@ def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
     """What each of them says."""
     sheets: dict[tuple[str, str | None, str | None], Sheet] = {}
     for row in rows:
-        said: dict[str, Any] = {}
+        said: dict[str, Any] = {"rater_id": row["rater_id"] or ""}
         if report := row["direct_report"]:
             said["direct"] = reader(DirectReport)(report)
         if codes := row["observer_codes"]:
@@ -134,14 +135,13 @@ def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
             yield from gathered(held, (form.read(r["id"], r["score"], answers=answered(r["answers"])) for r in mine))
 
 
-# Where several people of one kind rated the same session, the last of them counts, whoever was first to send theirs.
 # Answers are read where a detector looks at them.
 RATINGS = """
-SELECT r.session_id, s.starts_at, r.rater, r.instrument, r.instrument_version, r.total, r.direct_report,
+SELECT r.session_id, s.starts_at, r.rater, r.rater_id, r.instrument, r.instrument_version, r.total, r.direct_report,
   nullif(r.observer_codes, '[]') AS observer_codes, r.shared_with_therapist,
   CASE WHEN r.instrument = ANY($3) THEN r.answers END AS answers
 FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
-WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded' ORDER BY r.rater_id"""
+WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded'"""
 # A run ends where the therapists or the modality change; that is told by the log, and nowhere else.
 TURNS = """
 SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM event WHERE practice_id = $1 AND subject_id = $2

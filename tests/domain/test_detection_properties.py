@@ -42,8 +42,8 @@ def reading(session_id, rater, scale, said, version="1", **more):
     """One form, filled in or left blank."""
     mean = None if said is None else sum(said) / 12
     return Reading(
-        session_id=session_id, rater=rater, instrument="wai-sr", version=version, scale=scale, score=mean,
-        total=None if mean is None else mean * 12, answers=() if said is None else tuple(enumerate(said, 1)),
+        session_id=session_id, rater=rater, rater_id="", instrument="wai-sr", version=version, scale=scale,
+        score=mean, total=None if mean is None else mean * 12, answers=() if said is None else tuple(enumerate(said, 1)),
         risk_items=(9,), **more,
     )  # fmt: skip
 
