@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from itertools import islice
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -58,14 +59,47 @@ class Turn:
     """How far the time of day is ahead of the monotonic clock, in seconds."""
     until: float
     """No attempt starts after this: it could outlive the lease. On the monotonic clock."""
-    waiting: deque[list[Row]]
+    waiting: deque[list[Row]] = field(default_factory=deque)
     """What is still to be sent: the events of one resource after another."""
-    parked: list[Row]
+    parked: list[Row] = field(default_factory=list)
     """What has to wait behind an earlier event of its resource."""
-    started: float = field(default_factory=time.monotonic)
+    own: dict[UUID, int] = field(default_factory=dict)
+    """The resources nothing more is read of, and the last event of each that is to be sent: until it was taken, and
+    that is written down."""
+    read: float = 0.0
+    """When it was last read what there is to send. On the monotonic clock."""
     active: int = 0
     sent: int = 0
+    """Attempts since then."""
     ended: bool = False
+
+    def takes(self, rows: list[Row]) -> None:
+        """Sort out what was read."""
+        resources: dict[UUID, list[Row]] = {}
+        for row in rows:
+            subject, known = row["subject_id"], row["subject_id"] in resources
+            if row["behind"] is None or (known and not row["held"]):
+                resources.setdefault(subject, []).append(row)
+                self.own[subject] = row["seq"]
+            elif not known:
+                # Else what is sent of its resource in this turn decides how long it has to wait.
+                self.parked.append(row)
+        self.own |= {row["subject_id"]: 0 for row in self.parked}
+        if self.lane.trips:
+            resources = {subject: rows[:1] for subject, rows in islice(resources.items(), 1)}
+        self.waiting.extend(resources.values())
+        self.read, self.sent = time.monotonic(), 0
+
+    def goes_on(self) -> bool:
+        """Whether more should be read for it: one resource that is not answered is not to hold up the others."""
+        lane, lasted = self.lane, time.monotonic() - self.read
+        room = not self.waiting and self.active < lane.width and not lane.trips and not self.stopped()
+        return room and lasted >= max(POLL, self.sent / lane.rate if lane.rate else 0)
+
+    def wrote(self, result: "Result") -> None:
+        """An attempt is written down."""
+        if result.answer.outcome == "delivered" and self.own.get(result.row["subject_id"]) == result.row["seq"]:
+            del self.own[result.row["subject_id"]]
 
     def stopped(self) -> bool:
         """Whether nothing more may be started."""
@@ -170,7 +204,7 @@ class Dispatcher:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _round(self) -> bool:
-        """Lease the lanes there is room for, and start their turns. True when there may be more at once."""
+        """Lease the lanes there is room for, start their turns, and go on with others. True when there may be more."""
         self._wake.clear()
         room = IN_FLIGHT - sum(max(turn.active, 1) for turn in self._turns)
         if room <= 0:
@@ -180,46 +214,44 @@ class Dispatcher:
         timeout = self._settings.webhook_timeout
         most = -(-room // NARROW)
         lanes = await self._pool.fetch(TAKE, most, uuid4(), 2 * timeout, COUNTED * self._scale)
-        if not lanes:
-            return False
         # The database's time, for every dispatcher the same: receivers refuse what a clock that is off has signed.
-        ahead = lanes[0]["clock"] - time.monotonic()
-        taken = [self._lane(row) for row in lanes]
-        columns = zip(*((t.practice_id, t.endpoint_id, t.room(TURN), t.pending) for t in taken), strict=True)
-        due: list[list[Row]] = [[] for _ in taken]
-        for row in await self._pool.fetch(READ, *map(list, columns)):
-            due[row["place"] - 1].append(row)
-        for lane, rows in zip(taken, due, strict=True):
-            # A tenth less than half the lease: the other half is for the last attempt.
-            try:
-                self._begin(lane, rows, ahead, 0 if self._ending else asked + 0.9 * timeout)
-            except Exception as error:  # noqa: BLE001 - what is wrong with one endpoint is not the others' fault
-                broken(error, during="beginning")
+        ahead = lanes[0]["clock"] - time.monotonic() if lanes else 0
+        # A tenth less than half the lease: the other half is for the last attempt.
+        turns = [turn for row in lanes if (turn := self._turn(row, ahead, asked + 0.9 * timeout))]
+        if len(lanes) < most:
+            # Else others may wait for their turn, and that comes first.
+            turns += [turn for turn in self._turns if turn.goes_on()]
+        if turns:
+            await self._read(turns)
         return len(lanes) == most
 
-    def _lane(self, row: Row) -> Lane:
-        known = {name: row[name] for name in LEASED}
-        return Lane(most=row["max_in_flight"], rate=row["rate_per_second"], scale=self._scale, **known)
+    def _turn(self, row: Row, ahead: float, until: float) -> Turn | None:
+        try:
+            known = {name: row[name] for name in LEASED}
+            lane = Lane(most=row["max_in_flight"], rate=row["rate_per_second"], scale=self._scale, **known)
+            return Turn(lane, live(self._open(lane.secrets), time.monotonic() + ahead), ahead, until)
+        except Exception as error:  # noqa: BLE001 - what is wrong with one endpoint is not the others' fault
+            broken(error, during="beginning")
+            return None
 
-    def _begin(self, lane: Lane, rows: list[Row], ahead: float, until: float) -> None:
-        resources: dict[UUID, list[Row]] = {}
-        parked = []
-        for row in rows:
-            subject, known = row["subject_id"], row["subject_id"] in resources
-            if row["behind"] is None or (known and not row["held"]):
-                resources.setdefault(subject, []).append(row)
-            elif not known:
-                # Else what is sent of its resource in this turn decides how long it has to wait.
-                parked.append(row)
-        waiting = deque(resources.values())
-        if lane.trips and waiting:
-            waiting = deque([waiting[0][:1]])
-        secrets = live(self._open(lane.secrets), time.monotonic() + ahead)
-        turn = Turn(lane, secrets, ahead, until, waiting, parked)
-        self._turns.add(turn)
-        self._widen(turn)
-        if not turn.active:
-            self._end(turn)
+    async def _read(self, turns: list[Turn]) -> None:
+        """Read what is due in each turn, and begin to send it."""
+        lanes = [turn.lane for turn in turns]
+        of = [(lane.practice_id, lane.endpoint_id, lane.lease, lane.room(TURN), lane.pending) for lane in lanes]
+        own = [(place, subject) for place, turn in enumerate(turns, 1) for subject in turn.own]
+        due: list[list[Row]] = [[] for _ in turns]
+        for row in await self._pool.fetch(READ, *columns(of, 5), *columns(own, 2)):
+            due[row["place"] - 1].append(row)
+        for turn, rows in zip(turns, due, strict=True):
+            if turn.ended:
+                continue
+            if self._ending:
+                turn.until = 0
+            self._turns.add(turn)
+            turn.takes(rows)
+            self._widen(turn)
+            if not turn.active:
+                self._end(turn)
 
     def _widen(self, turn: Turn) -> None:
         """As many at once as the lane has shown to take."""
@@ -274,14 +306,14 @@ class Dispatcher:
             await self._tell(lane, {"verify": lane.news.pop("verify")})
         self.tally.attempts[answer.outcome] += 1
         if took and row["cause"] == "event":
-            self.tally.received(row["age"] + time.monotonic() - turn.started)
+            self.tally.received(time.monotonic() + turn.ahead - row["first_at"])
         self._results.append(Result(turn, row, answer, time.monotonic()))
         if len(self._results) == 1:
             asyncio.get_running_loop().call_later(LINGER, self._written.set)
         return took
 
     def _end(self, turn: Turn) -> None:
-        turn.lane.paced(turn.sent, time.monotonic() - turn.started)
+        turn.lane.paced(turn.sent, time.monotonic() - turn.read)
         turn.ended = True
         self._turns.discard(turn)
         self._ended.append(turn)
@@ -316,6 +348,8 @@ class Dispatcher:
             self._results, self._ended = results + self._results, ended + self._ended
             raise
         ours = {row["place"] for row in held}
+        for result in results:
+            result.turn.wrote(result)
         for place, turn in enumerate(turns):
             if place in ours:
                 self._follow(turn.lane)
