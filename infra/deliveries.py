@@ -27,8 +27,13 @@ from infra.tally import Tally
 from infra.upkeep import Upkeep
 
 IN_FLIGHT = 256
-"""How many deliveries one dispatcher has under way at most, but for one of each endpoint whose turn it is: each is an
-open connection, and a process that runs out of them would blame the receivers."""
+"""How many deliveries one dispatcher has under way at most, those that are late and one of each endpoint whose turn it
+is not counted."""
+LATE = 1.0
+"""A receiver that has not answered for so many seconds may never: it is waited for, and keeps nobody else out."""
+OPEN = 768
+"""How many are under way at most with those that are late. Each is an open connection; a process may often have 1024,
+and one that runs out of them would blame the receivers."""
 TURN = 128
 """How many deliveries of one endpoint are read for one turn."""
 POLL = 0.25
@@ -147,6 +152,7 @@ class Dispatcher:
         self._egress = Egress(settings)
         self._turns: set[Turn] = set()
         self._under_way = 0
+        self._late: set[tuple[Turn, int]] = set()
         self._ended: list[Turn] = []
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -206,10 +212,12 @@ class Dispatcher:
     async def _round(self) -> bool:
         """Lease the lanes there is room for, start their turns, and go on with others. True when there may be more."""
         self._wake.clear()
-        room = IN_FLIGHT - sum(max(turn.active, 1) for turn in self._turns)
+        for begun in self._turns:
+            # What is late by now has left room.
+            self._widen(begun)
+        room = self._room()
         if room <= 0:
-            await self._wake.wait()
-            return True
+            return False
         asked = time.monotonic()
         timeout = self._settings.webhook_timeout
         most = -(-room // NARROW)
@@ -253,25 +261,31 @@ class Dispatcher:
             if not turn.active:
                 self._end(turn)
 
+    def _room(self) -> int:
+        """How many more may be under way."""
+        return min(IN_FLIGHT + len(self._late), OPEN) - self._under_way
+
     def _widen(self, turn: Turn) -> None:
         """As many at once as the lane has shown to take."""
         while turn.waiting and turn.active < turn.lane.width and not turn.stopped():
-            if turn.active and self._under_way >= IN_FLIGHT:
+            if turn.active and self._room() <= 0:
                 break
             turn.active += 1
             self._under_way += 1
-            task = asyncio.create_task(self._work(turn))
+            task = asyncio.create_task(self._work(turn, turn.waiting.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, turn: Turn) -> None:
+    async def _work(self, turn: Turn, rows: list[Row]) -> None:
         """Send one resource's events after another's, while there is room for one more at once."""
         try:
-            while turn.waiting and turn.active <= turn.lane.width and not turn.stopped():
-                for row in turn.waiting.popleft():
+            while rows:
+                for row in rows:
                     if turn.stopped() or not await self._attempt(turn, row):
                         break
                 self._widen(turn)
+                more = turn.waiting and turn.active <= turn.lane.width and not turn.stopped()
+                rows = turn.waiting.popleft() if more else []
         except Exception as error:  # noqa: BLE001 - as above
             turn.lane.over = True
             broken(error, during="sending")
@@ -293,7 +307,13 @@ class Dispatcher:
             "bravespace-api-version": lane.api_version,
         }  # fmt: skip
         turn.sent += 1
-        answer = await self._egress.post(lane.url, body, headers, turn.until)
+        this = turn, row["seq"]
+        late = asyncio.get_running_loop().call_later(LATE, self._late.add, this)
+        try:
+            answer = await self._egress.post(lane.url, body, headers, turn.until)
+        finally:
+            late.cancel()
+            self._late.discard(this)
         if answer is None:
             return False
         took = answer.outcome == "delivered"

@@ -17,6 +17,7 @@ import pytest
 from api.app import create_app
 from infra import embedded, schema
 from infra.deliveries import IN_FLIGHT, POLL, TURN, Dispatcher
+from infra.patience import NARROW
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.settings import Settings
@@ -89,10 +90,11 @@ class Slow:
 
 
 @asynccontextmanager
-async def delivering(house: House, pool: Any = None) -> AsyncIterator[Dispatcher]:
-    """A dispatcher, ended as the service ends it."""
+async def delivering(house: House, pool: Any = None, **said: Any) -> AsyncIterator[Dispatcher]:
+    """A dispatcher, with the service's settings but for what is said otherwise, ended as the service ends it."""
     service = house.running.service
-    dispatcher = Dispatcher(pool or service.pool, service.keys.seal, service.settings)
+    settings = service.settings.model_copy(update=said)
+    dispatcher = Dispatcher(pool or service.pool, service.keys.seal, settings)
     task = asyncio.create_task(dispatcher.run())
     yield dispatcher
     task.cancel()
@@ -440,3 +442,23 @@ async def test_turns_that_go_on_are_read_of_together_and_no_more_often_than_is_p
             reads.clear()
             await asyncio.sleep(3 * POLL)
             assert reads == []
+
+
+async def test_many_endpoints_that_begin_to_hang_together_hold_up_nobody_else(house: House, receiver: Receiver):
+    async with Receiver() as hanging:
+        many = [await registered(house, hanging, "client.*") for _ in range(64)]
+        well = await registered(house, receiver, "client.*")
+        async with delivering(house):
+            for owner in (*many, well):
+                await told(house, owner, "verified")
+        hanging.forget()
+        hanging.slow = 60
+        await clients(house, NARROW + 1)
+        await house.running.service.pool.execute("DELETE FROM delivery WHERE endpoint_id = $1", well["id"])
+        async with delivering(house, webhook_timeout=15):
+            await hanging.until(IN_FLIGHT)
+            receiver.forget()
+            await clients(house, 1)
+            await receiver.until_taken(1, 2)
+            assert hanging.busy >= IN_FLIGHT
+            await hanging.down()
