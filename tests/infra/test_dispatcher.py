@@ -16,11 +16,12 @@ import pytest
 
 from api.app import create_app
 from infra import embedded, schema
-from infra.deliveries import IN_FLIGHT, POLL, TURN, Dispatcher
+from infra.deliveries import IN_FLIGHT, Dispatcher
 from infra.patience import NARROW
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.settings import Settings
+from infra.turns import POLL, TURN
 from infra.upkeep import Upkeep
 from tests.conftest import House, Running, ok
 from tests.endpoints import (
