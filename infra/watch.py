@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -65,7 +66,7 @@ def compared(
 
 
 def alliance(rows: Sequence[Row], own: tuple[Form, ...]) -> tuple[Series, ...]:
-    """The alliance ratings of held sessions, as series."""
+    """The held sessions with their alliance ratings, as series."""
     held = {
         row["session_id"]: Sitting(
             session_id=row["session_id"], at=row["starts_at"], ordinal=0, run=str(row["spell"]),
@@ -79,7 +80,7 @@ def alliance(rows: Sequence[Row], own: tuple[Form, ...]) -> tuple[Series, ...]:
 def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
     """What each of them says."""
     forms: dict[tuple[str, str], Form] = {}
-    for row in rows:
+    for row in filter(itemgetter("rater"), rows):
         rater, name = Rater(row["rater"]), (row["instrument"], row["instrument_version"])
         report = row["direct_report"]
         said = {
@@ -119,30 +120,41 @@ def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
             yield from gathered(held, filled)
 
 
-# A run ends where the therapists or the modality change; that is told by the log, and nowhere else. A baseline begins
-# anew with the first score after a repair that the client confirmed. Answers are read where a detector looks at them.
-RATINGS = """
+def ratings(seen: Any = "true") -> str:
+    """Every held session of a relationship, with what of its ratings is `seen`.
+
+    A run ends where the therapists or the modality change; that is told by the log, and nowhere else. A baseline begins
+    anew with the first score after a repair that the client confirmed, so that mark is on sessions, not on ratings that
+    somebody may not see. Answers are read where a detector looks at them.
+    """
+    return f"""
 WITH turns AS MATERIALIZED (
   SELECT at FROM event WHERE practice_id = $1 AND subject_id = $2 AND type = 'relationship.revised'
    AND data -> 'set' ?| ARRAY['therapist_ids', 'modality']),
 mended AS MATERIALIZED (
   SELECT concluded_on FROM repair WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired'),
-rated AS (
-  SELECT r.session_id, s.starts_at, r.rater, r.instrument, r.instrument_version, r.total, r.direct_report,
-    r.observer_codes, r.shared_with_therapist, CASE WHEN r.total IS NOT NULL THEN r.answers ELSE '[]' END AS answers
-  FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
-  WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded')
-SELECT rated.*, (SELECT count(*) FROM turns WHERE turns.at < rated.starts_at) AS spell,
+held AS (
+  SELECT id, starts_at, day,
+    max(day) OVER (ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS day_before
+  FROM session, LATERAL (SELECT (starts_at AT TIME ZONE 'UTC')::date AS day) d
+  WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'held')
+SELECT held.id AS session_id, held.starts_at, rater, instrument, instrument_version, total, direct_report,
+  observer_codes, shared_with_therapist, CASE WHEN total IS NOT NULL THEN answers ELSE '[]' END AS answers,
+  (SELECT count(*) FROM turns WHERE turns.at < held.starts_at) AS spell,
   EXISTS (SELECT 1 FROM mended
-    WHERE concluded_on <= rated.day AND concluded_on > coalesce(rated.day_before, '-infinity')) AS mended
-FROM (SELECT rated.*, day, max(day) OVER (ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS day_before
-  FROM rated, LATERAL (SELECT (starts_at AT TIME ZONE 'UTC')::date AS day) d) rated
-ORDER BY starts_at, session_id"""
+    WHERE concluded_on <= held.day AND concluded_on > coalesce(held.day_before, '-infinity')) AS mended
+FROM held LEFT JOIN alliance_rating ON alliance_rating.practice_id = $1 AND alliance_rating.relationship_id = $2
+  AND alliance_rating.session_id = held.id AND alliance_rating.phase = 'recorded' AND {seen}
+ORDER BY held.starts_at, held.id"""
+
+
+RATINGS = ratings()
 SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
 WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' ORDER BY rated_on, id"""
 SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 AND phase <> 'superseded' ORDER BY id"
-SETTING = """
-SELECT (SELECT detectors FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current'
-        ORDER BY updated_at DESC LIMIT 1) AS detectors,
+IN_FORCE = """
+FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1"""
+SETTING = f"""
+SELECT (SELECT detectors {IN_FORCE}) AS detectors,
   (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i WHERE i.practice_id = $1) AS forms"""
