@@ -8,16 +8,18 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.detection import Series
+from domain.episodes import Mending
 from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.measure import Instrument, in_force
 from domain.rupture import RupturePhase
 from domain.session import SessionPhase
 from domain.signal import SIGNAL
+from domain.telling import in_words
 from domain.trajectory import RuptureMark, Seat, SignalMark, Trajectory, Transition, trajectory
 from infra.clauses import IN_SIGHT
 from infra.reviving import reader
-from infra.watch import MENDED, RATINGS, SIGNALS, TURNS, alliance
+from infra.watch import IN_FORCE, MENDED, SIGNALS, TURNS, alliance, ratings
 
 Row = Mapping[str, Any]
 
@@ -36,12 +38,12 @@ class Record:
         turns = [datetime.fromisoformat(at) for at in told["turns"]]
         mended = [date.fromisoformat(day) for day in told["mended"]]
         series = alliance([revived(row) for row in told["ratings"]], own, turns, mended)
-        return trajectory(
+        return in_words(trajectory(
             relationship_id, series=series, titles=titles(series, own), limited=caller.role is not Role.CLIENT,
             seats=tuple(map(reader(Seat), told["seats"])), signals=tuple(map(reader(SignalMark), told["signals"])),
             ruptures=tuple(map(reader(RuptureMark), told["ruptures"])),
-            transitions=tuple(map(reader(Transition), told["transitions"])),
-        )  # fmt: skip
+            transitions=tuple(map(reader(Transition), told["transitions"])), mending=reader(Mending)(told["mending"]),
+        ))  # fmt: skip
 
 
 def revived(row: Row) -> dict[str, Any]:
@@ -83,14 +85,13 @@ NO_ANSWERS: tuple[str, ...] = ()
 @cache
 def everything(role: Role) -> str:
     """The statement, for what a role is in sight of."""
-    ratings = IN_SIGHT["alliance_rating"].get(role, "true")
     signals = IN_SIGHT["signal"].get(role, "true") if role in SIGNAL.read_by else "false"
     return f"""
 WITH sat AS MATERIALIZED (
   SELECT id, starts_at, phase, CASE WHEN phase = 'held' THEN
     row_number() OVER (PARTITION BY phase ORDER BY starts_at, id) END AS ordinal
   FROM session WHERE practice_id = $1 AND relationship_id = $2 AND phase IN ({SHOWN})),
-seen AS MATERIALIZED (SELECT * FROM ({RATINGS}) alliance_rating WHERE {ratings}),
+seen AS MATERIALIZED ({ratings(IN_SIGHT["alliance_rating"].get(role, "true"))}),
 turned AS ({TRANSITIONS})
 SELECT jsonb_build_object(
   'seats', (SELECT coalesce(jsonb_agg(jsonb_build_object('session_id', id, 'starts_at', starts_at, 'status', phase,
@@ -99,6 +100,7 @@ SELECT jsonb_build_object(
   'turns', ({TURNS}), 'mended', ({MENDED}),
   'forms', (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i
     WHERE i.practice_id = $1 AND i.code IN (SELECT instrument FROM seen)),
+  'mending', coalesce((SELECT to_jsonb(p) FROM (SELECT repair_rules, repair_window {IN_FORCE}) p), '{{}}'),
   'signals', (SELECT coalesce(jsonb_agg(to_jsonb(signal) ORDER BY sat.starts_at, signal.id), '[]')
     FROM ({SIGNALS}) signal JOIN sat ON sat.id = signal.session_id WHERE {signals}),
   'ruptures', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.happened_on, r.id), '[]') FROM ({RUPTURES}) r),

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -80,7 +81,7 @@ def compared(
 def alliance(
     rows: Sequence[Row], own: tuple[Form, ...], turns: Sequence[datetime], mended: Sequence[date]
 ) -> tuple[Series, ...]:
-    """The alliance ratings of held sessions, as series."""
+    """The held sessions with their alliance ratings, as series."""
     held = blanks({row["session_id"]: row["starts_at"] for row in rows}, turns, mended)
     return gathered(held, rated(rows, own))
 
@@ -88,7 +89,7 @@ def alliance(
 def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
     """What each of them says."""
     sheets: dict[tuple[str, str | None, str | None], Sheet] = {}
-    for row in rows:
+    for row in filter(itemgetter("rater"), rows):
         said: dict[str, Any] = {"rater_id": row["rater_id"] or ""}
         if report := row["direct_report"]:
             said["direct"] = reader(DirectReport)(report)
@@ -135,13 +136,18 @@ def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
             yield from gathered(held, (form.read(r["id"], r["score"], answers=answered(r["answers"])) for r in mine))
 
 
-# Answers are read where a detector looks at them.
-RATINGS = """
-SELECT r.session_id, s.starts_at, r.rater, r.rater_id, r.instrument, r.instrument_version, r.total, r.direct_report,
-  nullif(r.observer_codes, '[]') AS observer_codes, r.shared_with_therapist,
-  CASE WHEN r.instrument = ANY($3) THEN r.answers END AS answers
-FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
-WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded'"""
+def ratings(seen: Any = "true") -> str:
+    """Every held session of a relationship, with what of its ratings is `seen`; answers of the forms in $3 alone."""
+    return f"""
+SELECT s.id AS session_id, s.starts_at, rater, rater_id, instrument, instrument_version, total, direct_report,
+  nullif(observer_codes, '[]') AS observer_codes, shared_with_therapist,
+  CASE WHEN instrument = ANY($3) THEN answers END AS answers
+FROM session s LEFT JOIN alliance_rating ON alliance_rating.practice_id = $1 AND alliance_rating.relationship_id = $2
+  AND alliance_rating.session_id = s.id AND alliance_rating.phase = 'recorded' AND {seen}
+WHERE s.practice_id = $1 AND s.relationship_id = $2 AND s.phase = 'held'"""
+
+
+RATINGS = ratings()
 # A run ends where the therapists or the modality change; that is told by the log, and nowhere else.
 TURNS = """
 SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM event WHERE practice_id = $1 AND subject_id = $2
@@ -153,8 +159,8 @@ SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
 WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' AND instrument = ANY($3) ORDER BY rated_on, id"""
 SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 AND phase <> 'superseded' ORDER BY id"
+IN_FORCE = """
+FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1"""
 SETTING = f"""
-SELECT ({TURNS}) AS turns, ({MENDED}) AS mended,
-  (SELECT detectors FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current'
-   ORDER BY updated_at DESC LIMIT 1) AS detectors,
+SELECT ({TURNS}) AS turns, ({MENDED}) AS mended, (SELECT detectors {IN_FORCE}) AS detectors,
   (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i WHERE i.practice_id = $1) AS forms"""
