@@ -32,7 +32,8 @@ from domain.detection import LONGEST_GAP, Certainty
 from domain.repair import Outcome
 from domain.rupture import OPEN, RupturePhase, RuptureType
 from domain.session import SessionPhase
-from domain.trajectory import MONTHS, Panel, RuptureMark, SignalMark, Trajectory, number, words
+from domain.telling import MONTHS, number, words
+from domain.trajectory import Panel, RuptureMark, SignalMark, Trajectory
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 # The renderer carries the first of these; a browser that shows the SVG may have one of the others.

@@ -167,6 +167,45 @@ def verify(data_dir: DataDir = HERE, as_json: Json = False) -> None:
 
 
 @app.command()
+def redetect(
+    practice: Annotated[UUID | None, typer.Option(help="One practice's id; all of them when left out.")] = None,
+    data_dir: DataDir = HERE,
+    as_json: Json = False,
+) -> None:
+    """Look at all ratings again: after a practice chose other detectors, or an update brought new versions of them.
+
+    Signals that no longer hold are superseded, new ones raised. It may be stopped and run again, beside the service.
+    """
+    config = configured(data_dir)
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from infra.standalone import redetect as looked_again
+
+    columns = TextColumn("relationships"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        bar = progress.add_task("", total=None)
+        try:
+            found = run(lambda: looked_again(
+                config, practice, lambda total: progress.update(bar, total=total), lambda: progress.advance(bar)
+            ))  # fmt: skip
+        except LookupError as error:
+            raise typer.BadParameter(str(error), param_hint="--practice") from None
+    told = {"relationships": found["relationships"]} | {
+        event: found[f"signal.{event}"] for event in ("raised", "superseded", "firmed_up")
+    }  # fmt: skip
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(told))
+    else:
+        typer.echo(
+            f"{told['relationships']} relationships looked at; signals: {told['raised']} raised, "
+            f"{told['superseded']} superseded, {told['firmed_up']} firmed up."
+        )
+
+
+@app.command()
 def document(
     folder: Annotated[Path, typer.Argument(help="Where to.")] = Path("openapi"),
 ) -> None:

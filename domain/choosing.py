@@ -7,8 +7,9 @@ from typing import Any
 
 from domain.default_set import DEFAULT_SET
 from domain.detection import Detector, Parameters
-from domain.detectors import DETECTORS
+from domain.detectors import DETECTORS, Cutoff
 from domain.errors import Refused
+from domain.form import Form
 from domain.values import Between, Said, kinds, markers, type_hints
 
 Setting = bool | int | float | str | None
@@ -37,6 +38,15 @@ def chosen(choices: Iterable[Choice] | None) -> Mapping[Detector, Parameters]:
             raise Refused("Each detector is chosen once.", at=f"detectors/{place}/detector")
         found[choice.detector] = set_up(choice, f"detectors/{place}/parameters")
     return found
+
+
+def item_by_item(chosen: Mapping[Detector, Parameters], forms: Iterable[Form]) -> frozenset[str]:
+    """The codes of those forms whose single answers are looked at. Of all others the scores are enough."""
+    found = {form.code for form in forms if form.risk_items} if Detector.RISK_ITEM in chosen else set()
+    cutoff = chosen.get(Detector.CUTOFF)
+    if isinstance(cutoff, Cutoff) and cutoff.item is not None:
+        found.update(cutoff.instruments)
+    return frozenset(found)
 
 
 def set_up(choice: Choice, at: str) -> Parameters:

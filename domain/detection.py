@@ -352,7 +352,14 @@ class Finding:
 class Episode:
     """A dip in one series: where it began, how deep and long it was, and whether it is over."""
 
+    rater: Rater
+    """Whose series it is in."""
+    instrument: str
+    """The code of the form; empty where somebody was asked without one."""
+    instrument_version: str
+    """Its version."""
     onset_session_id: UUID
+    """The session it began in."""
     trough_session_id: UUID | None
     """Its lowest score so far; none if nothing in it was scored."""
     length_sessions: int
@@ -362,9 +369,11 @@ class Episode:
     magnitude_sd: float | None
     """The same in the client's own standard deviations before it, floored as `within_client_drop` does."""
     state: EpisodeState
+    """What became of it, by the practice's rules. A clinician's record of the repair is a separate fact."""
     repaired_session_id: UUID | None = None
+    """The session at which it was over."""
     rule: RepairRule | None = None
-    """The rule by which it is repaired."""
+    """The rule by which it was."""
 
 
 @dataclass(frozen=True, slots=True)

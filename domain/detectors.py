@@ -498,6 +498,8 @@ def observer_3rs(series: Series, parameters: Observer3rs) -> tuple[Finding, ...]
     rule = rule_of(Detector.OBSERVER_3RS, parameters)
     found = []
     for s in series.sittings:
+        if not s.observer:
+            continue
         salient = sorted((code, salience) for code, salience in s.observer if salience >= parameters.least)
         if salient:
             found.append(

@@ -7,13 +7,13 @@ disagree both are shown. A repair within the session it happened in leaves no di
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import sqrt
+from typing import Protocol
 from uuid import UUID
 
 from domain.detection import (
     DirectReport,
     Episode,
     EpisodeState,
-    Finding,
     Rater,
     RepairRule,
     Run,
@@ -24,12 +24,58 @@ from domain.detection import (
 )
 from domain.detectors import BASELINE, RESOLVED, centred, chart
 
+REPAIR_RULES = (RepairRule.DIRECT, RepairRule.FULL_RETURN)
+"""What says that a dip is over unless the practice chooses otherwise: the client's word, and of the rules by score the
+strictest. A dip called over that is not is one nobody asks about again; one called `unrepaired_so_far` too long costs a
+question. `openapi/detection.md` has how often each rule is wrong."""
 WINDOW = 3
-"""So many held sessions after the onset, scored or not, may bring the repair where nobody says otherwise."""
+"""So many held sessions after the onset, scored or not, may bring the repair where nobody says otherwise. A longer one
+lets more chance scores pass for a repair."""
 LIMIT = 3.0
 """The lower limit of `in_control`, in sigma below the mean of the frozen chart."""
-DIPS = frozenset({SignalKind.DROP, SignalKind.LEVEL_SHIFT, SignalKind.DIRECT_REPORT})
+SAID = SignalKind.DIRECT_REPORT
+DIPS = frozenset({SignalKind.DROP, SignalKind.LEVEL_SHIFT, SAID})
 """What an episode can begin with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mending:
+    """When a practice takes a dip for over."""
+
+    repair_rules: tuple[RepairRule, ...] = REPAIR_RULES
+    repair_window: int = WINDOW
+
+
+MENDING = Mending()
+"""Unless the practice chooses otherwise."""
+
+
+class Noticed(Protocol):
+    """What an episode needs to know of what a detector saw: a finding, or the signal that was raised for it."""
+
+    @property
+    def kind(self) -> SignalKind:
+        """What was seen."""
+
+    @property
+    def rater(self) -> Rater | None:
+        """Whose series."""
+
+    @property
+    def instrument(self) -> str | None:
+        """The form; none where somebody was asked without one."""
+
+    @property
+    def instrument_version(self) -> str | None:
+        """Its version."""
+
+    @property
+    def session_id(self) -> UUID:
+        """The onset."""
+
+    @property
+    def reference_session_id(self) -> UUID | None:
+        """The session it is compared with, where it is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +165,7 @@ def reports_of(seriess: Iterable[Series]) -> dict[UUID, DirectReport]:
 
 def episode(
     series: Series,
-    finding: Finding,
+    finding: Noticed,
     rules: Sequence[RepairRule],
     window: int = WINDOW,
     reports: Mapping[UUID, DirectReport] | None = None,
@@ -139,7 +185,7 @@ def episode(
         follow(course, sitting, sitting.session_id in members, rules, said)
         if course.mended_by:
             break
-    return concluded(course, run, at, rules, over=len(ahead) > window)
+    return concluded(series, course, run, at, rules, over=len(ahead) > window)
 
 
 def place(series: Series, sitting: Sitting) -> tuple[Run | None, int]:
@@ -151,7 +197,7 @@ def place(series: Series, sitting: Sitting) -> tuple[Run | None, int]:
     return None, 0
 
 
-def begun(series: Series, run: Run | None, at: int, finding: Finding) -> Dip:
+def begun(series: Series, run: Run | None, at: int, finding: Noticed) -> Dip:
     """The dip as it is at its onset: the score of the reference session before it, or the mean of a frozen baseline.
 
     A direct report is compared with nothing, so the last score before it stands for how it was.
@@ -166,7 +212,7 @@ def begun(series: Series, run: Run | None, at: int, finding: Finding) -> Dip:
     for sitting, score in zip(run.sittings, run.scores, strict=True):
         if sitting.session_id == finding.reference_session_id:
             return replace(dip, pre=score)
-    if fixed and finding.kind is not SignalKind.DIRECT_REPORT:
+    if fixed and finding.kind is not SAID:
         return replace(dip, pre=fixed[0])
     return replace(dip, pre=run.scores[at - 1] if at else None)
 
@@ -193,11 +239,16 @@ def follow(
             return
 
 
-def concluded(course: Course, run: Run | None, at: int, rules: Sequence[RepairRule], over: bool) -> Episode:
+def concluded(
+    series: Series, course: Course, run: Run | None, at: int, rules: Sequence[RepairRule], over: bool
+) -> Episode:
     """The episode as far as it is known."""
     dip = course.dip
     depth = min(dip.trough - dip.pre, 0.0) if dip.pre is not None and dip.scores else None
     return Episode(
+        rater=series.rater,
+        instrument=series.instrument,
+        instrument_version=series.version,
         onset_session_id=course.onset.session_id,
         trough_session_id=course.trough.session_id if course.trough else None,
         length_sessions=course.last.ordinal - course.onset.ordinal,
@@ -230,24 +281,22 @@ def spread(scale: Scale, before: Sequence[float]) -> float:
 
 def episodes(
     series: Series,
-    findings: Iterable[Finding],
+    findings: Iterable[Noticed],
     rules: Sequence[RepairRule],
     window: int = WINDOW,
     reports: Mapping[UUID, DirectReport] | None = None,
 ) -> tuple[Episode, ...]:
     """The episodes of one series, in order. What is found while one lasts belongs to it, whichever detector found it.
 
-    Of several findings at one session the first with a reference session tells what it was like before.
+    Of several findings at one session one with a reference session tells what it was like before, else one in scores.
     """
     order = {s.session_id: s.ordinal for s in series.sittings}
     voice = (series.rater, series.instrument, series.version)
-    mine = [
-        f for f in findings
-        if f.kind in DIPS and (f.rater, f.instrument, f.instrument_version) == voice and f.session_id in order
-    ]  # fmt: skip
+    dips = [f for f in findings if f.kind in DIPS and f.session_id in order]
+    mine = [f for f in dips if (f.rater, f.instrument or "", f.instrument_version or "") == voice]
     found: list[Episode] = []
     end = 0
-    for finding in sorted(mine, key=lambda f: (order[f.session_id], f.reference_session_id is None)):
+    for finding in sorted(mine, key=lambda f: (order[f.session_id], f.reference_session_id is None, f.kind is SAID)):
         if order[finding.session_id] > end:
             found.append(episode(series, finding, rules, window, reports))
             end = order[finding.session_id] + found[-1].length_sessions

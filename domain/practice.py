@@ -7,7 +7,8 @@ from uuid import UUID
 
 from domain.access import CALLERS, Role
 from domain.choosing import Choice, chosen
-from domain.detection import Detector
+from domain.detection import Detector, RepairRule
+from domain.episodes import REPAIR_RULES, WINDOW
 from domain.errors import Refused
 from domain.machine import Machine
 from domain.move import ATTEMPTS, CHANNELS, NEW, Around, Move
@@ -78,6 +79,11 @@ class PolicyTerms(Said):
     """Professional will: the therapist who takes over."""
     detectors: Annotated[tuple[Choice, ...], Few(len(Detector))] = ()
     """Detection: those that raise signals, and no others. None: no ratings are looked at."""
+    repair_rules: Annotated[tuple[RepairRule, ...], Few(len(RepairRule))] = REPAIR_RULES
+    """Detection: what says that a dip is over; of several that are met at one session the first here is named. None: it
+    is left open what became of any."""
+    repair_window: Annotated[int, Between(1, 20)] = WINDOW
+    """Detection: so many held sessions after the onset, scored or not, may bring the repair."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,9 +96,13 @@ class Policy(PolicyTerms):
 
 
 def can_be_run(state: Any, body: PolicyTerms, around: Around) -> None:
-    """Detectors are set as they can be, and by the policy that is for it."""
+    """Detectors are set as they can be, and they and what counts as repaired by the policy that is for it."""
     if body.detectors and body.kind is not PolicyKind.DETECTION:
         raise Refused("Detectors are chosen by a policy of the kind detection.", at="detectors")
+    if body.repair_rules != REPAIR_RULES and body.kind is not PolicyKind.DETECTION:
+        raise Refused("What counts as repaired is chosen by a policy of the kind detection.", at="repair_rules")
+    if len(set(body.repair_rules)) < len(body.repair_rules):
+        raise Refused("Each rule is named once.", at="repair_rules")
     chosen(body.detectors)
 
 

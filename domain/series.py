@@ -1,6 +1,10 @@
 """From the sessions and ratings of a relationship to the series that detectors look at."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -47,14 +51,46 @@ def upwards(form: Form, score: float) -> float:
     return score if form.higher_is_better else form.low + form.high - score
 
 
-def read(form: Form, rater: Rater, rater_id: str, session_id: UUID, total: float | None, **more: Any) -> Reading:
-    """What a filled-in form came to. `total` is its score, in its own unit."""
-    return Reading(
-        session_id=session_id, rater=rater, rater_id=rater_id, instrument=form.code, version=form.edition,
-        scale=scale_of(form, rater), alliance=form.kind is InstrumentKind.ALLIANCE, risk_items=form.risk_items,
-        score=None if total is None else upwards(form, total / per_item(form)),
-        total=None if total is None else total * (form.keyed or 1) / per_item(form), **more,
-    )  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A form as one rater uses it, worked out once: a relationship has hundreds that are filled in."""
+
+    form: Form
+    rater: Rater
+    scale: Scale
+    items: int
+    """How many are scored."""
+    per: int
+    """How many items' points one point of its score is shared by."""
+    alliance: bool
+
+    def read(self, session_id: UUID, total: float | None, *, rater_id: str = "", **more: Any) -> Reading:
+        """What it came to when it was filled in. `total` is its score, in its own unit."""
+        form = self.form
+        return Reading(
+            session_id, self.rater, rater_id, form.code, form.edition, self.scale, self.alliance, form.risk_items,
+            None if total is None else upwards(form, total / self.per),
+            None if total is None else total * self.items / self.per, **more,
+        )  # fmt: skip
+
+
+def sheet_of(form: Form, rater: Rater) -> Sheet:
+    """The form as this rater uses it."""
+    alliance = form.kind is InstrumentKind.ALLIANCE
+    return Sheet(form, rater, scale_of(form, rater), form.keyed or 1, per_item(form), alliance)
+
+
+def blanks(held: Mapping[UUID, datetime], turns: Sequence[datetime], mended: Sequence[date]) -> Iterator[Sitting]:
+    """Sessions by their id and time, as they are before anybody rates them.
+
+    A run ends where the therapists or the modality changed: `turns`, in order. A baseline begins anew with the first
+    session after a repair that the client confirmed: `mended`, its days (UTC), in order.
+    """
+    over = 0
+    for id, at in sorted(held.items(), key=itemgetter(1, 0)):
+        concluded = bisect_right(mended, at.date())
+        yield Sitting(id, at, run=str(bisect_left(turns, at)), new_baseline=concluded > over)
+        over = concluded
 
 
 def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Series, ...]:
@@ -64,27 +100,29 @@ def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Seri
     (therapists, modality). Their ordinals are counted here. A rater who goes back to an earlier version of a form
     starts another run. Two therapists, or two observers, have a series each.
     """
-    order = sorted(held, key=lambda s: (s.at, s.session_id))
-    blanks = [sitting._replace(ordinal=ordinal) for ordinal, sitting in enumerate(order, 1)]
+    order = sorted(held, key=itemgetter(AT, SESSION_ID))
     forms: dict[tuple[Rater, str, str], dict[str, dict[UUID, Reading]]] = {}
     for r in readings:
         forms.setdefault((r.rater, r.rater_id, r.instrument), {}).setdefault(r.version, {})[r.session_id] = r
     return tuple(
-        series(blanks, versions, version) for _, versions in sorted(forms.items()) for version in sorted(versions)
+        series(order, versions, version) for _, versions in sorted(forms.items()) for version in sorted(versions)
     )
 
 
-def series(blanks: Sequence[Sitting], versions: Mapping[str, Mapping[UUID, Reading]], version: str) -> Series:
+SESSION_ID, AT = Sitting._fields.index("session_id"), Sitting._fields.index("at")
+
+
+def series(held: Sequence[Sitting], versions: Mapping[str, Mapping[UUID, Reading]], version: str) -> Series:
     """One version of a form through all sessions."""
     mine = versions[version]
     others = {
         id for other, rated in versions.items() if other != version for id, r in rated.items() if r.score is not None
     }
     sittings, spell = [], 0
-    for blank in blanks:
-        r = mine.get(blank.session_id)
+    for ordinal, blank in enumerate(held, 1):
         spell += blank.session_id in others
-        sittings.append(rated(blank, r, spell) if r else blank)
+        r = mine.get(blank.session_id)
+        sittings.append(rated(blank, ordinal, r, spell) if r else blank._replace(ordinal=ordinal))
     r = mine[max(mine)]
     return Series(
         rater=r.rater, rater_id=r.rater_id, instrument=r.instrument, version=r.version, scale=r.scale,
@@ -92,10 +130,9 @@ def series(blanks: Sequence[Sitting], versions: Mapping[str, Mapping[UUID, Readi
     )  # fmt: skip
 
 
-def rated(blank: Sitting, r: Reading, spell: int) -> Sitting:
+def rated(blank: Sitting, ordinal: int, r: Reading, spell: int) -> Sitting:
     """A session with what was filled in."""
     return Sitting(
-        session_id=blank.session_id, at=blank.at, ordinal=blank.ordinal, run=f"{blank.run}/{spell}",
-        score=r.score, total=r.total, answers=r.answers, direct=r.direct, observer=r.observer,
-        new_baseline=blank.new_baseline, private_to_client=r.private_to_client,
+        blank.session_id, blank.at, ordinal, f"{blank.run}/{spell}", r.score, r.total, r.answers, r.direct, r.observer,
+        blank.new_baseline, r.private_to_client,
     )  # fmt: skip

@@ -11,8 +11,18 @@ from itertools import pairwise
 from types import MappingProxyType
 from uuid import UUID
 
-from domain.detection import Certainty, Detector, Rater, Run, Scale, Series, SignalKind
+from domain.detection import (
+    Certainty,
+    Detector,
+    Episode,
+    Rater,
+    Run,
+    Scale,
+    Series,
+    SignalKind,
+)
 from domain.detectors import BASELINE, ShewhartXmr, chart
+from domain.episodes import MENDING, Mending, episodes, reports_of
 from domain.repair import Outcome
 from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
@@ -109,6 +119,12 @@ class SignalMark:
     """What it saw."""
     rater: Rater | None = None
     """Whose line it was seen in; none where two are compared."""
+    instrument: str | None = None
+    """The form it was seen in; none where somebody was asked without one."""
+    instrument_version: str | None = None
+    """Its version."""
+    reference_session_id: UUID | None = None
+    """The session it is compared with, where it is one."""
     certainty: Certainty
     """Whether later sessions can still change it."""
     phase: SignalPhase
@@ -170,12 +186,14 @@ class Trajectory:
     """A panel for each instrument and version: two are never on one axis."""
     signals: tuple[SignalMark, ...] = ()
     """What detectors saw, for those who may see signals."""
+    episodes: tuple[Episode, ...] = ()
+    """What became of the dips that signals mark, by the scores or the client's word, for those who may see signals."""
     ruptures: tuple[RuptureMark, ...] = ()
     """Ruptures that somebody reported, suspected ones among them; not what was dismissed."""
     transitions: tuple[Transition, ...] = ()
     """When the relationship was in its transition phase."""
     summary: str = ""
-    """The picture in plain words, for those who do not see it."""
+    """The picture in plain words, for those who do not see it (`telling`)."""
 
     @property
     def last_day(self) -> date:
@@ -198,17 +216,20 @@ class Trajectory:
 def trajectory(
     relationship_id: UUID, *, seats: tuple[Seat, ...] = (), series: Iterable[Series] = (),
     titles: Mapping[str, str] = MappingProxyType({}), limited: bool = True, signals: tuple[SignalMark, ...] = (),
-    ruptures: tuple[RuptureMark, ...] = (), transitions: tuple[Transition, ...] = (),
+    ruptures: tuple[RuptureMark, ...] = (), transitions: tuple[Transition, ...] = (), mending: Mending = MENDING,
 ) -> Trajectory:  # fmt: skip
-    """Everything in its place, and in words. `titles` by instrument; without control limits unless `limited`."""
-    drawn = panels(seats, [s for s in series if s.alliance], titles)
+    """Everything in its place, without its summary. `titles` by instrument; without control limits unless `limited`.
+
+    `mending`: when a dip counts as over.
+    """
+    rated = [s for s in series if s.alliance]
+    drawn = panels(seats, rated, titles)
     if not limited:
         drawn = tuple(replace(p, lines=tuple(replace(one, limits=()) for one in p.lines)) for p in drawn)
-    bare = Trajectory(
-        relationship_id=relationship_id, sessions=seats, panels=drawn, signals=signals, ruptures=ruptures,
-        transitions=transitions,
+    return Trajectory(
+        relationship_id=relationship_id, sessions=seats, panels=drawn, signals=signals,
+        episodes=dips(rated, signals, mending), ruptures=ruptures, transitions=transitions,
     )  # fmt: skip
-    return replace(bare, summary=" ".join(sentences(bare)))
 
 
 RATERS = tuple(Rater)
@@ -257,110 +278,11 @@ def frozen(scale: Scale, run: Run, places: Sequence[int]) -> Iterator[Limits]:
             )  # fmt: skip
 
 
-# -- in words --------------------------------------------------------------------------------------------------------
-
-MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
-    "December",
-)  # fmt: skip
-"""In English, whatever the machine's language."""
-
-
-def sentences(t: Trajectory) -> Iterator[str]:
-    """What is drawn, one thing after another, each number with its scale. No verdict: numbers are a reason to ask."""
-    yield attendance(t)
-    if not t.panels:
-        yield "There are no ratings to draw."
-    for panel in t.panels:
-        yield from ratings(t, panel)
-    if t.signals:
-        yield "Signals, which are questions and not ruptures: " + "; ".join(signal(t, s) for s in t.signals) + "."
-    for rupture in t.ruptures:
-        yield course(t, rupture)
-    for spell in t.transitions:
-        until = f" to {day(spell.over_on)}" if spell.over_on else ""
-        yield f"In the transition phase {'from' if until else 'since'} {day(spell.begun_on)}{until}."
-
-
-def attendance(t: Trajectory) -> str:
-    """How many sessions, from when to when, and which were missed."""
-    if not t.sessions:
-        return "No session has been held yet."
-    held = sum(seat.status is SessionPhase.HELD for seat in t.sessions)
-    missed = [seat for seat in t.sessions if seat.status is not SessionPhase.HELD]
-    first, last = t.sessions[0].starts_at.date(), t.sessions[-1].starts_at.date()
-    when = f"on {day(first)}" if first == last else f"from {day(first)} to {day(last)}"
-    told = f"{counted(held, 'session')} held"
-    if missed:
-        told += f" and {len(missed)} missed ({', '.join(day(seat.starts_at.date()) for seat in missed)})"
-    return f"{told}, {when}."
-
-
-def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
-    """Each rater's line in one panel."""
-    for drawn in panel.lines:
-        scores, alike = drawn.points, [one for one in panel.lines if one.rater is drawn.rater]
-        who = f"{drawn.rater} {alike.index(drawn) + 1}" if len(alike) > 1 else drawn.rater
-        low, high = min(scores, key=lambda p: p.score), max(scores, key=lambda p: p.score)
-        scale = f"mean per item, {number(panel.low)} to {number(panel.high)}"
-        told = f"{who.capitalize()}, {panel.title} ({scale}): {counted(len(scores), 'rating')}"
-        if len(scores) == 1:
-            yield f"{told}, {at(t, low)}."
-        else:
-            told += f", first {at(t, scores[0])}, latest {at(t, scores[-1])}, "
-            yield f"{told}lowest {at(t, low)}, highest {at(t, high)}."
-        for fixed in drawn.limits:
-            begun = session(t, fixed.start)
-            yield (
-                f"Control limits of the {who}'s first {BASELINE} scores from {begun}: "
-                f"mean {fixed.mean:.2f}, lower limit {fixed.lower:.2f}."
-            )
-
-
-def signal(t: Trajectory, mark: SignalMark) -> str:
-    """What a detector saw, and what a clinician made of it."""
-    where = session(t, int(t.position(mark.session_id, t.last_day)))
-    whose = f"{mark.rater}, " if mark.rater else ""
-    review = f", reviewed as {words(mark.disposition)}" if mark.disposition else ", not reviewed yet"
-    return f"{words(mark.kind)} at {where} ({whose}{mark.detector}, {mark.certainty}{review})"
-
-
-def course(t: Trajectory, mark: RuptureMark) -> str:
-    """A rupture and what became of it."""
-    kind = "of unspecified type" if mark.type is RuptureType.UNSPECIFIED else f"({mark.type})"
-    told = f"Rupture {kind} on {day(mark.happened_on)}, now {words(mark.phase)}"
-    for repair in mark.repairs:
-        told += f"; repair begun on {day(repair.begun_on)}"
-        if repair.concluded_on:
-            told += f", concluded on {day(repair.concluded_on)} as {words(repair.outcome)}"
-    return f"{told}."
-
-
-def at(t: Trajectory, point: Point) -> str:
-    """A score with its session."""
-    return f"{point.score:.2f} in {session(t, point.position)}"
-
-
-def session(t: Trajectory, position: int) -> str:
-    """`session 5`, as the pair counts them."""
-    return f"session {t.sessions[position].ordinal}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 rating`, `2 ratings`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
-def day(on: date) -> str:
-    """`3 March 2026`."""
-    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
-
-
-def number(value: float) -> str:
-    """A limit of a scale without needless decimals."""
-    return f"{value:g}"
-
-
-def words(code: str | None) -> str:
-    """A code as people say it."""
-    return (code or "").replace("_", " ")
+def dips(series: Sequence[Series], signals: Iterable[SignalMark], mending: Mending) -> tuple[Episode, ...]:
+    """What became of the dips that signals mark, in every rater's series. A slip of the measurement is none."""
+    marks = [mark for mark in signals if mark.disposition is not Disposition.MEASUREMENT_ARTIFACT]
+    said = reports_of(series)
+    return tuple(
+        dip for one in sorted(series, key=lambda s: RATERS.index(s.rater))
+        for dip in episodes(one, marks, mending.repair_rules, mending.repair_window, said)
+    )  # fmt: skip

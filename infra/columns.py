@@ -15,9 +15,9 @@ def key() -> Any:
     return Field(primary_key=True)
 
 
-def records() -> Any:
+def records(default: str = "[]") -> Any:
     """A list of records, as JSON."""
-    return Field(sa_type=JSONB, sa_column_kwargs={"server_default": text("'[]'")})
+    return Field(sa_type=JSONB, sa_column_kwargs={"server_default": text(f"'{default}'")})
 
 
 def record() -> Any:

@@ -1,6 +1,7 @@
 """A decision that has consequences: several objects move in one transaction, and the log is written at its end."""
 
 from typing import Any
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -53,12 +54,29 @@ class Together:
         done: list[tuple[Decision, int]] = []
         await self._change(connection, decision, around, version, done, secrets)
         if decision.event.type in SEEN_ANEW:
-            await self._look(connection, decision, around, done)
+            await self._look(connection, relationship_of(decision), around, done)
+        sent = await self._append(connection, around, done)
+        if kept:
+            await connection.execute(KEEP, *kept_row(kept, around.caller))
+        return sent
+
+    async def look_again(self, relationship_id: UUID, around: Around) -> list[str]:
+        """Look at a relationship though nothing about it has changed. Returns the types of the events that came of it.
+
+        Raises Moved when one of its signals was moved by somebody else at the same moment.
+        """
+        done: list[tuple[Decision, int]] = []
+        async with self.pool.acquire() as connection, connection.transaction():
+            await connection.execute(HOLD, around.caller.practice_id, relationship_id)
+            await self._look(connection, relationship_id, around, done)
+            if done:
+                await self._append(connection, around, done)
+        return [decision.event.type for decision, _ in done]
+
+    async def _append(self, connection: Any, around: Around, done: list[tuple[Decision, int]]) -> int:
         # The practice's counter is drawn last: it is the one row every writer of the practice waits for.
         rows = [event_row(d, around, v, i) for i, (d, v) in enumerate(done, 1)]
         sent: int = await connection.fetchval(APPEND, around.caller.practice_id, len(done), rows)
-        if kept:
-            await connection.execute(KEEP, *kept_row(kept, around.caller))
         return sent
 
     async def _hold(self, connection: Any, decision: Decision, around: Around) -> None:
@@ -127,9 +145,8 @@ class Together:
         await self._change(connection, decision, stamp, 0, done)
 
     async def _look(
-        self, connection: Any, decision: Decision, around: Around, done: list[tuple[Decision, int]]
+        self, connection: Any, relationship_id: UUID | None, around: Around, done: list[tuple[Decision, int]]
     ) -> None:
-        relationship_id = relationship_of(decision)
         assert relationship_id
         seen = await look(connection, around.caller.practice_id, relationship_id)
         known = Around(caller=as_policy(around.caller), now=around.now, relationship=around.relationship)

@@ -3,35 +3,35 @@
 import asyncio
 import re
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID, uuid4
 
 from cryptography.fernet import Fernet
 
-from infra.egress import Answer, Egress
+from infra.egress import Egress
 from infra.log import broken
 from infra.loops import survived
-from infra.patience import COUNTED, NARROW, SCHEDULE, Lane, wait_after
+from infra.patience import COUNTED, NARROW, SCHEDULE, Lane
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.secrets import live, opened, signature
 from infra.settings import Settings
 from infra.store import Store
 from infra.tally import Tally
+from infra.turns import POLL, TURN, Result, Row, Turn
 from infra.upkeep import Upkeep
 
 IN_FLIGHT = 256
-"""How many deliveries one dispatcher has under way at most, but for one of each endpoint whose turn it is: each is an
-open connection, and a process that runs out of them would blame the receivers."""
-TURN = 128
-"""How many deliveries of one endpoint are read for one turn."""
-POLL = 0.25
-"""How long another process's deliveries may wait to be seen, in seconds."""
+"""How many deliveries one dispatcher has under way at most, those that are late and one of each endpoint whose turn it
+is not counted."""
+LATE = 1.0
+"""A receiver that has not answered for so many seconds may never: it is waited for, and keeps nobody else out."""
+OPEN = 768
+"""How many are under way at most with those that are late. Each is an open connection; a process may often have 1024,
+and one that runs out of them would blame the receivers."""
 LINGER = 0.1
 """How long the results of a turn that goes on may wait to be written, in seconds."""
 
@@ -44,51 +44,6 @@ PARTING = 5
 """How long what is under way has, in seconds, when the dispatcher ends."""
 LOOK = 1
 """Seconds between looks for recoveries to go on with."""
-
-Row = Mapping[str, Any]
-
-
-@dataclass(slots=True, eq=False)
-class Turn:
-    """A lane's deliveries, while the lease lasts."""
-
-    lane: Lane
-    secrets: list[Any]
-    ahead: float
-    """How far the time of day is ahead of the monotonic clock, in seconds."""
-    until: float
-    """No attempt starts after this: it could outlive the lease. On the monotonic clock."""
-    waiting: deque[list[Row]]
-    """What is still to be sent: the events of one resource after another."""
-    parked: list[Row]
-    """What has to wait behind an earlier event of its resource."""
-    started: float = field(default_factory=time.monotonic)
-    active: int = 0
-    sent: int = 0
-    ended: bool = False
-
-    def stopped(self) -> bool:
-        """Whether nothing more may be started."""
-        return self.lane.over or time.monotonic() >= self.until
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How an attempt went."""
-
-    turn: Turn
-    row: Row
-    answer: Answer
-    ended: float
-    """On the monotonic clock."""
-
-    def as_row(self, place: int, scale: float, now: float) -> tuple[Any, ...]:
-        """As FINISH takes it."""
-        row, answer, lane, number = self.row, self.answer, self.turn.lane, self.row["attempt"] + 1
-        wait = None if answer.outcome == "delivered" else wait_after(number, scale, lane.pause)
-        ago = now - self.ended + answer.took_ms / 1000
-        return (place, row["seq"], row["subject_id"], number, answer.outcome, answer.status, answer.took_ms, wait,
-                row["cause"], ago)  # fmt: skip
 
 
 def webhook_id(practice_id: UUID, seq: int) -> str:
@@ -113,6 +68,7 @@ class Dispatcher:
         self._egress = Egress(settings)
         self._turns: set[Turn] = set()
         self._under_way = 0
+        self._late: set[tuple[Turn, int]] = set()
         self._ended: list[Turn] = []
         self._results: list[Result] = []
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -170,76 +126,82 @@ class Dispatcher:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _round(self) -> bool:
-        """Lease the lanes there is room for, and start their turns. True when there may be more at once."""
+        """Lease the lanes there is room for, start their turns, and go on with others. True when there may be more."""
         self._wake.clear()
-        room = IN_FLIGHT - sum(max(turn.active, 1) for turn in self._turns)
+        for begun in self._turns:
+            # What is late by now has left room.
+            self._widen(begun)
+        room = self._room()
         if room <= 0:
-            await self._wake.wait()
-            return True
+            return False
         asked = time.monotonic()
         timeout = self._settings.webhook_timeout
         most = -(-room // NARROW)
         lanes = await self._pool.fetch(TAKE, most, uuid4(), 2 * timeout, COUNTED * self._scale)
-        if not lanes:
-            return False
         # The database's time, for every dispatcher the same: receivers refuse what a clock that is off has signed.
-        ahead = lanes[0]["clock"] - time.monotonic()
-        taken = [self._lane(row) for row in lanes]
-        columns = zip(*((t.practice_id, t.endpoint_id, t.room(TURN), t.pending) for t in taken), strict=True)
-        due: list[list[Row]] = [[] for _ in taken]
-        for row in await self._pool.fetch(READ, *map(list, columns)):
-            due[row["place"] - 1].append(row)
-        for lane, rows in zip(taken, due, strict=True):
-            # A tenth less than half the lease: the other half is for the last attempt.
-            try:
-                self._begin(lane, rows, ahead, 0 if self._ending else asked + 0.9 * timeout)
-            except Exception as error:  # noqa: BLE001 - what is wrong with one endpoint is not the others' fault
-                broken(error, during="beginning")
+        ahead = lanes[0]["clock"] - time.monotonic() if lanes else 0
+        # A tenth less than half the lease: the other half is for the last attempt.
+        turns = [turn for row in lanes if (turn := self._turn(row, ahead, asked + 0.9 * timeout))]
+        if len(lanes) < most:
+            # Else others may wait for their turn, and that comes first.
+            turns += [turn for turn in self._turns if turn.goes_on()]
+        if turns:
+            await self._read(turns)
         return len(lanes) == most
 
-    def _lane(self, row: Row) -> Lane:
-        known = {name: row[name] for name in LEASED}
-        return Lane(most=row["max_in_flight"], rate=row["rate_per_second"], scale=self._scale, **known)
+    def _turn(self, row: Row, ahead: float, until: float) -> Turn | None:
+        try:
+            known = {name: row[name] for name in LEASED}
+            lane = Lane(most=row["max_in_flight"], rate=row["rate_per_second"], scale=self._scale, **known)
+            return Turn(lane, live(self._open(lane.secrets), time.monotonic() + ahead), ahead, until)
+        except Exception as error:  # noqa: BLE001 - what is wrong with one endpoint is not the others' fault
+            broken(error, during="beginning")
+            return None
 
-    def _begin(self, lane: Lane, rows: list[Row], ahead: float, until: float) -> None:
-        resources: dict[UUID, list[Row]] = {}
-        parked = []
-        for row in rows:
-            subject, known = row["subject_id"], row["subject_id"] in resources
-            if row["behind"] is None or (known and not row["held"]):
-                resources.setdefault(subject, []).append(row)
-            elif not known:
-                # Else what is sent of its resource in this turn decides how long it has to wait.
-                parked.append(row)
-        waiting = deque(resources.values())
-        if lane.trips and waiting:
-            waiting = deque([waiting[0][:1]])
-        secrets = live(self._open(lane.secrets), time.monotonic() + ahead)
-        turn = Turn(lane, secrets, ahead, until, waiting, parked)
-        self._turns.add(turn)
-        self._widen(turn)
-        if not turn.active:
-            self._end(turn)
+    async def _read(self, turns: list[Turn]) -> None:
+        """Read what is due in each turn, and begin to send it."""
+        lanes = [turn.lane for turn in turns]
+        of = [(lane.practice_id, lane.endpoint_id, lane.lease, lane.room(TURN), lane.pending) for lane in lanes]
+        own = [(place, subject) for place, turn in enumerate(turns, 1) for subject in turn.own]
+        due: list[list[Row]] = [[] for _ in turns]
+        for row in await self._pool.fetch(READ, *columns(of, 5), *columns(own, 2)):
+            due[row["place"] - 1].append(row)
+        for turn, rows in zip(turns, due, strict=True):
+            if turn.ended:
+                continue
+            if self._ending:
+                turn.until = 0
+            self._turns.add(turn)
+            turn.takes(rows)
+            self._widen(turn)
+            if not turn.active:
+                self._end(turn)
+
+    def _room(self) -> int:
+        """How many more may be under way."""
+        return min(IN_FLIGHT + len(self._late), OPEN) - self._under_way
 
     def _widen(self, turn: Turn) -> None:
         """As many at once as the lane has shown to take."""
         while turn.waiting and turn.active < turn.lane.width and not turn.stopped():
-            if turn.active and self._under_way >= IN_FLIGHT:
+            if turn.active and self._room() <= 0:
                 break
             turn.active += 1
             self._under_way += 1
-            task = asyncio.create_task(self._work(turn))
+            task = asyncio.create_task(self._work(turn, turn.waiting.popleft()))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, turn: Turn) -> None:
+    async def _work(self, turn: Turn, rows: list[Row]) -> None:
         """Send one resource's events after another's, while there is room for one more at once."""
         try:
-            while turn.waiting and turn.active <= turn.lane.width and not turn.stopped():
-                for row in turn.waiting.popleft():
+            while rows:
+                for row in rows:
                     if turn.stopped() or not await self._attempt(turn, row):
                         break
                 self._widen(turn)
+                more = turn.waiting and turn.active <= turn.lane.width and not turn.stopped()
+                rows = turn.waiting.popleft() if more else []
         except Exception as error:  # noqa: BLE001 - as above
             turn.lane.over = True
             broken(error, during="sending")
@@ -261,7 +223,13 @@ class Dispatcher:
             "bravespace-api-version": lane.api_version,
         }  # fmt: skip
         turn.sent += 1
-        answer = await self._egress.post(lane.url, body, headers, turn.until)
+        this = turn, row["seq"]
+        late = asyncio.get_running_loop().call_later(LATE, self._late.add, this)
+        try:
+            answer = await self._egress.post(lane.url, body, headers, turn.until)
+        finally:
+            late.cancel()
+            self._late.discard(this)
         if answer is None:
             return False
         took = answer.outcome == "delivered"
@@ -274,14 +242,14 @@ class Dispatcher:
             await self._tell(lane, {"verify": lane.news.pop("verify")})
         self.tally.attempts[answer.outcome] += 1
         if took and row["cause"] == "event":
-            self.tally.received(row["age"] + time.monotonic() - turn.started)
+            self.tally.received(time.monotonic() + turn.ahead - row["first_at"])
         self._results.append(Result(turn, row, answer, time.monotonic()))
         if len(self._results) == 1:
             asyncio.get_running_loop().call_later(LINGER, self._written.set)
         return took
 
     def _end(self, turn: Turn) -> None:
-        turn.lane.paced(turn.sent, time.monotonic() - turn.started)
+        turn.lane.paced(turn.sent, time.monotonic() - turn.read)
         turn.ended = True
         self._turns.discard(turn)
         self._ended.append(turn)
@@ -316,6 +284,8 @@ class Dispatcher:
             self._results, self._ended = results + self._results, ended + self._ended
             raise
         ours = {row["place"] for row in held}
+        for result in results:
+            result.turn.wrote(result)
         for place, turn in enumerate(turns):
             if place in ours:
                 self._follow(turn.lane)

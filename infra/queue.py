@@ -60,22 +60,30 @@ FROM mine m JOIN webhook_endpoint n ON n.practice_id = m.practice_id AND n.id = 
 WHERE (SELECT set_config('synchronous_commit', 'off', true)) = 'off'"""
 # What is ready goes by its number; what waited comes back by its time. `behind`: until when an earlier event of its
 # resource waits; `held`: that time has not come yet. Pings tell of nothing and wait for no other: a new address is not
-# held up by what the old one did not answer.
+# held up by what the old one did not answer. $1 to $5: the lanes. $6 and $7: resources of which a turn that goes on has
+# events of its own; nothing more is read for it once its lease is lost or its endpoint is not in the phase it was in.
 READ = """
+WITH own AS (SELECT * FROM unnest($6::bigint[], $7::uuid[]) AS o (place, subject_id)),
+lanes AS MATERIALIZED (
+  SELECT l.* FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::bool[])
+    WITH ORDINALITY AS l (practice_id, endpoint_id, lease, most, pending, place)
+  JOIN lane USING (practice_id, endpoint_id, lease)
+  JOIN webhook_endpoint n ON n.practice_id = l.practice_id AND n.id = l.endpoint_id
+    AND n.phase = CASE WHEN l.pending THEN 'pending' ELSE 'enabled' END)
 SELECT l.place::int, d.seq, d.subject_id, d.attempt, d.lean, d.cause, d.behind, d.behind > now() AS held, e.body,
-  extract(epoch FROM clock_timestamp() - d.first_at)::float AS age
-FROM unnest($1::uuid[], $2::uuid[], $3::int[], $4::bool[])
-  WITH ORDINALITY AS l (practice_id, endpoint_id, most, pending, place)
-CROSS JOIN LATERAL (
+  extract(epoch FROM d.first_at)::float AS first_at
+FROM lanes l CROSS JOIN LATERAL (
   SELECT * FROM (
     (SELECT r.*, (SELECT max(w.next_at) FROM delivery w WHERE w.next_at IS NOT NULL AND w.practice_id = r.practice_id
        AND w.endpoint_id = r.endpoint_id AND w.subject_id = r.subject_id AND w.seq < r.seq
        AND r.subject_id <> r.endpoint_id) AS behind
      FROM delivery r WHERE r.practice_id = l.practice_id AND r.endpoint_id = l.endpoint_id AND r.next_at IS NULL
+      AND (l.place, r.subject_id) NOT IN (TABLE own)
       AND (NOT l.pending OR r.subject_id = l.endpoint_id) ORDER BY r.seq LIMIT l.most)
     UNION ALL
     (SELECT r.*, NULL FROM delivery r WHERE r.practice_id = l.practice_id AND r.endpoint_id = l.endpoint_id
-      AND r.next_at <= now() AND (NOT l.pending OR r.subject_id = l.endpoint_id) ORDER BY r.next_at, r.seq LIMIT l.most)
+      AND r.next_at <= now() AND (l.place, r.subject_id) NOT IN (TABLE own)
+      AND (NOT l.pending OR r.subject_id = l.endpoint_id) ORDER BY r.next_at, r.seq LIMIT l.most)
   ) due ORDER BY seq LIMIT l.most) d
 JOIN event e ON e.practice_id = l.practice_id AND e.seq = d.seq AND e.volume = d.volume
 ORDER BY l.place, d.seq"""

@@ -1,6 +1,7 @@
 """What the command line does with a database when no service runs, or beside one."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -51,6 +52,16 @@ async def proof(settings: Settings) -> dict[str, Any]:
 
     async with opened(settings) as pool:
         return await verified(pool)
+
+
+async def redetect(
+    settings: Settings, practice_id: UUID | None, begun: Callable[[int], None], done: Callable[[], None]
+) -> Counter[str]:
+    """Look again at every relationship of one practice or of all; see `infra.redetection`."""
+    from infra.redetection import redetected
+
+    async with opened(settings) as pool:
+        return await redetected(pool, practice_id, begun, done)
 
 
 async def deliver(settings: Settings, begun: Callable[[Any], None]) -> None:

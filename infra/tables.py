@@ -93,6 +93,8 @@ class Policy(Kept, table=True):
     silent_days: int
     successor_therapist_id: UUID | None = None
     detectors: list[Any] = records()
+    repair_rules: list[Any] = records('["direct", "full_return"]')
+    repair_window: int = number(3)
 
 
 class Relationship(Kept, table=True):

@@ -1,23 +1,25 @@
 """Everything a trajectory is drawn from, in one statement: what one caller may see of one relationship."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.detection import Series
+from domain.episodes import Mending
 from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.measure import Instrument, in_force
 from domain.rupture import RupturePhase
 from domain.session import SessionPhase
 from domain.signal import SIGNAL
+from domain.telling import in_words
 from domain.trajectory import RuptureMark, Seat, SignalMark, Trajectory, Transition, trajectory
 from infra.clauses import IN_SIGHT
 from infra.reviving import reader
-from infra.watch import RATINGS, SIGNALS, alliance
+from infra.watch import IN_FORCE, MENDED, SIGNALS, TURNS, alliance, ratings
 
 Row = Mapping[str, Any]
 
@@ -31,15 +33,17 @@ class Record:
 
     async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
         """The trajectory of a relationship in the caller's sight."""
-        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id)
+        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS)
         own = in_force(map(reader(Instrument), told["forms"]))
-        series = alliance([revived(row) for row in told["ratings"]], own)
-        return trajectory(
+        turns = [datetime.fromisoformat(at) for at in told["turns"]]
+        mended = [date.fromisoformat(day) for day in told["mended"]]
+        series = alliance([revived(row) for row in told["ratings"]], own, turns, mended)
+        return in_words(trajectory(
             relationship_id, series=series, titles=titles(series, own), limited=caller.role is not Role.CLIENT,
             seats=tuple(map(reader(Seat), told["seats"])), signals=tuple(map(reader(SignalMark), told["signals"])),
             ruptures=tuple(map(reader(RuptureMark), told["ruptures"])),
-            transitions=tuple(map(reader(Transition), told["transitions"])),
-        )  # fmt: skip
+            transitions=tuple(map(reader(Transition), told["transitions"])), mending=reader(Mending)(told["mending"]),
+        ))  # fmt: skip
 
 
 def revived(row: Row) -> dict[str, Any]:
@@ -70,29 +74,33 @@ SELECT r.id, r.type, r.phase, r.session_id,
 FROM rupture r LEFT JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id
 WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase NOT IN ({HIDDEN})"""
 # When it began is told by the log, and nowhere else.
-TURNS = """
+TRANSITIONS = """
 SELECT version, (at AT TIME ZONE 'UTC')::date AS on_day, target = 'in_transition' AS begins FROM event
 WHERE practice_id = $1 AND subject_id = $2 AND (source = 'in_transition') <> (target = 'in_transition')"""
+
+NO_ANSWERS: tuple[str, ...] = ()
+"""A picture shows scores: the answers of no form are read."""
 
 
 @cache
 def everything(role: Role) -> str:
     """The statement, for what a role is in sight of."""
-    ratings = IN_SIGHT["alliance_rating"].get(role, "true")
     signals = IN_SIGHT["signal"].get(role, "true") if role in SIGNAL.read_by else "false"
     return f"""
 WITH sat AS MATERIALIZED (
   SELECT id, starts_at, phase, CASE WHEN phase = 'held' THEN
     row_number() OVER (PARTITION BY phase ORDER BY starts_at, id) END AS ordinal
   FROM session WHERE practice_id = $1 AND relationship_id = $2 AND phase IN ({SHOWN})),
-seen AS MATERIALIZED (SELECT * FROM ({RATINGS}) alliance_rating WHERE {ratings}),
-turned AS ({TURNS})
+seen AS MATERIALIZED ({ratings(IN_SIGHT["alliance_rating"].get(role, "true"))}),
+turned AS ({TRANSITIONS})
 SELECT jsonb_build_object(
   'seats', (SELECT coalesce(jsonb_agg(jsonb_build_object('session_id', id, 'starts_at', starts_at, 'status', phase,
     'ordinal', ordinal) ORDER BY starts_at, id), '[]') FROM sat),
   'ratings', (SELECT coalesce(jsonb_agg(to_jsonb(seen)), '[]') FROM seen),
+  'turns', ({TURNS}), 'mended', ({MENDED}),
   'forms', (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i
     WHERE i.practice_id = $1 AND i.code IN (SELECT instrument FROM seen)),
+  'mending', coalesce((SELECT to_jsonb(p) FROM (SELECT repair_rules, repair_window {IN_FORCE}) p), '{{}}'),
   'signals', (SELECT coalesce(jsonb_agg(to_jsonb(signal) ORDER BY sat.starts_at, signal.id), '[]')
     FROM ({SIGNALS}) signal JOIN sat ON sat.id = signal.session_id WHERE {signals}),
   'ruptures', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.happened_on, r.id), '[]') FROM ({RUPTURES}) r),

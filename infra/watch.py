@@ -1,18 +1,19 @@
 """What the detectors see of one relationship: read, compared and told within the transaction of a change."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, date, datetime, time
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
-from domain.choosing import Choice, chosen
+from domain.choosing import Choice, chosen, item_by_item
 from domain.detection import Detector, DirectReport, ObserverCode, Parameters, Rater, Scale, Series, Sitting
 from domain.detectors import detect, rules
 from domain.form import Form, InstrumentKind
-from domain.instruments import form_of
+from domain.instruments import BUILT_IN, form_of
 from domain.measure import Instrument, in_force
-from domain.series import Reading, gathered, read
+from domain.series import Reading, Sheet, blanks, gathered, sheet_of
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader
 from infra.shelves import SHELVES
@@ -30,25 +31,36 @@ class Look:
 
 async def look(connection: Any, practice_id: UUID, relationship_id: UUID) -> Look:
     """Look at a relationship again. The connection is in a transaction that holds it."""
-    ratings, scores, signals = [
-        await connection.fetch(sql, practice_id, relationship_id) for sql in (RATINGS, SCORES, SIGNALS)
+    known = await setting(connection, practice_id, relationship_id)
+    ratings, scores = [
+        await connection.fetch(sql, practice_id, relationship_id, known.item_by_item) for sql in (RATINGS, SCORES)
     ]
-    return compared(relationship_id, ratings, scores, signals, await setting(connection, practice_id))
+    signals = await connection.fetch(SIGNALS, practice_id, relationship_id)
+    return compared(relationship_id, ratings, scores, signals, known)
 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a practice has decided about looking."""
+    """What is to be known before the ratings of a relationship are looked at."""
 
     chosen: Mapping[Detector, Parameters]
+    """The practice's choice of detectors."""
     forms: tuple[Form, ...]
+    """Its own forms."""
+    item_by_item: Collection[str]
+    """The forms whose answers are read one by one."""
+    turns: Sequence[datetime]
+    """When the therapists or the modality changed."""
+    mended: Sequence[date]
+    """The days on which a repair was concluded that the client confirmed."""
 
 
-async def setting(connection: Any, practice_id: UUID) -> Setting:
-    """The practice's choice of detectors, and its own forms."""
-    row = await connection.fetchrow(SETTING, practice_id)
-    choices = None if row["detectors"] is None else map(reader(Choice), row["detectors"])
-    return Setting(chosen(choices), in_force(map(reader(Instrument), row["forms"])))
+async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> Setting:
+    """What the practice has decided about looking, and what has come between the ratings."""
+    row = await connection.fetchrow(SETTING, practice_id, relationship_id)
+    run = chosen(None if row["detectors"] is None else map(reader(Choice), row["detectors"]))
+    forms = in_force(map(reader(Instrument), row["forms"]))
+    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)), row["turns"], row["mended"])
 
 
 def compared(
@@ -59,48 +71,51 @@ def compared(
     kept: list[Signal] = [shelf.state(row) for row in signals]
     if not (kept or ratings or scores):
         return Look((), {})
-    found = detect([*alliance(ratings, known.forms), *outcomes(scores, known.forms)], known.chosen)
+    series = alliance(ratings, known.forms, known.turns, known.mended)
+    found = detect([*series, *outcomes(scores, known.forms)], known.chosen)
     session_of = {row["id"]: row["session_id"] for row in scores}
     now = [seen(finding, relationship_id, session_of) for finding in found]
     return Look(changes(kept, now, rules(known.chosen).values()), {row["id"]: row["version"] for row in signals})
 
 
-def alliance(rows: Sequence[Row], own: tuple[Form, ...]) -> tuple[Series, ...]:
-    """The alliance ratings of held sessions, as series."""
-    held = {
-        row["session_id"]: Sitting(
-            session_id=row["session_id"], at=row["starts_at"], ordinal=0, run=str(row["spell"]),
-            new_baseline=row["mended"],
-        )
-        for row in rows
-    }  # fmt: skip
-    return gathered(held.values(), rated(rows, own))
+def alliance(
+    rows: Sequence[Row], own: tuple[Form, ...], turns: Sequence[datetime], mended: Sequence[date]
+) -> tuple[Series, ...]:
+    """The held sessions with their alliance ratings, as series."""
+    held = blanks({row["session_id"]: row["starts_at"] for row in rows}, turns, mended)
+    return gathered(held, rated(rows, own))
 
 
 def rated(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Reading]:
     """What each of them says."""
-    forms: dict[tuple[str, str], Form] = {}
-    for row in rows:
-        rater, who = Rater(row["rater"]), row["rater_id"] or ""
-        name = (row["instrument"], row["instrument_version"])
-        report = row["direct_report"]
-        said = {
-            "direct": report and reader(DirectReport)(report),
-            "observer": tuple((ObserverCode(c["code"]), c["salience"]) for c in row["observer_codes"]),
-            "private_to_client": rater is Rater.CLIENT and not row["shared_with_therapist"],
-        }  # fmt: skip
-        if row["instrument"] is None:
-            yield asked(rater, who, row["session_id"], said)
+    sheets: dict[tuple[str, str | None, str | None], Sheet] = {}
+    for row in filter(itemgetter("rater"), rows):
+        said: dict[str, Any] = {"rater_id": row["rater_id"] or ""}
+        if report := row["direct_report"]:
+            said["direct"] = reader(DirectReport)(report)
+        if codes := row["observer_codes"]:
+            said["observer"] = tuple((ObserverCode(c["code"]), c["salience"]) for c in codes)
+        if answers := row["answers"]:
+            said["answers"] = answered(answers)
+        if row["rater"] == Rater.CLIENT and not row["shared_with_therapist"]:
+            said["private_to_client"] = True
+        used = row["rater"], row["instrument"], row["instrument_version"]
+        if used[1] is None:
+            yield asked(Rater(used[0]), row["session_id"], said)
             continue
-        if name not in forms:
-            forms[name] = form_of(*name, [f for f in own if f.code == row["instrument"]], InstrumentKind.ALLIANCE)
-        yield read(forms[name], rater, who, row["session_id"], row["total"], answers=answered(row["answers"]), **said)
+        if used not in sheets:
+            sheets[used] = sheet(*used, own, InstrumentKind.ALLIANCE)
+        yield sheets[used].read(row["session_id"], row["total"], **said)
 
 
-def asked(rater: Rater, who: str, session_id: UUID, said: Mapping[str, Any]) -> Reading:
+def sheet(rater: str, instrument: str, version: str, own: tuple[Form, ...], kind: InstrumentKind) -> Sheet:
+    """A form that was filled in."""
+    return sheet_of(form_of(instrument, version, [f for f in own if f.code == instrument], kind), Rater(rater))
+
+
+def asked(rater: Rater, session_id: UUID, said: Mapping[str, Any]) -> Reading:
     """A direct question or an observer's codes without any form."""
-    blank = Scale(0, 1, 1)
-    return Reading(session_id=session_id, rater=rater, rater_id=who, instrument="", version="", scale=blank, **said)
+    return Reading(session_id=session_id, rater=rater, instrument="", version="", scale=Scale(0, 1, 1), **said)
 
 
 def answered(answers: Sequence[Row]) -> tuple[tuple[int, float], ...]:
@@ -110,42 +125,42 @@ def answered(answers: Sequence[Row]) -> tuple[tuple[int, float], ...]:
 
 def outcomes(rows: Sequence[Row], own: tuple[Form, ...]) -> Iterator[Series]:
     """Outcome scores by forms with a risk item; each stands for itself, so its id takes the place of a session's."""
-    forms = {(r["instrument"], r["instrument_version"]): None for r in rows}
-    for name in forms:
-        form = form_of(*name, [f for f in own if f.code == name[0]], InstrumentKind.OUTCOME)
+    used = {(r["instrument"], r["instrument_version"]): None for r in rows}
+    for name in used:
+        form = sheet(Rater.CLIENT, *name, own, InstrumentKind.OUTCOME)
         mine = [r for r in rows if (r["instrument"], r["instrument_version"]) == name]
-        if form.risk_items:
+        if form.form.risk_items:
             held = (
                 Sitting(session_id=r["id"], at=datetime.combine(r["rated_on"], time(), UTC), ordinal=0) for r in mine
             )
-            filled = (read(form, Rater.CLIENT, "", r["id"], r["score"], answers=answered(r["answers"])) for r in mine)
-            yield from gathered(held, filled)
+            yield from gathered(held, (form.read(r["id"], r["score"], answers=answered(r["answers"])) for r in mine))
 
 
-# A run ends where the therapists or the modality change; that is told by the log, and nowhere else. A baseline begins
-# anew with the first score after a repair that the client confirmed. Answers are read where a detector looks at them.
-RATINGS = """
-WITH turns AS MATERIALIZED (
-  SELECT at FROM event WHERE practice_id = $1 AND subject_id = $2 AND type = 'relationship.revised'
-   AND data -> 'set' ?| ARRAY['therapist_ids', 'modality']),
-mended AS MATERIALIZED (
-  SELECT concluded_on FROM repair WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired'),
-rated AS (
-  SELECT r.session_id, s.starts_at, r.rater, r.rater_id, r.instrument, r.instrument_version, r.total, r.direct_report,
-    r.observer_codes, r.shared_with_therapist, CASE WHEN r.total IS NOT NULL THEN r.answers ELSE '[]' END AS answers
-  FROM alliance_rating r JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id AND s.phase = 'held'
-  WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase = 'recorded')
-SELECT rated.*, (SELECT count(*) FROM turns WHERE turns.at < rated.starts_at) AS spell,
-  EXISTS (SELECT 1 FROM mended
-    WHERE concluded_on <= rated.day AND concluded_on > coalesce(rated.day_before, '-infinity')) AS mended
-FROM (SELECT rated.*, day, max(day) OVER (ORDER BY day GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS day_before
-  FROM rated, LATERAL (SELECT (starts_at AT TIME ZONE 'UTC')::date AS day) d) rated
-ORDER BY starts_at, session_id"""
+def ratings(seen: Any = "true") -> str:
+    """Every held session of a relationship, with what of its ratings is `seen`; answers of the forms in $3 alone."""
+    return f"""
+SELECT s.id AS session_id, s.starts_at, rater, rater_id, instrument, instrument_version, total, direct_report,
+  nullif(observer_codes, '[]') AS observer_codes, shared_with_therapist,
+  CASE WHEN instrument = ANY($3) THEN answers END AS answers
+FROM session s LEFT JOIN alliance_rating ON alliance_rating.practice_id = $1 AND alliance_rating.relationship_id = $2
+  AND alliance_rating.session_id = s.id AND alliance_rating.phase = 'recorded' AND {seen}
+WHERE s.practice_id = $1 AND s.relationship_id = $2 AND s.phase = 'held'"""
+
+
+RATINGS = ratings()
+# A run ends where the therapists or the modality change; that is told by the log, and nowhere else.
+TURNS = """
+SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM event WHERE practice_id = $1 AND subject_id = $2
+ AND type = 'relationship.revised' AND data -> 'set' ?| ARRAY['therapist_ids', 'modality']"""
+MENDED = """
+SELECT coalesce(array_agg(concluded_on ORDER BY concluded_on), '{}') FROM repair
+WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired' AND concluded_on IS NOT NULL"""
 SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
-WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' ORDER BY rated_on, id"""
+WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' AND instrument = ANY($3) ORDER BY rated_on, id"""
 SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 AND phase <> 'superseded' ORDER BY id"
-SETTING = """
-SELECT (SELECT detectors FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current'
-        ORDER BY updated_at DESC LIMIT 1) AS detectors,
+IN_FORCE = """
+FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1"""
+SETTING = f"""
+SELECT ({TURNS}) AS turns, ({MENDED}) AS mended, (SELECT detectors {IN_FORCE}) AS detectors,
   (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i WHERE i.practice_id = $1) AS forms"""

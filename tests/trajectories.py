@@ -10,6 +10,7 @@ from domain.repair import Outcome
 from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
 from domain.signal import SignalPhase
+from domain.telling import in_words
 from domain.trajectory import RepairMark, RuptureMark, Seat, SignalMark, Trajectory, trajectory
 
 WAI = ("wai-sr", "2006", Scale(1, 5, 12))
@@ -49,13 +50,14 @@ def rated(
 
 
 def drawn(row: tuple[Seat, ...], *series: Series, **more: Any) -> Trajectory:
-    return trajectory(UUID(int=1), seats=row, series=series, titles=TITLES, **more)
+    return in_words(trajectory(UUID(int=1), seats=row, series=series, titles=TITLES, **more))
 
 
 def seen(row: Sequence[Seat], place: int, certainty: str = "confirmed", rater: str | None = "client") -> SignalMark:
     return SignalMark(
         id=UUID(int=500 + place), session_id=row[place].session_id, detector=Detector.RCI_DROP, kind=SignalKind.DROP,
-        rater=rater and Rater(rater), certainty=Certainty(certainty), phase=SignalPhase.RAISED,
+        rater=rater and Rater(rater), instrument=WAI[0], instrument_version=WAI[1],
+        reference_session_id=row[place - 1].session_id if place else None, certainty=Certainty(certainty), phase=SignalPhase.RAISED,
     )  # fmt: skip
 
 

@@ -110,6 +110,23 @@ async def test_a_session_that_was_not_held_after_all_takes_its_signal_along(watc
     assert [s["phase"] for s in await signals(watched.therapist)] == ["superseded"]
 
 
+async def test_a_repair_that_held_begins_a_new_baseline_and_takes_back_what_rested_on_the_old_one(
+    house: House, case: Case
+) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "shewhart_xmr"}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "A chart", "detectors": chosen}))
+    today = datetime.now(UTC) - timedelta(minutes=5)
+    for number, score in enumerate((4.0, 4.1, 4.0, 4.1, 3.0), -4):
+        await rate(case, await case.session(starts_at=(today + timedelta(weeks=number)).isoformat()), score)
+    (signal,) = await signals(case.therapist)
+    assert signal["phase"] == "raised"
+    repair = await case.repair(await case.rupture("client", session_id=signal["session_id"]))
+    conclusion = {"outcome": "repaired", "client_resolution": 5}
+    ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/conclude", json=conclusion))
+    assert [s["phase"] for s in await signals(case.therapist)] == ["superseded"]
+
+
 async def test_confirming_a_signal_opens_a_rupture_in_the_same_breath(watched: Case) -> None:
     ratings = await course(watched)
     (signal,) = await signals(watched.therapist)
@@ -229,3 +246,16 @@ async def test_detectors_are_chosen_by_the_policy_that_is_for_it(house: House) -
     refuses(await admin.post("/v1/policies", json=body), "detectors")
     body = {"kind": "detection", "title": "T", "detectors": [{"detector": "rci_drop"}, {"detector": "rci_drop"}]}
     refuses(await admin.post("/v1/policies", json=body), "detectors/1/detector")
+
+
+async def test_what_counts_as_repaired_is_chosen_by_that_policy_too_each_rule_once_and_is_strict_until_then(
+    house: House,
+) -> None:
+    admin = await house.as_("admin")
+    for wrong in ({"kind": "no_contact", "repair_rules": ["direct"]}, {"repair_rules": ["direct", "direct"]}):
+        refuses(await admin.post("/v1/policies", json={"kind": "detection", "title": "T", **wrong}), "repair_rules")
+    for wrong in (0, 21):
+        body = {"kind": "detection", "title": "T", "repair_window": wrong}
+        refuses(await admin.post("/v1/policies", json=body), "repair_window")
+    policy = made(await admin.post("/v1/policies", json={"kind": "detection", "title": "T"}))
+    assert (policy["repair_rules"], policy["repair_window"]) == (["direct", "full_return"], 3)

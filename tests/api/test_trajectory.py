@@ -5,6 +5,7 @@ import struct
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -195,6 +196,91 @@ async def test_signals_are_drawn_for_clinicians_only_and_superseded_ones_for_nob
     }
     assert seen == {"therapist": [first["id"]], "supervisor": [first["id"], second["id"]], "client": []}
     assert "Signal" not in (await case.client.get(at(case, ".vl.json"))).text
+
+
+async def looked_at(case: Case, **said: Any) -> dict[str, Any]:
+    """The practice looks at drops and at what clients say."""
+    admin = await case.house.as_("admin")
+    chosen = [{"detector": "rci_drop"}, {"detector": "direct_report"}]
+    body = {"kind": "detection", "title": "What we look at", "detectors": chosen, **said}
+    return made(await admin.post("/v1/policies", json=body))
+
+
+def dips(told: dict[str, Any]) -> list[tuple[str, str, int, str | None]]:
+    return [(d["rater"], d["state"], d["length_sessions"], d["rule"]) for d in told["episodes"]]
+
+
+async def test_a_dip_is_told_with_its_depth_and_the_rule_by_which_it_is_over(case: Case):
+    await looked_at(case)
+    sessions = await lived(case)
+    told = ok(await case.therapist.get(at(case)))
+    (dip,) = told["episodes"]
+    ids = [session["id"] for session in sessions]
+    assert (dip["rater"], dip["instrument"], dip["instrument_version"]) == ("client", "wai-sr", "2006")
+    assert (dip["onset_session_id"], dip["trough_session_id"], dip["repaired_session_id"]) == (ids[4], ids[4], ids[7])
+    assert (dip["magnitude_raw"], dip["length_sessions"]) == (pytest.approx(-1.17), 3)
+    assert dip["magnitude_sd"] < -1
+    assert (dip["state"], dip["rule"]) == ("repaired", "full_return")
+    assert "over at session 8 after 3 sessions: the score was back where it had been" in told["summary"]
+    assert "over at session 8" in ok(await case.therapist.get(at(case, ".vl.json")))["description"]
+
+
+async def test_the_practice_says_when_a_dip_is_over(case: Case):
+    policy = await looked_at(case, repair_rules=["half_recovery", "full_return"], repair_window=2)
+    await lived(case)
+    assert dips(ok(await case.supervisor.get(at(case))))[0] == ("client", "repaired", 2, "half_recovery")
+    admin, address = await case.house.as_("admin"), f"/v1/policies/{policy['id']}"
+    ok(await admin.patch(address, json={"repair_rules": ["full_return"]}, headers={"If-Match": "*"}))
+    assert dips(ok(await case.supervisor.get(at(case))))[0] == ("client", "unrepaired_so_far", 2, None)
+
+
+async def test_the_clients_word_is_enough_whatever_the_scores_say(case: Case):
+    sessions = await sat(case, 3)
+    reports = [None, {"problem": True, "intensity": 3}, {"problem": True, "intensity": 1, "resolved": 4}]
+    for session, score, said in zip(sessions, (4.0, 3.5, 3.5), reports, strict=True):
+        more = {"direct_report": said} if said else {}
+        await rated(case.client, session, score, shared_with_therapist=True, **more)
+    assert dips(ok(await case.therapist.get(at(case)))) == [("client", "repaired", 1, "direct")]
+
+
+async def test_sessions_that_nobody_rated_count_for_the_window_of_a_dip(case: Case):
+    await looked_at(case)
+    for session, score in zip(await sat(case, 9), (*V[:5], None, None, None, 4.25), strict=True):
+        if score:
+            await rated(case.client, session, score, shared_with_therapist=True)
+    assert dips(ok(await case.therapist.get(at(case)))) == [("client", "unrepaired_so_far", 3, None)]
+
+
+async def test_a_therapist_is_shown_no_dip_in_ratings_that_the_client_keeps_and_a_client_none_at_all(case: Case):
+    await looked_at(case)
+    for session, score in zip(await sat(case, 8), V, strict=True):
+        await rated(case.client, session, score)
+    seen = {
+        name: len(ok(await who.get(at(case)))["episodes"])
+        for name, who in (("therapist", case.therapist), ("supervisor", case.supervisor), ("client", case.client))
+    }
+    assert seen == {"therapist": 0, "supervisor": 1, "client": 0}
+
+
+HELD = "UPDATE repair SET concluded_on = $3 WHERE practice_id = $1 AND id = $2"
+
+
+async def mended(case: Case, session: dict[str, Any], on: datetime) -> None:
+    """A rupture and its repair, concluded with the client's word on a day in the past."""
+    repair = await case.repair(await case.rupture("client", session_id=session["id"]))
+    conclusion = {"outcome": "repaired", "client_resolution": 5}
+    ok(await case.therapist.post(f"/v1/repairs/{repair['id']}/conclude", json=conclusion))
+    await case.house.running.service.pool.execute(HELD, case.house.id, UUID(repair["id"]), on.date())
+
+
+async def test_a_repair_begins_a_new_baseline_even_where_the_session_after_it_is_not_shared(case: Case):
+    sessions = await sat(case, 10)
+    for place, session in enumerate(sessions):
+        await rated(case.client, session, 4.0 if place < 5 else 3.0, shared_with_therapist=place != 5)
+    await mended(case, sessions[4], BEGUN + timedelta(weeks=5))
+    for who, start in ((case.therapist, 6), (case.supervisor, 5)):
+        (line,) = ok(await who.get(at(case)))["panels"][0]["lines"]
+        assert [(found["start"], found["mean"]) for found in line["limits"]] == [(0, 4.0), (start, 3.0)]
 
 
 async def test_a_rating_that_was_entered_in_error_is_not_drawn(case: Case):

@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from domain.detection import Scale
+from domain.episodes import Mending
+from domain.signal import Disposition, SignalPhase
 from domain.trajectory import Transition
 from tests.trajectories import SRS, WAI, V, drawn, mended, rated, ruptured, seats, seen, v_shaped
 
@@ -101,9 +103,46 @@ def test_a_course_in_words():
         "Control limits of the therapist's first 4 scores from session 1: mean 3.83, lower limit 3.44. "
         "Signals, which are questions and not ruptures: drop at session 5 (client, rci_drop, confirmed, not reviewed "
         "yet). "
+        "What became of them by the scores or the client's word: client from session 5, 1.17 points (10.8 SD of the "
+        "scores before) down at session 5, over at session 8 after 3 sessions: the score was back where it had been. "
         "Rupture (withdrawal) on 31 March 2026, now repaired; repair begun on 7 April 2026, concluded on "
         "14 April 2026 as repaired."
     )
+
+
+def test_a_dip_is_followed_through_the_sessions_that_nobody_rated():
+    row = seats(9)
+    scores = [4, 4.25, 4, 4.25, 3, None, None, None, 4.25]
+    (dip,) = drawn(row, rated(row, "client", scores), signals=(seen(row, 4),)).episodes
+    assert (dip.state, dip.length_sessions, dip.rule) == ("unrepaired_so_far", 3, None)
+    (patient,) = drawn(
+        row, rated(row, "client", scores), signals=(seen(row, 4),), mending=Mending(repair_window=5)
+    ).episodes  # fmt: skip
+    assert (patient.state, patient.length_sessions, patient.rule) == ("repaired", 4, "full_return")
+
+
+def test_each_rater_has_dips_of_their_own_and_who_is_shown_no_signal_is_shown_none():
+    row = seats(8)
+    both = rated(row, "client", V), rated(row, "therapist", V)
+    marks = seen(row, 4, rater="therapist"), seen(row, 4)
+    assert [dip.rater for dip in drawn(row, *both, signals=marks).episodes] == ["client", "therapist"]
+    assert [dip.rater for dip in drawn(row, *both, signals=marks[:1]).episodes] == ["therapist"]
+    assert drawn(row, *both).episodes == ()
+
+
+def test_a_slip_of_the_measurement_is_no_dip_and_one_that_was_no_rupture_is():
+    row = seats(8)
+    for disposition, dips in {"measurement_artifact": 0, "not_a_rupture": 1}.items():
+        mark = replace(seen(row, 4), phase=SignalPhase.REVIEWED, disposition=Disposition(disposition))
+        assert len(drawn(row, rated(row, "client", V), signals=(mark,)).episodes) == dips
+
+
+def test_dips_that_are_not_over_in_words():
+    row = seats(6)
+    t = drawn(row, rated(row, "client", V[:6]), signals=(seen(row, 4),))
+    assert "1.17 points (10.8 SD of the scores before) down at session 5, not over yet after 1 session." in t.summary
+    nothing = drawn(row, rated(row, "client", V[:6]), signals=(seen(row, 4),), mending=Mending(repair_rules=()))
+    assert "what became of it can not be told after 1 session." in nothing.summary
 
 
 def test_missed_sessions_open_ruptures_and_the_transition_in_words():

@@ -3,8 +3,9 @@
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,12 +16,14 @@ import pytest
 
 from api.app import create_app
 from infra import embedded, schema
-from infra.deliveries import IN_FLIGHT, POLL, TURN, Dispatcher
+from infra.deliveries import IN_FLIGHT, Dispatcher
+from infra.patience import NARROW
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.settings import Settings
+from infra.turns import POLL, TURN
 from infra.upkeep import Upkeep
-from tests.conftest import House, Running
+from tests.conftest import House, Running, ok
 from tests.endpoints import (
     QUEUED,
     clients,
@@ -88,10 +91,11 @@ class Slow:
 
 
 @asynccontextmanager
-async def delivering(house: House, pool: Any = None) -> AsyncIterator[Dispatcher]:
-    """A dispatcher, ended as the service ends it."""
+async def delivering(house: House, pool: Any = None, **said: Any) -> AsyncIterator[Dispatcher]:
+    """A dispatcher, with the service's settings but for what is said otherwise, ended as the service ends it."""
     service = house.running.service
-    dispatcher = Dispatcher(pool or service.pool, service.keys.seal, service.settings)
+    settings = service.settings.model_copy(update=said)
+    dispatcher = Dispatcher(pool or service.pool, service.keys.seal, settings)
     task = asyncio.create_task(dispatcher.run())
     yield dispatcher
     task.cancel()
@@ -293,3 +297,170 @@ async def test_a_look_for_work_does_not_go_through_what_waits_for_an_address_tha
     plan = await pool.fetch(f"EXPLAIN (ANALYZE) {TAKE}", 64, uuid4(), 4.0, 60.0)
     rows = [float(found[1]) for line in plan if (found := re.search(r"actual time=\S+ rows=([0-9.]+)", line[0]))]
     assert rows and max(rows) < 1000
+
+
+# -- while a turn lasts ------------------------------------------------------------------------------------------------
+
+
+async def held_up(house: House, receiver: Receiver, **said: Any) -> tuple[dict[str, Any], str]:
+    """An endpoint that was enabled, and the client whose next event it will think about for longer than a turn."""
+    owner = await registered(house, receiver, "client.*", **said)
+    async with delivering(house):
+        await told(house, owner, "verified")
+    receiver.forget()
+    receiver.slow, receiver.over = 10, (client := str(uuid4()))
+    await lived(house, client, 1)
+    return owner, client
+
+
+@asynccontextmanager
+async def lasting(house: House, receiver: Receiver) -> AsyncIterator[None]:
+    """A turn that goes on while the receiver thinks."""
+    async with delivering(house):
+        await receiver.until(1)
+        yield
+        await receiver.down()
+
+
+async def test_an_event_that_is_not_answered_holds_up_no_other_resource_of_its_endpoint(
+    house: House, receiver: Receiver
+):
+    await held_up(house, receiver)
+    async with lasting(house, receiver):
+        for n in range(3):
+            await clients(house, 2)
+            await receiver.until_taken(2 * (n + 1), 4 * POLL)
+
+
+async def test_the_order_of_each_resource_holds_while_a_turn_goes_on(house: House, receiver: Receiver):
+    _, slow = await held_up(house, receiver)
+    receiver.slow = 1
+    well, failing = str(uuid4()), str(uuid4())
+    refuses = [500]
+    receiver.decides = lambda event: refuses.pop() if event["data"]["id"] == failing and refuses else 200
+    async with delivering(house):
+        await receiver.until(1)
+        script = await house.as_("integration")
+        await asyncio.gather(lived(house, well, 1), lived(house, failing, 1))
+        await receiver.until(3, 4 * POLL)
+        for version in range(2, 5):
+            for client in (slow, well, failing):
+                said = {"json": {"label": f"{version}."}, "headers": {"If-Match": "*"}}
+                ok(await script.patch(f"/v1/clients/{client}", **said))
+            await asyncio.sleep(0.1)
+        receiver.slow = 0
+        await receiver.until_taken(12)
+    events = [(event["data"]["id"], event["data"]["version"]) for event in receiver.events()]
+    order = {client: [version for id, version in events if id == client] for client in (slow, well, failing)}
+    assert order == {slow: [1, 2, 3, 4], well: [1, 2, 3, 4], failing: [1, 1, 2, 3, 4]}
+    assert events.index((well, 2)) < events.index((slow, 2)), "it waits for nobody but itself"
+
+
+async def test_what_waits_behind_a_failed_event_is_not_sent_while_a_turn_goes_on(house: House, receiver: Receiver):
+    await held_up(house, receiver)
+    client, pool = str(uuid4()), house.running.service.pool
+    await lived(house, client, 1)
+    later = "UPDATE delivery SET next_at = now() + interval '1 hour', attempt = 5 WHERE subject_id = $1"
+    await pool.execute(later, client)
+    script = await house.as_("integration")
+    async with lasting(house, receiver):
+        ok(await script.patch(f"/v1/clients/{client}", json={"label": "2."}, headers={"If-Match": "*"}))
+        (other,) = await clients(house, 1)
+        await receiver.until_taken(1, 4 * POLL)
+        await asyncio.sleep(2 * POLL)
+    assert [event["data"]["id"] for event in receiver.taken] == [other]
+    assert len(receiver.got) == 2
+
+
+async def test_an_endpoint_that_is_paused_is_sent_nothing_more_though_its_turn_goes_on(
+    house: House, receiver: Receiver
+):
+    owner, _ = await held_up(house, receiver)
+    async with lasting(house, receiver):
+        await moved(house, owner, "pause")
+        await clients(house, 2)
+        await asyncio.sleep(3 * POLL)
+    assert len(receiver.got) == 1
+
+
+async def test_a_dispatcher_that_lost_a_lane_reads_nothing_more_of_it(house: House, receiver: Receiver):
+    owner, _ = await held_up(house, receiver)
+    async with lasting(house, receiver):
+        taken = "UPDATE lane SET lease = $2 WHERE endpoint_id = $1"
+        await house.running.service.pool.execute(taken, owner["id"], uuid4())
+        await clients(house, 2)
+        await asyncio.sleep(3 * POLL)
+    assert len(receiver.got) == 1
+
+
+async def test_a_rate_is_kept_while_a_turn_goes_on(house: House, receiver: Receiver):
+    await held_up(house, receiver, rate_per_second=4)
+    await clients(house, 20)
+    async with delivering(house):
+        await receiver.until(6)
+        await asyncio.sleep(0.5)
+    sent = [at - receiver.at[0] for at in receiver.at]
+    assert len([at for at in sent if at < 0.9]) == 4
+    assert len([at for at in sent if at < 1.5]) == 8
+
+
+async def test_an_open_breaker_lets_one_probe_through_however_long_that_takes(house: House, receiver: Receiver):
+    owner, _ = await held_up(house, receiver)
+    await house.running.service.pool.execute("UPDATE lane SET trips = 1 WHERE endpoint_id = $1", owner["id"])
+    async with lasting(house, receiver):
+        await clients(house, 2)
+        await asyncio.sleep(3 * POLL)
+    assert len(receiver.got) == 1
+
+
+async def test_turns_that_go_on_are_read_of_together_and_no_more_often_than_is_polled(house: House):
+    service, reads = house.running.service, list[float]()
+
+    class Counting(Slow):
+        """How often deliveries are read."""
+
+        async def fetch(self, sql: str, *args: Any) -> Any:
+            if sql is READ and house.id in args[0]:
+                reads.append(time.monotonic())
+            return await service.pool.fetch(sql, *args)
+
+    async with AsyncExitStack() as stack:
+        receivers = [await stack.enter_async_context(Receiver()) for _ in range(8)]
+        owners = [await registered(house, receiver, "client.*") for receiver in receivers]
+        async with delivering(house):
+            for owner in owners:
+                await told(house, owner, "verified")
+        (client,) = await clients(house, 1)
+        for receiver in receivers:
+            receiver.forget()
+            receiver.slow, receiver.over = 10, client
+        async with delivering(house, Counting(house, READ)):
+            await asyncio.sleep(5 * POLL)
+            assert 3 <= len(reads) <= 7
+            for receiver in receivers:
+                receiver.slow = 0
+            while await left(house) != (0, 0):
+                await asyncio.sleep(0.05)
+            reads.clear()
+            await asyncio.sleep(3 * POLL)
+            assert reads == []
+
+
+async def test_many_endpoints_that_begin_to_hang_together_hold_up_nobody_else(house: House, receiver: Receiver):
+    async with Receiver() as hanging:
+        many = [await registered(house, hanging, "client.*") for _ in range(64)]
+        well = await registered(house, receiver, "client.*")
+        async with delivering(house):
+            for owner in (*many, well):
+                await told(house, owner, "verified")
+        hanging.forget()
+        hanging.slow = 60
+        await clients(house, NARROW + 1)
+        await house.running.service.pool.execute("DELETE FROM delivery WHERE endpoint_id = $1", well["id"])
+        async with delivering(house, webhook_timeout=15):
+            await hanging.until(IN_FLIGHT)
+            receiver.forget()
+            await clients(house, 1)
+            await receiver.until_taken(1, 2)
+            assert hanging.busy >= IN_FLIGHT
+            await hanging.down()

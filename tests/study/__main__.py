@@ -1,4 +1,4 @@
-"""Runs the study and prints its tables: `uv run python -m tests.study`. Seeded; it takes less than a minute.
+"""Runs the study and prints its tables: `uv run python -m tests.study`. Seeded; it takes about a minute.
 
 --write   also writes openapi/detection.md
 """

@@ -11,6 +11,7 @@ from domain.shrunk import ShrunkPrediction, reference
 from tests.study import oracle
 from tests.study.count import Chosen, Sensitivity, Share, false_alarms, first_in, raised, sensitivity
 from tests.study.courses import OTHERS, Course, Kind, stable, v_shaped
+from tests.study.mending import Mended, mending
 from tests.study.population import NORMS, Population
 
 SEED = 20_260
@@ -36,6 +37,8 @@ class Sizes:
     """So many of those for the oracle."""
     wrong: int = 800
     """Stable and V-shaped ones, of each, for every line of what happens when the figures are wrong."""
+    mended: int = 1_000
+    """Lasting and V-shaped ones, of each depth, for the rules of repair."""
 
     @property
     def labelled(self) -> int:
@@ -101,6 +104,7 @@ class Study:
     rows: tuple[Row, ...]
     curve: Curve
     wrong: tuple[Wrong, ...]
+    mended: tuple[Mended, ...]
 
 
 def seeded(name: str) -> Random:
@@ -110,7 +114,7 @@ def seeded(name: str) -> Random:
 
 def ran(sizes: Sizes = SIZES) -> Study:
     """The whole study."""
-    return Study(rows(sizes), curve(sizes), tuple(wrong(sizes)))
+    return Study(rows(sizes), curve(sizes), tuple(wrong(sizes)), mending(seeded("mending"), sizes.mended))
 
 
 def identity(sizes: Sizes = SIZES) -> str:

@@ -8,6 +8,7 @@ from rich.table import Table
 
 from tests.study.count import Sensitivity, Share
 from tests.study.figures import QUIET, SIZES, Sizes, Study, identity
+from tests.study.mending import DEPTHS
 from tests.study.population import NORMS, Population
 
 PLAIN = (
@@ -97,6 +98,15 @@ def sheets(study: Study, sizes: Sizes = SIZES) -> tuple[Sheet, ...]:
             "last ones let it meet other clients than those it was tried on.",
             ("what is wrong", "false alarms", "V, 1.5 SD", "V, 3 SD"),
             tuple((w.says, hundred(w.alarms), share(w.small), share(w.large)) for w in study.wrong),
+        ),
+        Sheet(
+            "When a dip counts as over",
+            "The share of the dips that `shrunk_prediction` sees of which each rule says that they are over, within a "
+            "window of held sessions after the onset. It is wrong about every drop that lasts: there the scores only "
+            "swing. The default is the strictest rule by score, with the shorter window, beside the client's own word: a "
+            "dip that is called over is one nobody asks about again, and one that is not is a reason to ask.",
+            ("rule", "window", *(f"lasting, {d:.1f} SD" for d in DEPTHS), *(f"V, {d:.1f} SD" for d in DEPTHS)),
+            tuple((m.rule, str(m.window), *map(share, (*m.lasting, *m.ended))) for m in study.mended),
         ),
     )  # fmt: skip
 

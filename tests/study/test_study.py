@@ -4,12 +4,14 @@ from random import Random
 import pytest
 
 from domain.default_set import DEFAULT_SET
-from domain.detection import Detector
+from domain.detection import Detector, RepairRule
 from domain.detectors import DETECTORS, Ewma, SuddenLoss
+from domain.episodes import REPAIR_RULES, WINDOW
 from tests.study.__main__ import PAGE
 from tests.study.count import WAITING, by_one, first_in, found, raised
 from tests.study.courses import OTHERS, Course, Kind, stable, v_of, v_shaped
-from tests.study.figures import LARGE, SIZES, SMALL, Curve, Sizes, curve, identity, ran
+from tests.study.figures import LARGE, SIZES, SMALL, Curve, Sizes, curve, identity, ran, seeded
+from tests.study.mending import RULES, courses, lasting, over
 from tests.study.population import NORMS, Client, Population, felt, ticked
 from tests.study.report import PLAIN, page
 
@@ -40,6 +42,14 @@ def test_nobody_sees_more_than_the_oracle_nor_the_oracle_more_than_it_can(found_
     for point in found_out.points:
         assert point.scores.value < point.oracle
     assert found_out.points[0].oracle < 0.58
+
+
+def test_the_default_rule_of_repair_calls_fewest_lasting_drops_over() -> None:
+    drops = courses(seeded("mending"), lasting, 2.0, 150)
+    by_rule = {rule: over(drops, rule, WINDOW).value for rule in RULES}
+    (chosen,) = (rule for rule in REPAIR_RULES if rule is not RepairRule.DIRECT)
+    assert chosen == min(by_rule, key=lambda rule: by_rule[rule])
+    assert by_rule[chosen] < 0.15 < min(value for rule, value in by_rule.items() if rule is not chosen)
 
 
 def test_the_page_is_of_this_study_and_says_that_asking_is_the_best_detector() -> None:

@@ -151,12 +151,15 @@ def upgrade() -> None:
     raised = sa.text("phase = 'raised'")
     op.create_index("signal_awaiting_review", "signal", ["practice_id", "id"], postgresql_where=raised)
     op.add_column("policy", records("detectors"))
+    op.add_column("policy", records("repair_rules", '["direct", "full_return"]'))
+    op.add_column("policy", sa.Column("repair_window", sa.Integer(), server_default="3", nullable=False))
     known("policy", "kind", *POLICIES[:-1], "detection", "other")
 
 
 def downgrade() -> None:
     """Back to what was said without being measured; what was measured is lost."""
-    op.drop_column("policy", "detectors")
+    for column in ("repair_window", "repair_rules", "detectors"):
+        op.drop_column("policy", column)
     op.execute("UPDATE policy SET kind = 'other' WHERE kind = 'detection'")
     known("policy", "kind", *POLICIES)
     for table in ("signal", "outcome_score", "attachment_profile", "alliance_rating", "instrument"):
@@ -183,9 +186,9 @@ def of_relationship(table: str) -> None:
     op.create_index(f"{table}_of_relationship", table, ["practice_id", "relationship_id", "id"])
 
 
-def records(name: str) -> sa.Column[Any]:
+def records(name: str, default: str = "[]") -> sa.Column[Any]:
     """A list of records."""
-    return sa.Column(name, postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False)
+    return sa.Column(name, postgresql.JSONB(), server_default=sa.text(f"'{default}'"), nullable=False)
 
 
 def record(name: str) -> sa.Column[Any]:
