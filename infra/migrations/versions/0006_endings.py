@@ -1,5 +1,7 @@
 """Endings: reflections, early signs and a safety plan, on the termination plan."""
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
@@ -23,6 +25,6 @@ def downgrade() -> None:
         op.drop_column("termination_plan", name)
 
 
-def records(name: str) -> sa.Column:
+def records(name: str) -> sa.Column[Any]:
     """A list of records, as JSON."""
     return sa.Column(name, postgresql.JSONB(), server_default=sa.text("'[]'"), nullable=False)
