@@ -1,9 +1,11 @@
-"""What is read of an ending beside the plan itself: the client's letter, the report, feelings over time; and rituals."""
+"""What is read of an ending beside the plan itself: the letter, the report, feelings over time; and rituals."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from pydantic_core import to_json
 
@@ -17,6 +19,7 @@ from api.report_page import report_page
 from api.representation import for_client
 from api.resource import Resource, is_seen
 from domain.access import STAFF
+from domain.endings import EndingKind
 from domain.errors import NotYours
 from domain.feelings import over_time
 from domain.letter import Pair, letter
@@ -63,24 +66,13 @@ class Endings:
         media = form(call, ending, "A letter")
         row, place = await self._pair(call, "session")
         plan = as_the_client_sees(row)
-        if plan.died_on or plan.kind == "client_deceased":
+        if plan.died_on or plan.kind is EndingKind.CLIENT_DECEASED:
             raise NotFound("No letter is written to somebody who has died.")
-        practice, relationship = (
-            call.caller.practice_id,
-            RELATIONSHIPS.state(for_client(RELATIONSHIPS.machine.cls, place)),
-        )
-        receiver = plan.receiver
-        wanted = [*relationship.therapist_ids, *([receiver.therapist_id] if receiver and receiver.therapist_id else [])]
-        names = await self._papers.names(practice, wanted)
-        found = letter(plan, Pair(
-            relationship=relationship, meetings=await self._papers.meetings(practice, relationship.id),
-            therapists=tuple(names[id] for id in relationship.therapist_ids if id in names),
-            receiver=receiver.name or names.get(receiver.therapist_id) if receiver else None,
-        ), row["updated_at"].date())  # fmt: skip
-        return await self._reply(call, media, plain(found), letter_page(found), found.as_of.isoformat())
+        found = letter(plan, await self._as_told(call.caller.practice_id, plan, place), row["updated_at"].date())
+        return await self._reply(call, media, plain(found), letter_page(found), found.as_of)
 
     async def report(self, call: Call, ending: str = "") -> Reply:
-        """How the ending was prepared, done and recorded: duties, exceptions, days and codes, for staff and auditors."""
+        """How the ending was prepared, done and recorded: duties, exceptions, days, codes. For staff and auditors."""
         media = form(call, ending, "An ending report")
         if call.caller.role not in STAFF:
             raise NotYours(f"An ending report is read by: {', '.join(sorted(STAFF))}.")
@@ -96,7 +88,19 @@ class Endings:
             open_ruptures=standing, ended_unrepaired=unrepaired, attempts_asked=rule.outreach_attempts,
             channels_asked=rule.outreach_channels, names={str(id): name for id, name in names.items()},
         ), row["updated_at"].date())  # fmt: skip
-        return await self._reply(call, media, plain(found), report_page(found), found.as_of.isoformat())
+        return await self._reply(call, media, plain(found), report_page(found), found.as_of)
+
+    async def _as_told(self, practice: UUID, plan: TerminationPlan, place: Row) -> Pair:
+        """What the letter tells of the relationship."""
+        relationship = RELATIONSHIPS.state(for_client(RELATIONSHIPS.machine.cls, place))
+        therapists, receiver = relationship.therapist_ids, plan.receiver
+        successor = receiver.therapist_id if receiver else None
+        names = await self._papers.names(practice, [*therapists, *filter(None, [successor])])
+        return Pair(
+            relationship=relationship, meetings=await self._papers.meetings(practice, relationship.id),
+            therapists=tuple(names[id] for id in therapists if id in names),
+            receiver=names.get(successor) if successor else receiver.name if receiver else None,
+        )  # fmt: skip
 
     async def _pair(self, call: Call, besides: str) -> tuple[Row, Row]:
         """The plan and its relationship, for a caller who may read these and what is drawn from `besides`."""
@@ -109,7 +113,7 @@ class Endings:
             raise place.unknown()
         return row, relationship
 
-    async def _reply(self, call: Call, media: str, told: Any, page: Page, day: str) -> Reply:
+    async def _reply(self, call: Call, media: str, told: Any, page: Page, day: date) -> Reply:
         said = to_json(told)
         tag = sha256(media.encode() + said).hexdigest()[:32]
         headers = [(b"etag", f'"{tag}"'.encode()), PRIVATE, VARY]
@@ -119,7 +123,7 @@ class Endings:
             return Reply(200, html(page), [(b"content-type", b"text/html; charset=utf-8"), *headers, STILL])
         if media == PDF:
             sheet = {"title": page.title, "subtitle": page.subtitle, "blocks": page.blocks, "footer": page.footer,
-                     "serif": page.serif, "day": day, "fonts": self._fonts}  # fmt: skip
+                     "serif": page.serif, "day": day.isoformat(), "fonts": self._fonts}  # fmt: skip
             said = await self._pictures.draw(to_json(sheet), Kind.PDF)
         return Reply(200, said, [(b"content-type", media.encode()), *headers])
 

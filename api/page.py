@@ -43,6 +43,7 @@ body > footer { margin-top: 3em; border-top: 1px solid #ddd; padding-top: .8em; 
 table { border-collapse: collapse; width: 100%; margin: .4em 0; font-size: .93em; }
 td { text-align: start; vertical-align: top; padding: .22em .8em .22em 0; border-bottom: 1px solid #e4e4e4; }
 td:first-child { width: 30%; color: #444; }
+td:nth-child(2):not(:last-child) { width: 20%; }
 tr { break-inside: avoid; }
 @media (max-width: 30rem) { body { padding: 1.2rem 1rem; } }
 @page { size: A4; margin: 2.2cm; }

@@ -3,14 +3,19 @@
 from collections.abc import Iterator, Sequence
 from datetime import date
 from enum import StrEnum
+from itertools import groupby
 from typing import Any
 
 from api.page import Block, Page
 from domain.report import DutyStatus, EndingReport, words
+from domain.termination import ConsentGiver
 from domain.trajectory import day
 
 STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUTSTANDING: "Outstanding",
           DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
+
+
+GIVER = {ConsentGiver.SELF: "the client", ConsentGiver.GUARDIAN: "a guardian", ConsentGiver.COURT: "a court"}
 
 
 def report_page(report: EndingReport) -> Page:
@@ -26,9 +31,11 @@ def report_page(report: EndingReport) -> Page:
         ]),
         *table("After it", list(after(report))), *table("As it was recorded", list(history(report))),
     ]  # fmt: skip
-    subtitle = f"Termination plan {report.termination_plan_id}, relationship {report.relationship_id}"
-    footer = f"Drawn from the record as it stood on {day(report.as_of)}. For staff and auditors."
-    return Page("Ending report", subtitle, tuple(blocks), footer)
+    footer = (
+        f"Drawn from the record as it stood on {day(report.as_of)}. Termination plan {report.termination_plan_id}, "
+        f"relationship {report.relationship_id}."
+    )
+    return Page("Ending report", "For staff and auditors", tuple(blocks), footer)
 
 
 def table(heading: str, rows: Sequence[tuple[str, ...]]) -> Iterator[Block]:
@@ -43,15 +50,17 @@ def exception(report: EndingReport) -> list[tuple[str, ...]]:
     e = report.exception
     if e is None:
         return []
-    who = f"{e.recorded_by} {e.recorded_by_id}, {on(e.recorded_on)}" if e.recorded_by else "The log no longer tells"
-    return [("Exception", title(e.code)), ("What happened", e.detail), ("Recorded by", who)]
+    names = {step.by_id: step.name for step in report.history if step.name}
+    who = names.get(e.recorded_by_id or "", e.recorded_by)
+    made = f"{who}, {on(e.recorded_on)}" if who else "The log no longer tells"
+    return [("Exception", title(e.code)), ("What happened", e.detail), ("Recorded by", made)]
 
 
 def ending(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """What kind of ending it is, in the words and codes of the field."""
     yield "Kind", maybe(report.kind)
     yield "Timing", maybe(report.timing)
-    yield "Reasons", ", ".join(map(words, report.reasons)) or "Not said"
+    yield "Reasons", ", ".join(map(words, report.reasons)).capitalize() or "Not said"
     yield "NHS end code", str(report.nhs_code or "None fits")
     yield "BHA reasons", ", ".join(map(str, report.bha_codes)) or "None fits"
     definition = f", by {words(report.premature_definition)}" if report.premature_definition else ""
@@ -63,7 +72,7 @@ def before(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """How it was prepared."""
     if c := report.consent:
         holder = ", consent holder on record" if c.holder_on_record else ""
-        yield "Consent", f"Text {c.text_version}, {day(c.given_on)}, by {words(c.given_by)}{holder}"
+        yield "Consent", f"Text {c.text_version}, {day(c.given_on)}, by {GIVER[c.given_by]}{holder}"
     else:
         yield "Consent", "None on record"
     yield "First mentioned", on(report.first_mentioned_on)
@@ -80,8 +89,8 @@ def risk(report: EndingReport) -> Iterator[tuple[str, ...]]:
     now = f"{report.risk}, {day(report.screened_on)}" if report.screened_on else ""
     yield "Risk screened", "; ".join(found) or now or "Never"
     yield "Ruptures open now", str(report.open_ruptures)
-    seen = ", acknowledged" if report.open_ruptures_acknowledged else ", not acknowledged"
-    yield "Ended unrepaired", f"{report.ended_unrepaired}{seen if report.ended_unrepaired else ''}"
+    faced = ", acknowledged" if report.open_ruptures_acknowledged else ""
+    yield "Ended unrepaired", f"{report.ended_unrepaired}{faced}"
 
 
 def after(report: EndingReport) -> Iterator[tuple[str, ...]]:
@@ -94,15 +103,17 @@ def after(report: EndingReport) -> Iterator[tuple[str, ...]]:
     kept = [name.replace("_", " ") for name in names if getattr(stays, name)]
     yield "On record", ", ".join(kept).capitalize() or "Nothing"
     if stays.boosters:
-        yield "Boosters", "; ".join(map(day, stays.boosters))
+        yield "Boosters", "; ".join(map(day, sorted(stays.boosters)))
 
 
 def history(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """The log."""
     if not report.history_complete:
         yield "Before that", "", "The log no longer goes back to the beginning."
-    for step in report.history:
-        yield on(step.at.date()), f"{step.name or step.by.capitalize()}", step.says
+    told = ((on(step.at.date()), step.name or step.by.capitalize(), step.says) for step in report.history)
+    for row, same in groupby(told):
+        times = len(list(same))
+        yield row if times == 1 else (*row[:2], f"{row[2]} ({times} times)")
 
 
 def title(value: StrEnum) -> str:
@@ -122,4 +133,4 @@ def on(when: date | None) -> str:
 
 def said(detail: str, when: date | None) -> str:
     """A detail, with its day."""
-    return f"{detail} {day(when)}." if when and day(when) not in detail else detail
+    return f"{day(when)}. {detail}" if when else detail

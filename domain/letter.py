@@ -66,11 +66,14 @@ OF_TASK = {
 SAFETY = {
     "warning_signs": "How you notice that a crisis is coming", "internal_coping": "What you can do by yourself",
     "social_distraction": "Who and what takes your mind off it", "help_contacts": "Whom you can ask for help",
-    "professionals": "Where there is professional help", "means_safety": "What keeps you safe from means of harm",
+    "professionals": "Where there is professional help", "means_safety": "What keeps you safe",
 }  # fmt: skip
-IN_WORDS = {FeelingKind.ABANDONMENT: "a sense of being left"}
+IN_WORDS = {FeelingKind.ABANDONMENT: "feeling left alone"}
 """A feeling as one would say it, where the word is the field's."""
-OFTEN = {1: "once", 2: "twice"}
+OFTEN = ("once", "twice", *(f"{number} times" for number in (
+    "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+)))  # fmt: skip
+"""How often, in words, as far as one would write it so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,12 +158,14 @@ def letter(plan: TerminationPlan, pair: Pair, as_of: date) -> Letter:
     quoted = list(quotes(plan))
     paragraphs: dict[LetterPart, Iterable[str]] = {
         LetterPart.TOGETHER: together(plan, pair), LetterPart.FEELINGS: feelings(plan),
-        LetterPart.COMING_BACK: coming_back(plan), LetterPart.FAREWELL: filter(None, [plan.farewell]),
+        LetterPart.GOODBYE: goodbyes(plan), LetterPart.COMING_BACK: coming_back(plan),
+        LetterPart.FAREWELL: filter(None, [plan.farewell]),
     }  # fmt: skip
+    set_aside = [day(on) for on in sorted(plan.boosters)]
     listed: dict[LetterPart, Iterable[Listed]] = {
-        LetterPart.GOALS: lists(None, goals(pair.relationship)), LetterPart.GOODBYE: lists(None, goodbyes(plan)),
-        LetterPart.AHEAD: ahead(plan), LetterPart.ELSEWHERE: lists(None, plan.alternative_providers),
-        LetterPart.COMING_BACK: lists("We have set aside", [day(on) for on in sorted(plan.boosters)]),
+        LetterPart.GOALS: lists(None, goals(pair.relationship)), LetterPart.AHEAD: ahead(plan),
+        LetterPart.COMING_BACK: lists("We have set these days aside to meet again", set_aside),
+        LetterPart.ELSEWHERE: lists(None, plan.alternative_providers),
     }  # fmt: skip
     sections = [
         LetterSection(
@@ -183,7 +188,7 @@ def lists(title: str | None, lines: Sequence[str]) -> tuple[Listed, ...]:
 def together(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
     """When the work began, how often they met, and how it ended."""
     began = pair.relationship.started_on or pair.meetings.first_on
-    met = OFTEN.get(pair.meetings.count, f"{pair.meetings.count} times") if pair.meetings.count else None
+    met = often(pair.meetings.count)
     if began and met:
         yield f"We began on {day(began)} and met {met}."
     elif began:
@@ -201,9 +206,9 @@ def ended(plan: TerminationPlan, pair: Pair, on: str) -> str:
     on_to = f"passed on to {pair.receiver}" if pair.receiver else "passed into other hands"
     if plan.kind is EndingKind.PLANNED_MUTUAL:
         when = "as we had planned" if plan.timing is Timing.AS_PLANNED else "as we both agreed"
-        return f"We brought it to an end on {on}, {when}."
+        return f"We brought our work to an end on {on}, {when}."
     if plan.kind is EndingKind.CLIENT_INITIATED:
-        return f"You brought it to an end on {on}. That was yours to decide."
+        return f"You brought our work to an end on {on}. That was yours to decide."
     if plan.kind is EndingKind.TRANSFER:
         return f"On {on} our work {on_to}."
     if plan.kind is EndingKind.THERAPIST_INCAPACITY:
@@ -211,8 +216,13 @@ def ended(plan: TerminationPlan, pair: Pair, on: str) -> str:
     if plan.kind is EndingKind.LAPSED_NO_CONTACT:
         return f"We tried to reach you and could not, and on {on} we closed our work for now."
     if plan.kind in (EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE):
-        return f"It ended on {on}. The decision was not yours."
-    return f"It ended on {on}."
+        return f"Our work ended on {on}. The decision was not yours."
+    return f"Our work ended on {on}."
+
+
+def often(count: int) -> str | None:
+    """Once, twice, three times."""
+    return None if not count else OFTEN[count - 1] if count <= len(OFTEN) else f"{count} times"
 
 
 def goals(relationship: Relationship) -> list[str]:

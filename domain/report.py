@@ -362,14 +362,14 @@ def duties(plan: TerminationPlan, evidence: Evidence) -> Iterator[DutyOnRecord]:
         yield tried_enough(plan, evidence)
     if (moved := transfer(plan, evidence.log)) is not None:
         on = moved.accepted_on
-        yield judged(plan, Duty.ACCEPTANCE, on, f"Accepted on {day(on)}." if on else "", on)
+        yield judged(plan, Duty.ACCEPTANCE, on, "Accepted.", on)
     if high_at_the_end(plan, evidence.relationship):
         handed = plan.exception and plan.exception.code is ExceptionCode.EMERGENCY_HANDOVER
         accepted = moved and moved.accepted_on
         yield judged(plan, Duty.HIGH_RISK_HANDED_OVER, handed or accepted,
                      "Handed over to emergency care." if handed else "The receiver accepted.")  # fmt: skip
     if standing := evidence.open_ruptures + evidence.ended_unrepaired:
-        detail = f"{standing} stood open, and somebody said that they saw it."
+        detail = f"{standing} stood open; it was acknowledged."
         yield judged(plan, Duty.RUPTURES_FACED, plan.open_ruptures_acknowledged, detail)
 
 
@@ -377,12 +377,13 @@ def owed_before(plan: TerminationPlan, evidence: Evidence) -> Iterator[DutyOnRec
     """What a client is owed before an ending that is not theirs (APA 10.10)."""
     named, place, days = plan.alternative_providers, evidence.relationship, notice(plan)
     screened = place.screened_on if place.risk is not Risk.UNKNOWN else None
-    ahead = f", {days} days ahead" if days is not None else ""
-    yield judged(plan, Duty.REASONS, plan.reasons, f"{', '.join(plan.reasons)}.")
-    yield judged(plan, Duty.NOTICE, plan.notice_given_on, f"Given{ahead}.", plan.notice_given_on)
+    why = ", ".join(map(words, plan.reasons)).capitalize()
+    ahead = f"{days} days ahead." if days is not None else "Given."
+    yield judged(plan, Duty.REASONS, plan.reasons, f"{why}.")
+    yield judged(plan, Duty.NOTICE, plan.notice_given_on, ahead, plan.notice_given_on)
     yield judged(plan, Duty.COUNSELLING, plan.counselling_offered, "Offered.")
     yield judged(plan, Duty.ALTERNATIVES, named, f"{len(named)} suggested.")
-    yield judged(plan, Duty.RISK_SCREEN, screened, f"Screened: {place.risk}.", screened)
+    yield judged(plan, Duty.RISK_SCREEN, screened, f"{words(place.risk).capitalize()}.", screened)
 
 
 def tried_enough(plan: TerminationPlan, evidence: Evidence) -> DutyOnRecord:
@@ -403,7 +404,7 @@ def judged(plan: TerminationPlan, duty: Duty, given: Any, detail: str, on: date 
     if given:
         return DutyOnRecord(duty=duty, status=DutyStatus.MET, on=on, detail=detail)
     if plan.exception and duty in EXCEPTED:
-        return DutyOnRecord(duty=duty, status=DutyStatus.EXCEPTED, detail=f"Exception: {plan.exception.code}.")
+        return DutyOnRecord(duty=duty, status=DutyStatus.EXCEPTED, detail=f"Exception: {words(plan.exception.code)}.")
     status = DutyStatus.NOT_ON_RECORD if plan.ended_on else DutyStatus.OUTSTANDING
     return DutyOnRecord(duty=duty, status=status, detail="Nothing is on record.")
 

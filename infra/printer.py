@@ -115,6 +115,8 @@ def paragraph(sheet: Any, text: str) -> None:
 def lines(sheet: Any, above: str | None, said: list[str]) -> None:
     """A list."""
     if above:
+        if sheet.will_page_break(LINE * 3):
+            sheet.add_page()
         write(sheet, above, above=2)
     for line in said:
         sheet.set_font("text", "", SIZE)
