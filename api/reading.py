@@ -20,7 +20,6 @@ from domain.instruments import BUILT_IN
 from domain.repair import Step
 from domain.rupture import RuptureType
 from domain.values import plain
-from infra.insights import counts
 from infra.store import Store
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -114,5 +113,5 @@ class Practices:
         query = call.query("since")
         today = datetime.now(UTC).date()
         since = day(query, "since") or today - timedelta(days=YEAR)
-        found = await counts(self._store.pool, call.caller.practice_id, since)
+        found = await self._store.counts(call.caller.practice_id, since)
         return Reply(200, to_json(plain(insights(since, found))), [JSON, PRIVATE])

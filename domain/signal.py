@@ -105,7 +105,7 @@ class Firming(Said):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Review(Remark):
+class SignalReview(Remark):
     """What a clinician makes of a signal."""
 
     disposition: Disposition
@@ -135,7 +135,7 @@ class Signal(Seen):
     """What was noted with the review."""
 
 
-def says_which(state: Signal, body: Review, around: Around) -> None:
+def says_which(state: Signal, body: SignalReview, around: Around) -> None:
     """A dispositon that asks for more says more; and a rupture is named only where there is one."""
     confirmed = body.disposition is Disposition.CONFIRMED_RUPTURE
     if body.rupture_id and not confirmed:
@@ -146,7 +146,7 @@ def says_which(state: Signal, body: Review, around: Around) -> None:
         raise Refused("This disposition is for a risk item.", at="disposition")
 
 
-def reviewed(state: Signal, body: Review, around: Around) -> dict[str, Any]:
+def reviewed(state: Signal, body: SignalReview, around: Around) -> dict[str, Any]:
     """Who, when and what. A rupture that is opened by it has the id that was made for this decision."""
     confirmed = body.disposition is Disposition.CONFIRMED_RUPTURE
     return {
@@ -180,7 +180,7 @@ SIGNAL = Machine(
          says="A detector saw something in the ratings; somebody should look."),
     Move("firm_up", KEPT, (), "firmed_up", POLICY, Firming, effect=firm,
          says="A provisional signal held when later sessions were rated."),
-    Move("review", (P.RAISED,), (P.REVIEWED,), "reviewed", CLINICIANS, Review, says_which, reviewed,
+    Move("review", (P.RAISED,), (P.REVIEWED,), "reviewed", CLINICIANS, SignalReview, says_which, reviewed,
          "A clinician says what to make of it. Confirming it opens a rupture, or attaches it to one.", knows="new_id"),
     Move("reconsider", (P.REVIEWED,), (P.RAISED,), "reconsidered", CLINICIANS, Remark, effect=taken_back,
          says="The review is taken back. A rupture that it opened stays."),
@@ -254,6 +254,8 @@ def settled(signal: Signal, rules: Iterable[Rule]) -> bool:
 def seen(finding: Finding, relationship_id: UUID, session_of: Mapping[UUID, UUID | None]) -> Seen:
     """A finding in one relationship. What was found in an outcome score is of the session it was filled in for."""
     named = {name: getattr(finding, name) for name in Seen.__dataclass_fields__ if hasattr(finding, name)}
+    # What somebody said when asked is in no form.
+    named |= {"instrument": finding.instrument or None, "instrument_version": finding.instrument_version or None}
     if finding.session_id in session_of:
         named |= {"outcome_score_id": finding.session_id, "session_id": session_of[finding.session_id]}
     return Seen(**named, detector_version=finding.version, relationship_id=relationship_id)

@@ -248,7 +248,7 @@ def line(series: Series, places: Mapping[UUID, int]) -> Line:
 def frozen(scale: Scale, run: Run, places: Sequence[int]) -> Iterator[Limits]:
     """The limits of every baseline of a run that is long enough to have any: those of `shewhart_xmr`."""
     for start, end in pairwise((*run.baselines, len(places))):
-        if fixed := chart(scale, run.scores[start:end]):
+        if fixed := chart(scale, run.scores[start:end][:BASELINE]):
             mean, sigma = fixed
             yield Limits(
                 mean=mean, lower=mean - ShewhartXmr().limit * sigma, start=places[start], end=places[end - 1]

@@ -1,10 +1,5 @@
 """The counts behind a practice's insights: one statement."""
 
-from collections.abc import Mapping
-from datetime import date
-from typing import Any
-from uuid import UUID
-
 from domain.insights import AGES
 from domain.rupture import OPEN, RupturePhase
 
@@ -41,9 +36,3 @@ SELECT jsonb_build_object(
   'skipped', (SELECT coalesce(jsonb_object_agg(step, count), '{{}}') FROM (
     SELECT step, count(*) FROM skipped GROUP BY step) s),
   'signals', (SELECT count(*) FROM signal WHERE practice_id = $1 AND phase = 'raised'))"""
-
-
-async def counts(pool: Any, practice_id: UUID, since: date) -> Mapping[str, Any]:
-    """Every count, by name."""
-    found: Mapping[str, Any] = await pool.fetchval(COUNTS, practice_id, since)
-    return found

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from domain.move import Around, Decision, Endings
 from domain.policies import alone
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
+from infra.insights import COUNTS
 from infra.milestones import Book, page
 from infra.rows import (
     Kept,
@@ -100,6 +102,11 @@ class Store:
         """The type of a rupture."""
         sql = "SELECT type FROM rupture WHERE practice_id = $1 AND id = $2"
         found: str = await self.pool.fetchval(sql, practice_id, rupture_id)
+        return found
+
+    async def counts(self, practice_id: UUID, since: date) -> Mapping[str, Any]:
+        """What a practice's insights are made of, by name; from the day `since` on."""
+        found: Mapping[str, Any] = await self.pool.fetchval(COUNTS, practice_id, since)
         return found
 
     async def forms(self, practice_id: UUID, code: str) -> tuple[Instrument, ...]:

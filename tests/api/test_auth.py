@@ -547,9 +547,12 @@ async def test_a_script_that_may_write_one_kind_writes_no_other_and_reads_nothin
     lacks(await writer.get(one), machine.read_scope)
     lacks(await writer.get(f"/v1/{machine.collection}"), machine.read_scope)
     lacks(await writer.get(f"{one}/history"), machine.read_scope)
-    lacks(await reader.patch(one, json={}, headers={"If-Match": "*"}), machine.write_scope)
-    lacks(await reader.post(f"/v1/{machine.collection}", json={}), machine.write_scope)
     for other in MACHINES:
+        if not other.begin.by & CALLERS:
+            continue  # nobody makes one
+        if other is machine:
+            lacks(await reader.patch(one, json={}, headers={"If-Match": "*"}), machine.write_scope)
+            lacks(await reader.post(f"/v1/{machine.collection}", json={}), machine.write_scope)
         if other.write_scope != machine.write_scope:
             lacks(await writer.post(f"/v1/{other.collection}", json={}), other.write_scope)
             lacks(

@@ -162,12 +162,20 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     await put(case.script, "webhook_endpoint", event_types=["session.*"])
     await put(case.therapist, "client")
     await put(case.therapist, "relationship")
-    await put(case.therapist, "session")
+    await put(case.therapist, "session", status="held")
+    await put(case.script, "instrument", code=f"own-{world.mark}", kind="outcome", items=[1], low=0, high=3,
+              subscales=[], norms=[], item_texts=[{"item": 1, "text": f"{world.house} item"}])  # fmt: skip
+    await put(case.therapist, "attachment_profile", instrument="ecr-r", anxiety_score=3.0, avoidance_score=2.0)
+    await put(case.therapist, "outcome_score", instrument="phq-9", total=7)
+    # What a client says when asked is what a signal needs least for.
+    await put(case.client, "alliance_rating", direct_report={"problem": True}, shared_with_therapist=True)
+    (signal,) = ok(await case.therapist.get("/v1/signals"))["items"]
+    ids["signal"] = signal["id"]
     await put(case.therapist, "rupture", session_id=ids["session"], therapist_intensity=5, markers=[
         {"code": "deferential_appeasing", "party": "client", "salience": 4}])  # fmt: skip
     await put(case.therapist, "repair")
     await put(case.therapist, "termination_plan")
-    for subject in ("therapist", "policy", "client", "relationship", "rupture"):
+    for subject in ("therapist", "policy", "instrument", "client", "relationship", "rupture"):
         await revise(subject)
     await tell("relationship", "screen_risk", risk="moderate")
     await tell("repair", "recognize")
@@ -424,7 +432,7 @@ async def test_the_practice_is_the_tokens_and_nothing_in_a_request_changes_that(
 
 # -- within a practice -------------------------------------------------------------------------------------------------
 
-SHARED_KINDS = {"therapist": {"therapist", "policy"}, "client": {"policy"}}
+SHARED_KINDS = {"therapist": {"therapist", "policy", "instrument"}, "client": {"policy", "instrument"}}
 """What everybody of a role may read in the whole practice."""
 
 

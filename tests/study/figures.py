@@ -5,7 +5,7 @@ from dataclasses import astuple, dataclass, replace
 from random import Random
 
 from domain.default_set import DEFAULT_SET
-from domain.detection import Detector, Parameters, fingerprint
+from domain.detection import Detector, Parameters, canonical, fingerprint
 from domain.detectors import DETECTORS
 from domain.shrunk import ShrunkPrediction, reference
 from tests.study import oracle
@@ -117,7 +117,8 @@ def identity(sizes: Sizes = SIZES) -> str:
     """A hash over what the figures hang on: the detectors with their defaults, the population, sizes and seed."""
     known = {name: [k.version, k.parameters().plain()] for name, k in DETECTORS.items()}
     chosen = {name: said.plain() for name, said in DEFAULT_SET.items()}
-    return fingerprint(known, chosen, astuple(Population()), astuple(NORMS), astuple(sizes), DEPTHS, SEED)
+    told = [known, chosen, astuple(Population()), astuple(NORMS), astuple(sizes), DEPTHS, SEED]
+    return fingerprint(map(canonical, told))
 
 
 def sets() -> dict[str, Chosen]:

@@ -151,7 +151,7 @@ def upgrade() -> None:
     raised = sa.text("phase = 'raised'")
     op.create_index("signal_awaiting_review", "signal", ["practice_id", "id"], postgresql_where=raised)
     op.add_column("policy", records("detectors"))
-    known("policy", "kind", *POLICIES, "detection")
+    known("policy", "kind", *POLICIES[:-1], "detection", "other")
 
 
 def downgrade() -> None:
