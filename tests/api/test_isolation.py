@@ -183,7 +183,7 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     await tell("repair", "offer_repair")
     await revise("repair")
     await tell("termination_plan", "review_readiness", therapist_ready="no")
-    await tell("termination_plan", "reflect", shared=False)
+    await tell("termination_plan", "reflect", words=f"{world.hush} words", shared=False)
     await tell("termination_plan", "plan_ahead")
     await tell("termination_plan", "plan_ending", kind="therapist_initiated", target_date="2027-01-01")
     suspected = await put(case.therapist, "rupture", str(uuid4()), certainty="suspected")
