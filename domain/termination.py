@@ -3,7 +3,8 @@
 Introduced early, woven into informed consent, reviewed regularly, closed with reflection and ritual (founding text). A
 client can always leave. What a therapist owes before ending is a guard, and every exception is on record (APA 10.10).
 
-The whole aggregate is in this one file: its words with their sources (most of its length), its table, its guards.
+The aggregate is in this one file: its words with their sources (most of its length), its table, its guards. What is
+written at the end, felt about it, and put down for later has files of its own: `closure`, `feelings`, `aftercare`.
 """
 
 from collections.abc import Iterator
