@@ -108,6 +108,19 @@ SAID: Mapping[str, Body] = {
         "task": "farewell_ritual", "done_on": "2026-05-28",
         "ritual": "Each wrote the other a postcard to open in a year.",
     },
+    "termination_plan.reflect": {
+        "words": "I came in hiding. I leave saying what I need.", "task": "review_gains", "shared": True,
+    },
+    "termination_plan.share_reflection": {"reflection": 1, "shared": False},
+    "termination_plan.plan_ahead": {
+        "relapse_signature": ["I stop answering my sister.", "I work through the evenings."],
+        "safety_plan": {
+            "warning_signs": ["Three nights without sleep."], "internal_coping": ["A cold shower, then the song list."],
+            "social_distraction": ["The climbing hall."], "help_contacts": ["My sister."],
+            "professionals": ["The crisis line, by day and by night."],
+            "means_safety": ["The pharmacy gives out one week at a time."],
+        },
+    },
     "termination_plan.end": {"ended_on": "2026-05-28", "timing": "as_planned", "reasons": ["goals_met"]},
     "termination_plan.client_ends": {"reasons": ["sufficient_gain"]},
     "termination_plan.client_died": {"died_on": "2026-03-02"},

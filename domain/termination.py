@@ -3,7 +3,8 @@
 Introduced early, woven into informed consent, reviewed regularly, closed with reflection and ritual (founding text). A
 client can always leave. What a therapist owes before ending is a guard, and every exception is on record (APA 10.10).
 
-The whole aggregate is in this one file: its words with their sources (most of its length), its table, its guards.
+The aggregate is in this one file: its words with their sources (most of its length), its table, its guards. What is
+written at the end, felt about it, and put down for later has files of its own: `closure`, `feelings`, `aftercare`.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,26 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import Role
+from domain.aftercare import Aftercare, Lines, PlanAhead, SafetyPlan, planned_ahead, says_something, suggests_boosters
+from domain.closure import (
+    Closed,
+    Closing,
+    Reflecting,
+    Reflection,
+    Sharing,
+    in_few_words,
+    is_own,
+    is_own_ritual,
+    reflected,
+    shared_or_not,
+)
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing
 from domain.errors import Incomplete, Refused
+from domain.feelings import Feelings, strong_feelings
 from domain.machine import Machine
 from domain.move import NEW, Added, Advisory, Around, Endings, Move, as_said
 from domain.relationship import Risk
-from domain.values import Day, Feeling, Few, Name, Private, Ref, Said, Summary, Token
+from domain.values import Day, Few, Name, Private, Ref, Said, Summary, Token
 
 
 class PlanPhase(StrEnum):
@@ -92,31 +107,6 @@ class Answer(StrEnum):
     """Not sure."""
 
 
-class ClosureTask(StrEnum):
-    """What a good ending attends to (Norcross et al. 2017; founding text)."""
-
-    REVIEW_GAINS = "review_gains"
-    """Look back on what was gained."""
-    PROCESS_FEELINGS_CLIENT = "process_feelings_client"
-    """Make room for what the client feels."""
-    PROCESS_FEELINGS_THERAPIST = "process_feelings_therapist"
-    """Make room for what the therapist feels."""
-    FUTURE_COPING = "future_coping"
-    """What will help in times to come."""
-    RELAPSE_PLAN = "relapse_plan"
-    """What a slip looks like, and what to do."""
-    ACKNOWLEDGE_GROWTH = "acknowledge_growth"
-    """Say what has grown."""
-    FAREWELL_RITUAL = "farewell_ritual"
-    """A closure ritual (founding text)."""
-    DOOR_OPEN_TERMS = "door_open_terms"
-    """Whether and how to come back."""
-    REFERRAL = "referral"
-    """Where else to turn."""
-    RECORDS_AND_CONTACT_TERMS = "records_and_contact_terms"
-    """What happens to records and contact."""
-
-
 class Channel(StrEnum):
     """How somebody was reached for."""
 
@@ -177,24 +167,6 @@ class Fact(Said):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Feelings(Said):
-    """What the ending brings up, each 0 (not at all) to 4 (very much). The founding text names the first three."""
-
-    loss: Feeling | None = None
-    """Loss."""
-    uncertainty: Feeling | None = None
-    """Uncertainty."""
-    abandonment: Feeling | None = None
-    """Abandonment."""
-    relief: Feeling | None = None
-    """Relief."""
-    pride: Feeling | None = None
-    """Pride."""
-    gratitude: Feeling | None = None
-    """Gratitude."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ReadinessReview(Said):
     """A talk about progress and readiness."""
 
@@ -219,32 +191,6 @@ class ReadinessReview(Said):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review(ReadinessReview):
     """A readiness review on record."""
-
-    by: Role = Role.THERAPIST
-    """The role that recorded it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closing(Said):
-    """A closure task done."""
-
-    task: ClosureTask
-    """Which one."""
-    done_on: Day | None = None
-    """The day; today when left out."""
-    session_id: Annotated[UUID, Ref("session", within=True)] | None = None
-    """The session it was part of."""
-    ritual: Summary | None = None
-    """The ritual, for `farewell_ritual`: a letter, an object, a walk."""
-    reflection: Summary | None = None
-    """A reflection, in the words of whoever records it."""
-    shared_with_client: bool | None = None
-    """Whether the words are shown in the client's own app. Left out: true for the client's own words, else false."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(Closing):
-    """A closure task on record."""
 
     by: Role = Role.THERAPIST
     """The role that recorded it."""
@@ -323,6 +269,8 @@ class TerminationPlan(Terms):
     """Every readiness review, in order."""
     closure: tuple[Closed, ...] = ()
     """Every closure task done, in order."""
+    reflections: tuple[Reflection, ...] = ()
+    """What the two wrote about the ending, each for themselves, in order."""
     outreach: tuple[Outreach, ...] = ()
     """Every attempt to reach a silent client, in order."""
     receiver: Receiver | None = None
@@ -345,8 +293,12 @@ class TerminationPlan(Terms):
     """How to come back."""
     boosters: tuple[date, ...] = ()
     """Booster sessions, at chosen points."""
+    relapse_signature: Lines = ()
+    """The client's own early signs of a slip."""
+    safety_plan: SafetyPlan | None = None
+    """What to do when it becomes dangerous."""
     shared_with_client: bool = True
-    """Farewell and return route are written for the client."""
+    """Farewell, return route, early signs and safety plan are written for the client."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -433,18 +385,6 @@ class Transfer(Said):
     """Why."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aftercare(Said):
-    """What stays after the end."""
-
-    farewell: Summary | None = None
-    """A summary the client may keep."""
-    return_route: Summary
-    """How to come back."""
-    boosters: Annotated[tuple[Day, ...], Few(12)] = ()
-    """Booster sessions, at chosen points."""
-
-
 OWN_MOVE = {
     EndingKind.TRANSFER: "begin_transfer", EndingKind.LAPSED_NO_CONTACT: "suspect_lapse",
     EndingKind.CLIENT_DECEASED: "client_died", EndingKind.THERAPIST_INCAPACITY: "therapist_unavailable",
@@ -453,8 +393,6 @@ OWED = frozenset({EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATI
 """Kinds in which the client is owed notice, counselling, alternatives and a risk screen (APA 10.10)."""
 AGREED = frozenset({EndingKind.PLANNED_MUTUAL, EndingKind.CLIENT_INITIATED})
 """Kinds that rest on what the client says; so they are no way around what is owed."""
-STRONG = 3
-"""From here on a feeling of loss, uncertainty or abandonment is worth a talk (0 to 4)."""
 APA = "APA Ethical Principles 10.10"
 
 
@@ -494,19 +432,7 @@ def feelings_heard(state: Any, body: ReadinessReview, around: Around) -> Iterato
     around.has_come(body.reviewed_on, "reviewed_on")
     if body.therapist_ready and around.caller.role is Role.CLIENT:
         raise Refused("The therapist's view is the therapist's to say.", at="therapist_ready")
-    return strong_feelings(body)
-
-
-def strong_feelings(body: ReadinessReview) -> Iterator[Advisory]:
-    """Advice on what the ending brings up."""
-    felt = body.feelings or Feelings()
-    strong = [n for n in ("loss", "uncertainty", "abandonment") if (getattr(felt, n) or 0) >= STRONG]
-    if strong:
-        detail = (
-            f"Strong {' and '.join(strong)}. Termination can itself be a rupture, and a chance of repair: consider "
-            "reporting one with the precipitant ending_of_therapy."
-        )
-        yield Advisory(code="ending_as_rupture", detail=detail, source="Founding text")
+    return strong_feelings(body.feelings)
 
 
 def reviewed(state: Any, body: ReadinessReview, around: Around) -> dict[str, Any]:
@@ -526,12 +452,6 @@ def on_record(record: type, body: Any, around: Around, day: str) -> Any:
     if said["shared_with_client"] is None:
         said["shared_with_client"] = around.caller.role is Role.CLIENT
     return record(**said, by=around.caller.role)
-
-
-def only_rituals_have_rituals(state: Any, body: Closing, around: Around) -> None:
-    """A ritual belongs to the farewell."""
-    if body.ritual and body.task is not ClosureTask.FAREWELL_RITUAL:
-        raise Refused("A ritual is recorded with the task farewell_ritual.", at="ritual")
 
 
 def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Advisory]:
@@ -730,6 +650,8 @@ P = PlanPhase
 ACTIVE = (P.INTRODUCED, P.REVIEWING, P.PLANNED, P.CLOSING, P.TRANSFERRING, P.OUTREACH)
 ALWAYS = (NEW, *ACTIVE)
 OVER = (P.ENDED, P.AFTERCARE, P.ARCHIVED)
+LIVED = (*ACTIVE, P.ENDED, P.AFTERCARE)
+"""While there is something to reflect on, and to put down for later."""
 T, C, S, API, A = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION, Role.ADMIN
 
 
@@ -751,8 +673,14 @@ TERMINATION_PLAN = Machine(
     Move("return_to_work", (P.PLANNED, P.CLOSING), (P.REVIEWING,), "returned_to_work", by(T, C), effect=back_to_work,
          says="The pair goes on working."),
     Move("begin_closing", (P.PLANNED,), (P.CLOSING,), "closing_begun", by(T, C), says="The last sessions begin."),
-    Move("complete_task", (P.PLANNED, P.CLOSING), (), "task_completed", by(T, C), Closing, only_rituals_have_rituals,
-         closed, "A closure task is done: reflection, a ritual, the terms of coming back."),
+    Move("complete_task", (P.PLANNED, P.CLOSING), (), "task_completed", by(T, C), Closing, is_own_ritual, closed,
+         "A closure task is done: reflection, a ritual, the terms of coming back."),
+    Move("reflect", LIVED, (), "reflected", by(T, C), Reflecting, in_few_words, reflected,
+         "One of the two put into words what the work and its ending mean to them."),
+    Move("share_reflection", LIVED, (), "reflection_sharing_decided", by(T, C), Sharing, is_own, shared_or_not,
+         "Whoever wrote a reflection decided whether the other may read it."),
+    Move("plan_ahead", LIVED, (), "planned_ahead", by(T, C), PlanAhead, says_something, planned_ahead,
+         "Early signs of a slip, and what to do then, are put down."),
     Move("end", (P.PLANNED, P.CLOSING), (P.ENDED,), "ended", by(T), Ending, may_end, ended, "The therapy ends.",
          knows="endings"),
     Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, effect=client_left,
@@ -775,7 +703,7 @@ TERMINATION_PLAN = Machine(
          says="The receiver accepted, and the therapy ends here."),
     Move("transfer_declined", (P.TRANSFERRING,), (P.REVIEWING,), "transfer_declined", by(T, S, API),
          effect=back_to_work, says="The receiver declined; the work goes on."),
-    Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare,
+    Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare, suggests_boosters,
          says="A way back, and perhaps a booster."),
     Move("archive", (P.ENDED, P.AFTERCARE), (P.ARCHIVED,), "archived", by(T), says="The plan is filed."),
     Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),

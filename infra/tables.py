@@ -219,6 +219,7 @@ class TerminationPlan(Kept, table=True):
     consent: dict[str, Any] | None = record()
     reviews: list[Any] = records()
     closure: list[Any] = records()
+    reflections: list[Any] = records()
     outreach: list[Any] = records()
     receiver: dict[str, Any] | None = record()
     incapacitated_therapist_id: UUID | None = None
@@ -230,6 +231,8 @@ class TerminationPlan(Kept, table=True):
     farewell: str | None = None
     return_route: str | None = None
     boosters: list[Any] = records()
+    relapse_signature: list[Any] = records()
+    safety_plan: dict[str, Any] | None = record()
     shared_with_client: bool
 
 

@@ -485,6 +485,7 @@ WRONG_QUERIES: dict[str, list[str]] = {
     "types": ["", ",", "nope", "rupture", "rupture.*,nope", "*.*", "rupture.%00", "**", "rupture.reported,", "r*", "x" * 10_000],
     "phase": ["", "nope", "CONFIRMED", "confirmed%00", "confirmed,repaired", "x" * 10_000],
     "width": ["", "0", "x", "1e3", "99999"], "theme": ["", "sepia", "DARK"],
+    "modality": ["", "telepathy", "VIDEO"], "age": ["", "40", "Adult"],
     "since": ["", "yesterday", "2026-13-01", "2026-1-1x"], "state": ["", "nope", "PENDING"], "include": ["", "everything"], "pattern": ["", "clingy", "SECURE"],
     "step": ["", "nope"], "rupture_type": ["", "nope"],
     **{f"{name}_id": ["", "x", "null", "%00", "0" * 31, "a" * 5_000, "*"] for name in ("client", "therapist", "relationship", "session", "rupture")},

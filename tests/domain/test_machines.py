@@ -19,6 +19,7 @@ import domain
 from domain.access import Role
 from domain.attachment import ProfilePhase
 from domain.catalog import EVENT_TYPES, MACHINES
+from domain.closure import Reflection
 from domain.detection import ObserverCode, Rater
 from domain.diagram import mermaid
 from domain.endings import EndingKind
@@ -81,6 +82,11 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
         "body": {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
     },
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
+    ("termination_plan", "plan_ahead", None): {"body": {"relapse_signature": ("I stop answering.",)}},
+    **{
+        ("termination_plan", "share_reflection", role): {"state": {"reflections": (Reflection(by=role, words="So."),)}}
+        for role in (Role.THERAPIST, Role.CLIENT)
+    },
     ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
     ("instrument", "define", None): {"body": {"low": 1.0, "high": 5.0, "items": (1, 2)}},
     ("alliance_rating", "record", None): {"body": {"direct_report": ASKED}},

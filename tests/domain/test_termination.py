@@ -7,21 +7,21 @@ from itertools import chain, combinations, product
 import pytest
 
 from domain.access import Role
+from domain.closure import ClosureTask
 from domain.endings import BHA_REASON, EndingKind, Premature, PrematureDefinition, Reason, Timing, bha_codes, nhs_code
 from domain.errors import Incomplete
+from domain.feelings import Feelings
 from domain.move import NEW, Decision, Endings
 from domain.relationship import RelationshipPhase, Risk
 from domain.termination import (
     TERMINATION_PLAN,
     Answer,
     Channel,
-    ClosureTask,
     Consent,
     ConsentGiver,
     ExceptionCode,
     Exempt,
     Fact,
-    Feelings,
     Outreach,
     PlanPhase,
     ReadinessFact,

@@ -1,0 +1,139 @@
+"""What is read of an ending beside the plan itself: the letter, the report, feelings over time; and rituals."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from api.accepting import STILL, VARY, accepted
+from api.call import PRIVATE, Call, Reply
+from api.letter_page import letter_page
+from api.page import Page, html
+from api.problems import NotFound
+from api.reading import chosen
+from api.report_page import report_page
+from api.representation import for_client
+from api.resource import Resource, is_seen
+from domain.access import STAFF
+from domain.endings import EndingKind
+from domain.errors import NotYours
+from domain.feelings import over_time
+from domain.letter import Pair, letter
+from domain.report import Evidence, report
+from domain.rituals import RitualAge, RitualModality, rituals
+from domain.termination import TerminationPlan
+from domain.values import plain
+from infra.papers import Papers
+from infra.pictures import Kind, Pictures
+from infra.shelves import SHELVES
+from infra.store import Store
+
+JSON, HTML, PDF = "application/json", "text/html", "application/pdf"
+MEDIA = {"": JSON, ".html": HTML, ".pdf": PDF}
+"""What an address may end in, and what it then answers whatever is accepted."""
+PLANS, RELATIONSHIPS = SHELVES["termination_plan"], SHELVES["relationship"]
+Row = Mapping[str, Any]
+
+
+async def library(call: Call) -> Reply:
+    """Closure rituals: examples to choose from, by where one meets and how old the client is. None is owed."""
+    query = call.query("modality", "age")
+    found = rituals(chosen(query, "modality", RitualModality), chosen(query, "age", RitualAge))
+    return Reply(200, to_json({"items": [plain(ritual) for ritual in found]}))
+
+
+class Endings:
+    """Letters, reports and feelings, as far as the caller may see them."""
+
+    def __init__(
+        self, resources: Mapping[str, Resource], store: Store, papers: Papers, pictures: Pictures, fonts: Sequence[Path]
+    ) -> None:
+        """`resources` by subject: they know what a caller may read. `fonts` are for what ours do not hold."""
+        self._resources, self._store, self._papers, self._pictures = resources, store, papers, pictures
+        self._fonts = [str(font) for font in fonts]
+
+    async def feelings(self, call: Call) -> Reply:
+        """How the feelings about the ending went from review to review, by who recorded them."""
+        row = await self._resources["termination_plan"].find(call, call.id())
+        return Reply(200, to_json(plain(over_time(row["id"], PLANS.state(row).reviews))))
+
+    async def letter(self, call: Call, ending: str = "") -> Reply:
+        """A letter for the client to keep: what is on record that they may see, in plain words, nothing besides."""
+        media = form(call, ending, "A letter")
+        row, place = await self._pair(call, "session")
+        plan = as_the_client_sees(row)
+        if plan.died_on or plan.kind is EndingKind.CLIENT_DECEASED:
+            raise NotFound("No letter is written to somebody who has died.")
+        found = letter(plan, await self._as_told(call.caller.practice_id, plan, place), row["updated_at"].date())
+        return await self._reply(call, media, plain(found), letter_page(found), found.as_of)
+
+    async def report(self, call: Call, ending: str = "") -> Reply:
+        """How the ending was prepared, done and recorded: duties, exceptions, days, codes. For staff and auditors."""
+        media = form(call, ending, "An ending report")
+        if call.caller.role not in STAFF:
+            raise NotYours(f"An ending report is read by: {', '.join(sorted(STAFF))}.")
+        row, place = await self._pair(call, "rupture")
+        plan, practice = PLANS.state(row), call.caller.practice_id
+        papers, id = self._papers, row["relationship_id"]
+        log, rule = await papers.log(practice, row["id"]), await self._store.endings(practice, id)
+        standing, unrepaired = await papers.ruptures(practice, id)
+        relationship = RELATIONSHIPS.state(place)
+        names = await papers.names(practice, relationship.therapist_ids)
+        found = report(plan, Evidence(
+            relationship=relationship, log=log, screenings=await papers.screenings(practice, id),
+            open_ruptures=standing, ended_unrepaired=unrepaired, attempts_asked=rule.outreach_attempts,
+            channels_asked=rule.outreach_channels, names={str(id): name for id, name in names.items()},
+        ), row["updated_at"].date())  # fmt: skip
+        return await self._reply(call, media, plain(found), report_page(found), found.as_of)
+
+    async def _as_told(self, practice: UUID, plan: TerminationPlan, place: Row) -> Pair:
+        """What the letter tells of the relationship."""
+        relationship = RELATIONSHIPS.state(for_client(RELATIONSHIPS.machine.cls, place))
+        therapists, receiver = relationship.therapist_ids, plan.receiver
+        successor = receiver.therapist_id if receiver else None
+        names = await self._papers.names(practice, [*therapists, *filter(None, [successor])])
+        return Pair(
+            relationship=relationship, meetings=await self._papers.meetings(practice, relationship.id),
+            therapists=tuple(names[id] for id in therapists if id in names),
+            receiver=names.get(successor) if successor else receiver.name if receiver else None,
+        )  # fmt: skip
+
+    async def _pair(self, call: Call, besides: str) -> tuple[Row, Row]:
+        """The plan and its relationship, for a caller who may read these and what is drawn from `besides`."""
+        row = await self._resources["termination_plan"].find(call, call.id())
+        self._resources[besides].may_read(call.caller)
+        place = self._resources["relationship"]
+        place.may_read(call.caller)
+        relationship = await self._store.row(RELATIONSHIPS, call.caller, row["relationship_id"])
+        if relationship is None:
+            raise place.unknown()
+        return row, relationship
+
+    async def _reply(self, call: Call, media: str, told: Any, page: Page, day: date) -> Reply:
+        said = to_json(told)
+        tag = sha256(media.encode() + said).hexdigest()[:32]
+        headers = [(b"etag", f'"{tag}"'.encode()), PRIVATE, VARY]
+        if is_seen(call.header(b"if-none-match"), tag):
+            return Reply(304, b"", headers)
+        if media == HTML:
+            return Reply(200, html(page), [(b"content-type", b"text/html; charset=utf-8"), *headers, STILL])
+        if media == PDF:
+            sheet = {"title": page.title, "subtitle": page.subtitle, "blocks": page.blocks, "footer": page.footer,
+                     "serif": page.serif, "day": day.isoformat(), "fonts": self._fonts}  # fmt: skip
+            said = await self._pictures.draw(to_json(sheet), Kind.PDF)
+        return Reply(200, said, [(b"content-type", media.encode()), *headers])
+
+
+def form(call: Call, ending: str, what: str) -> str:
+    """The form that the address or the Accept header asks for."""
+    return MEDIA[ending] if ending else accepted(call.header(b"accept"), tuple(MEDIA.values()), what)
+
+
+def as_the_client_sees(row: Row) -> TerminationPlan:
+    """The plan, without anything that is not for the client."""
+    plan: TerminationPlan = PLANS.state(for_client(PLANS.machine.cls, {n: row[n] for n in PLANS.names}))
+    return plan
