@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from api.page import Block, Page
 from domain.access import Role
 from domain.letter import Letter, LetterSection, Quote
-from domain.trajectory import day
+from domain.telling import day
 
 NOTE = (
     "Put together from what was recorded up to {on}; nothing was added. It is yours: keep it, share it, or let it go."

@@ -7,9 +7,9 @@ from itertools import groupby
 from typing import Any
 
 from api.page import Block, Page
+from domain.consent import ConsentGiver
 from domain.report import DutyStatus, EndingReport, words
-from domain.termination import ConsentGiver
-from domain.trajectory import day
+from domain.telling import day
 
 STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUTSTANDING: "Outstanding",
           DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
@@ -99,6 +99,7 @@ def after(report: EndingReport) -> Iterator[tuple[str, ...]]:
         receiver = f"Therapist {t.receiver_therapist_id}" if t.receiver_therapist_id else "Somebody elsewhere"
         accepted = f"accepted {day(t.accepted_on)}" if t.accepted_on else "not accepted"
         yield "Transfer", f"{receiver}; begun {on(t.begun_on)}; {accepted}"
+        yield "Handed over", ", ".join(map(words, t.handover)).capitalize() or "Nothing is on record"
     stays, names = report.stays, ("return_route", "early_signs", "safety_plan")
     kept = [name.replace("_", " ") for name in names if getattr(stays, name)]
     yield "On record", ", ".join(kept).capitalize() or "Nothing"

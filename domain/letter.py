@@ -19,8 +19,8 @@ from domain.endings import EndingKind, Timing
 from domain.feelings import FeelingKind
 from domain.relationship import Relationship
 from domain.rituals import TITLES
+from domain.telling import day
 from domain.termination import TerminationPlan
-from domain.trajectory import day
 
 
 class LetterPart(StrEnum):

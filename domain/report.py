@@ -13,20 +13,20 @@ from uuid import UUID
 
 from domain.access import Role
 from domain.closure import ClosureTask
+from domain.consent import ConsentGiver
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing, bha_codes, nhs_code
+from domain.handover import HandoverTask
+from domain.outreach import WRITTEN, Channel
 from domain.relationship import Relationship, Risk
+from domain.telling import day
 from domain.termination import (
     AGREED,
     OWED,
     TERMINATION_PLAN,
-    WRITTEN,
-    Channel,
-    ConsentGiver,
     ExceptionCode,
     PlanPhase,
     TerminationPlan,
 )
-from domain.trajectory import day
 
 
 class Duty(StrEnum):
@@ -90,7 +90,7 @@ class ExceptionOnRecord:
     detail: str
     """What happened, as it was recorded for whoever audits it."""
     recorded_by: Role | None = None
-    """Who recorded it, by role; null where the log no longer tells."""
+    """Who recorded it, by role."""
     recorded_by_id: str | None = None
     """The subject of their token."""
     recorded_on: date | None = None
@@ -169,6 +169,10 @@ class TransferOnRecord:
     """The day it began."""
     accepted_on: date | None
     """The day the receiver accepted; null where they have not."""
+    referrals: int
+    """How many were asked."""
+    handover: tuple[HandoverTask, ...]
+    """What was seen to for the one who takes over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -326,7 +330,7 @@ def report(plan: TerminationPlan, evidence: Evidence, as_of: date) -> EndingRepo
         reasons=plan.reasons, nhs_code=nhs_code(plan.kind, plan.timing),
         bha_codes=bha_codes(plan.kind, plan.reasons), premature=plan.premature,
         premature_definition=plan.premature_definition, ended_on=plan.ended_on, ended_by=plan.ended_by, duties=owed,
-        exception=exception(plan, evidence.log), consent=consent(plan), first_mentioned_on=first_mention(plan, history),
+        exception=exception(plan), consent=consent(plan), first_mentioned_on=first_mention(plan, history),
         notice_given_on=plan.notice_given_on, notice_days=notice(plan),
         reviews=tuple(ReviewOnRecord(reviewed_on=r.reviewed_on, recorded_by=r.by) for r in plan.reviews),
         closure=tuple(TaskOnRecord(task=c.task, done_on=c.done_on, recorded_by=c.by) for c in plan.closure),
@@ -460,15 +464,13 @@ def consent(plan: TerminationPlan) -> ConsentOnRecord | None:
         return None
     return ConsentOnRecord(
         text_version=given.text_version, given_on=given.given_on, given_by=given.given_by,
-        holder_on_record=given.holder is not None,
+        holder_on_record=bool(given.holder or given.holders),
     )  # fmt: skip
 
 
 def first_mention(plan: TerminationPlan, history: Sequence[StepOnRecord]) -> date | None:
-    """The day of consent; else of the first entry there is."""
-    if plan.consent:
-        return plan.consent.given_on
-    return history[0].at.date() if history else None
+    """As the plan has it; else the day of the first entry there is."""
+    return plan.ending_mentioned_on or (history[0].at.date() if history else None)
 
 
 def notice(plan: TerminationPlan) -> int | None:
@@ -477,17 +479,14 @@ def notice(plan: TerminationPlan) -> int | None:
     return (until - plan.notice_given_on).days if until and plan.notice_given_on else None
 
 
-def exception(plan: TerminationPlan, log: Sequence[Logged]) -> ExceptionOnRecord | None:
-    """The exception, with who recorded it and when, as the log has it."""
-    if plan.exception is None:
+def exception(plan: TerminationPlan) -> ExceptionOnRecord | None:
+    """The exception, with who recorded it and when."""
+    said = plan.exception
+    if said is None:
         return None
-    code, detail = plan.exception.code, plan.exception.detail
-    made = next((entry for entry in reversed(log) if entry.data.get("set", {}).get("exception")), None)
-    if made is None:
-        return ExceptionOnRecord(code=code, detail=detail)
     return ExceptionOnRecord(
-        code=code, detail=detail, recorded_by=made.actor_kind, recorded_by_id=made.actor_id,
-        recorded_on=made.at.date(),
+        code=said.code, detail=said.detail, recorded_by=said.recorded_as, recorded_by_id=said.recorded_by,
+        recorded_on=said.recorded_on,
     )  # fmt: skip
 
 
@@ -514,6 +513,7 @@ def transfer(plan: TerminationPlan, log: Sequence[Logged]) -> TransferOnRecord |
     return TransferOnRecord(
         receiver_therapist_id=plan.receiver.therapist_id if plan.receiver else None,
         begun_on=begun[-1] if begun else None, accepted_on=accepted[-1] if accepted and plan.ended_on else None,
+        referrals=len(plan.referrals), handover=tuple(dict.fromkeys(h.task for h in plan.handover)),
     )  # fmt: skip
 
 

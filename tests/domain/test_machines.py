@@ -24,16 +24,17 @@ from domain.detection import ObserverCode, Rater
 from domain.diagram import mermaid
 from domain.endings import EndingKind
 from domain.errors import NotOpen, NotYours, Refused
+from domain.handover import Receiver
 from domain.machine import Machine
 from domain.move import NEW, Move
 from domain.outcome import OutcomePhase
+from domain.outreach import Channel, Outreach
 from domain.people import PersonPhase
 from domain.rating import DirectReport, ObserverRating, RatingPhase
 from domain.repair import RepairPhase
 from domain.rupture import Reporter, Rupture, RupturePhase
 from domain.session import SessionPhase
 from domain.signal import SignalPhase
-from domain.termination import Channel, Outreach, Receiver
 from domain.values import records
 from domain.webhook import EndpointPhase, RecoveryUnderWay
 from tests.domain.given import (
@@ -269,7 +270,7 @@ def test_a_move_leads_from_phases_to_phases(machine):
         assert move.by, f"{move.name} is made by nobody"
 
 
-PAST = re.compile(r"(^|_)(\w+ed|became|begun|held|put|set|taken|withdrawn)(_|$)")
+PAST = re.compile(r"(^|_)(\w+ed|became|begun|held|put|set|taken|withdrawn)(_|$)|^reminder_due$")
 
 
 @each_machine
