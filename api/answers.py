@@ -186,6 +186,12 @@ def plain_schemas() -> dict[str, Schema]:
         "Problem": problem, "ConsoleSession": session,
         "Guidance": listed("Prompts, in the order of the steps.", "Prompt"),
         "Rituals": listed("Closure rituals, to choose from or to make one's own from.", "Ritual"),
+        "Reminders": record(
+            "What is due, the earliest first.", ["items", "next_cursor"],
+            items={"type": "array", "items": ref("Reminder")},
+            next_cursor={"anyOf": [{"type": "string"}, {"type": "null"}],
+                         "description": "Goes on with the relationships after these; null at the end."},
+        ),
         "BuiltInInstruments": listed("The instruments that are built in.", "FormShown"),
         "Health": record("How it is.", ["status"], status=text("`ok` or `ready`.", enum=["ok", "ready"])),
         "KeySet": record("A JSON Web Key Set (RFC 7517).", ["keys"], keys=keys),

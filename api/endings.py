@@ -1,7 +1,7 @@
-"""What is read of an ending beside the plan itself: the letter, the report, feelings over time; and rituals."""
+"""What is read of an ending beside the plan itself: letter, report, feelings over time; rituals, and what is due."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -10,25 +10,29 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from api.accepting import STILL, VARY, accepted
-from api.call import PRIVATE, Call, Reply
+from api.call import PRIVATE, Call, Reply, number
 from api.letter_page import letter_page
+from api.listing import MOST, USUAL, cursor_at, page_headers, position, value_of
 from api.page import Page, html
-from api.problems import NotFound
-from api.reading import chosen
+from api.problems import NotFound, OutOfScope
+from api.reading import chosen, day
 from api.report_page import report_page
 from api.representation import for_client
 from api.resource import Resource, is_seen
-from domain.access import STAFF
+from domain.access import STAFF, Role
+from domain.due import due
 from domain.endings import EndingKind
 from domain.errors import NotYours
 from domain.feelings import over_time
 from domain.letter import Pair, letter
+from domain.reminders import FOR_CLIENTS, ReminderKind
 from domain.report import Evidence, report
 from domain.rituals import RitualAge, RitualModality, rituals
 from domain.termination import TerminationPlan
 from domain.values import plain
 from infra.papers import Papers
 from infra.pictures import Kind, Pictures
+from infra.reminding import standings
 from infra.shelves import SHELVES
 from infra.store import Store
 
@@ -60,6 +64,38 @@ class Endings:
         """How the feelings about the ending went from review to review, by who recorded them."""
         row = await self._resources["termination_plan"].find(call, call.id())
         return Reply(200, to_json(plain(over_time(row["id"], PLANS.state(row).reviews))))
+
+    async def reminders(self, call: Call) -> Reply:
+        """What is due, computed from the record as it stands: suggestions, none of which happens by itself.
+
+        A page goes through so many relationships, and holds what is due in them, the earliest first.
+        """
+        if PLANS.machine.read_scope not in call.caller.scopes:
+            raise OutOfScope(PLANS.machine.read_scope)
+        query = call.query("relationship_id", "kind", "due_before", "cursor", "limit")
+        today, limit = datetime.now(UTC).date(), number(query, "limit", USUAL, 1, MOST)
+        only, until = chosen(query, "kind", ReminderKind), day(query, "due_before") or today
+        named = query.get("relationship_id")
+        by = {"id": value_of(PLANS, "relationship_id", named)} if named is not None else {}
+        found = await self._seen(call, by, position(query.get("cursor")), limit + 1)
+        cursor = cursor_at(found[limit - 1]) if len(found) > limit else None
+        known, clock = await standings(self._store.pool, call.caller.practice_id, found[:limit])
+        shown = FOR_CLIENTS if call.caller.role is Role.CLIENT else frozenset(ReminderKind)
+        items = sorted(
+            (r for one in known for r in due(one, clock, today=today, until=until)
+             if r.kind in shown and only in (None, r.kind)),
+            key=lambda r: (r.due_on, r.relationship_id, r.kind),
+        )  # fmt: skip
+        headers = page_headers(call, {**query, "cursor": cursor} if cursor else None)
+        return Reply(200, to_json({"items": [plain(r) for r in items], "next_cursor": cursor}), headers)
+
+    async def _seen(self, call: Call, by: Mapping[str, UUID], after: UUID, limit: int) -> list[UUID]:
+        """The relationships in the caller's sight, or the one that is named if it is."""
+        if by:
+            row = await self._store.row(RELATIONSHIPS, call.caller, by["id"])
+            return [row["id"]] if row else []
+        rows = await self._store.page(RELATIONSHIPS, call.caller, {}, after=after, limit=limit)
+        return [row["id"] for row in rows]
 
     async def letter(self, call: Call, ending: str = "") -> Reply:
         """A letter for the client to keep: what is on record that they may see, in plain words, nothing besides."""

@@ -25,6 +25,7 @@ from domain.policies import following
 from domain.practice import Practice
 from domain.repair import Step
 from domain.report import EndingReport
+from domain.reminders import ReminderKind
 from domain.rituals import RitualAge, RitualModality
 from domain.rupture import RuptureType
 from domain.trajectory import Trajectory
@@ -40,6 +41,7 @@ STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
     "trajectory": (403, 404), "letter": (403, 404), "report": (403, 404), "feelings": (403, 404), "rituals": (422,),
+    "reminders": (403, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
     "delivery": (403, 404), "feed": (403, 410, 422),
     "keys": (403, 404), "forms": (403,), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
@@ -57,7 +59,7 @@ PAGES = {
 ANSWERS = {
     "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
     "keys": "VerificationKeys", "forms": "BuiltInInstruments",
-    "console_session": "ConsoleSession", "rituals": "Rituals",
+    "console_session": "ConsoleSession", "rituals": "Rituals", "reminders": "Reminders",
 }  # fmt: skip
 
 
@@ -179,7 +181,7 @@ def query_schema(about: About, name: str) -> Schema:
         "state": STATES, "include": ("guidance",), "step": Step, "pattern": (*AttachmentPattern, *FIELD_WORDS.values()),
         "rupture_type": RuptureType,
         "phase": about.machine.phases if about.machine else (), "theme": Theme,
-        "modality": RitualModality, "age": RitualAge,
+        "modality": RitualModality, "kind": ReminderKind, "age": RitualAge,
     }  # fmt: skip
     most, usual = (
         (changes.MOST, 100) if about.answer in ("feed", "timeline", "history") else (listing.MOST, listing.USUAL)

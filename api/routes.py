@@ -188,6 +188,11 @@ def trajectory_routes(trajectories: Trajectories) -> Iterator[Route]:
         yield Route("GET", path, partial(trajectories.answer, ending=ending), about=about)
 
 
+REMINDER_QUERY = {
+    "relationship_id": "Only of this one.", "kind": "Only of this kind.",
+    "due_before": "What falls due by this day; what is due today when left out.", "cursor": "Go on after a page.",
+    "limit": "Through how many relationships a page goes at most.",
+}  # fmt: skip
 ENDING_QUERY = {"modality": "Where and with whom the goodbye is.", "age": "About how old the client is."}
 
 
@@ -197,6 +202,9 @@ def ending_routes(endings: Endings, machine: Machine) -> Iterator[Route]:
     reads: dict[str, Any] = {"tag": machine.collection, "scope": machine.read_scope}
     yield Route("GET", "/v1/rituals", library, about=About(
         "list_rituals", library.__doc__ or "", "guidance", answer="rituals", query=ENDING_QUERY))  # fmt: skip
+    yield Route("GET", "/v1/reminders", endings.reminders, about=About(
+        "list_reminders", endings.reminders.__doc__ or "", answer="reminders", query=REMINDER_QUERY, **reads,
+    ))  # fmt: skip
     yield Route("GET", f"{one}/feelings", endings.feelings, about=About(
         "feelings_of_termination_plan", endings.feelings.__doc__ or "", answer="feelings", **reads))  # fmt: skip
     for name, handler in {"letter": endings.letter, "report": endings.report}.items():

@@ -23,6 +23,7 @@ from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
 from domain.report import EndingReport
+from domain.due import Reminder
 from domain.rituals import Ritual
 from domain.trajectory import Trajectory
 from domain.values import Private, marked, records, texts, type_hints
@@ -80,7 +81,7 @@ class Schemas:
 
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
-        more = (Prompt, Practice, Insights, Trajectory, Advisory, Form, Ritual, Letter, EndingReport,
+        more = (Prompt, Practice, Insights, Trajectory, Advisory, Form, Reminder, Ritual, Letter, EndingReport,
                 FeelingsOverTime)  # fmt: skip
         said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
