@@ -65,7 +65,7 @@ class Receiver:
         self.busy += 1
         self.most = max(self.most, self.busy)
         event = json.loads(body)
-        if self.over in ("", event["data"]["id"]):
+        if not self.over or self.over == event["data"]["id"]:
             await asyncio.sleep(self.slow)
         self.busy -= 1
         status = self.answers.pop(0) if self.answers else self.decides(event)
