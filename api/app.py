@@ -118,7 +118,11 @@ def create_app(config: Settings | None = None) -> FastAPI:
         service.pool.real = Connections(await open_pool(dsn, config.pool_size), config.pool_size)
         if database.embedded:
             await migrate(service.pool, dsn)
-        tasks = [asyncio.create_task(tidy_for_ever(service.pool, dsn, config, service.metrics.standing))]
+        tasks = [
+            asyncio.create_task(
+                tidy_for_ever(service.pool, dsn, config, service.metrics.standing, service.dispatcher.heard)
+            )
+        ]
         if config.dispatch:
             tasks.append(asyncio.create_task(service.dispatcher.run()))
         relax()

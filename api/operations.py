@@ -23,9 +23,9 @@ from domain.machine import Machine
 from domain.move import NEW, Move, no_rule
 from domain.policies import following
 from domain.practice import Practice
+from domain.reminders import ReminderKind
 from domain.repair import Step
 from domain.report import EndingReport
-from domain.reminders import ReminderKind
 from domain.rituals import RitualAge, RitualModality
 from domain.rupture import RuptureType
 from domain.trajectory import Trajectory

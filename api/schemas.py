@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from api.body import adapter
 from domain.access import Role
 from domain.catalog import MACHINES
+from domain.due import Reminder
 from domain.feelings import FeelingsOverTime
 from domain.form import Form
 from domain.guidance import Prompt
@@ -23,7 +24,6 @@ from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
 from domain.report import EndingReport
-from domain.due import Reminder
 from domain.rituals import Ritual
 from domain.trajectory import Trajectory
 from domain.values import Private, marked, records, texts, type_hints
