@@ -10,7 +10,7 @@ from domain.detection import ObserverCode, Rater
 from domain.instruments import WAI_SR
 from domain.rating import ALLIANCE_RATING, AllianceRating, DirectReport, ObserverRating
 from domain.scoring import Completeness, ItemAnswer, SubscaleScore
-from domain.series import gathered, read
+from domain.series import gathered, sheet_of
 from domain.session import SessionPhase
 from tests.domain.given import CLIENT_ID, SOMEBODY, THERAPIST_ID, do, refused, relationship, session
 from tests.domain.ratings import sitting
@@ -182,7 +182,10 @@ def test_client_therapists_and_observers_have_a_series_each() -> None:
         (Rater.CLIENT, "c", 5.0), (Rater.THERAPIST, "t1", 4.0), (Rater.THERAPIST, "t2", 2.0),
         (Rater.OBSERVER, "o1", 3.0), (Rater.OBSERVER, "o2", 1.0),
     ]  # fmt: skip
-    readings = [read(WAI_SR, rater, who, seat.session_id, score) for seat in held for rater, who, score in raters]
+    readings = [
+        sheet_of(WAI_SR, rater).read(seat.session_id, score, rater_id=who)
+        for seat in held for rater, who, score in raters
+    ]  # fmt: skip
     for order in (readings, readings[::-1]):
         found = gathered(held, order)
         assert {(s.rater, s.rater_id): [sat.score for sat in s.sittings] for s in found} == {
