@@ -184,9 +184,8 @@ def test_client_therapists_and_observers_have_a_series_each() -> None:
     ]  # fmt: skip
     readings = [
         sheet_of(WAI_SR, rater).read(seat.session_id, score, rater_id=who)
-        for seat in held
-        for rater, who, score in raters
-    ]
+        for seat in held for rater, who, score in raters
+    ]  # fmt: skip
     for order in (readings, readings[::-1]):
         found = gathered(held, order)
         assert {(s.rater, s.rater_id): [sat.score for sat in s.sittings] for s in found} == {
