@@ -40,6 +40,7 @@ from infra.housekeeping import tidy_for_ever
 from infra.keys import Keys
 from infra.papers import Papers
 from infra.pictures import Pictures
+from infra.reminding import Standings
 from infra.schema import current, migrate
 from infra.settings import Settings, settings
 from infra.shelves import SHELVES
@@ -100,7 +101,7 @@ def wire(config: Settings) -> Service:
     routes += instrument_routes(instruments)
     pictures = Pictures()
     routes += trajectory_routes(Trajectories(resources, Record(pool), pictures))
-    endings = Endings(resources, store, Papers(pool), pictures, config.fonts)
+    endings = Endings(resources, store, Papers(pool), Standings(pool), pictures, config.fonts)
     routes += ending_routes(endings, SHELVES["termination_plan"].machine)
     routes += [*console_routes(console, endpoints.machine), *house_routes(house)]
     return Service(config, pool, keys, store, dispatcher, pictures, metrics, tuple(routes), Door(keys, store))
@@ -118,11 +119,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
         service.pool.real = Connections(await open_pool(dsn, config.pool_size), config.pool_size)
         if database.embedded:
             await migrate(service.pool, dsn)
-        tasks = [
-            asyncio.create_task(
-                tidy_for_ever(service.pool, dsn, config, service.metrics.standing, service.dispatcher.heard)
-            )
-        ]
+        told = service.metrics.standing, service.dispatcher.heard
+        tasks = [asyncio.create_task(tidy_for_ever(service.pool, dsn, config, *told))]
         if config.dispatch:
             tasks.append(asyncio.create_task(service.dispatcher.run()))
         relax()

@@ -32,7 +32,7 @@ from domain.termination import TerminationPlan
 from domain.values import plain
 from infra.papers import Papers
 from infra.pictures import Kind, Pictures
-from infra.reminding import standings
+from infra.reminding import Standings
 from infra.shelves import SHELVES
 from infra.store import Store
 
@@ -54,10 +54,12 @@ class Endings:
     """Letters, reports and feelings, as far as the caller may see them."""
 
     def __init__(
-        self, resources: Mapping[str, Resource], store: Store, papers: Papers, pictures: Pictures, fonts: Sequence[Path]
-    ) -> None:
+        self, resources: Mapping[str, Resource], store: Store, papers: Papers, standings: Standings, pictures: Pictures,
+        fonts: Sequence[Path],
+    ) -> None:  # fmt: skip
         """`resources` by subject: they know what a caller may read. `fonts` are for what ours do not hold."""
         self._resources, self._store, self._papers, self._pictures = resources, store, papers, pictures
+        self._standings = standings
         self._fonts = [str(font) for font in fonts]
 
     async def feelings(self, call: Call) -> Reply:
@@ -79,7 +81,7 @@ class Endings:
         by = {"id": value_of(PLANS, "relationship_id", named)} if named is not None else {}
         found = await self._seen(call, by, position(query.get("cursor")), limit + 1)
         cursor = cursor_at(found[limit - 1]) if len(found) > limit else None
-        known, clock = await standings(self._store.pool, call.caller.practice_id, found[:limit])
+        known, clock = await self._standings.of(call.caller.practice_id, found[:limit])
         shown = FOR_CLIENTS if call.caller.role is Role.CLIENT else frozenset(ReminderKind)
         items = sorted(
             (r for one in known for r in due(one, clock, today=today, until=until)

@@ -94,6 +94,10 @@ SAID: Mapping[str, Body] = {
         "relationship_id": ID["relationship"],
         "consent": {"text_version": "consent-2026-01", "given_on": "2026-01-08", "given_by": "self"},
     },
+    "termination_plan.renew_consent": {
+        "consent": {"text_version": "consent-2026-02", "given_on": "2026-04-02", "given_by": "self"},
+    },
+    "termination_plan.record_handover": {"task": "summary_sent", "done_on": "2026-05-20"},
     "termination_plan.review_readiness": {
         "reviewed_on": "2026-03-12", "client_ready": "unsure", "therapist_ready": "yes",
         "facts": [{"fact": "skills_used_outside", "holds": "yes", "source": "The client's own account"}],

@@ -25,11 +25,18 @@ SHELF = SHELVES[TERMINATION_PLAN.subject]
 BEFORE_ALL = UUID(int=0)
 
 
-async def standings(pool: Any, practice_id: UUID, ids: Iterable[UUID]) -> tuple[tuple[Standing, ...], Clock]:
-    """How these relationships stand, and when their practice wants to be reminded."""
-    rows = await pool.fetch(STANDINGS, practice_id, list(ids))
-    clock = await pool.fetchrow(CLOCK, practice_id)
-    return tuple(map(reader(Standing), rows)), reader(Clock)({n: v for n, v in clock.items() if v is not None})
+class Standings:
+    """Reads what reminders rest on."""
+
+    def __init__(self, pool: Any) -> None:
+        """`pool` is the database's."""
+        self._pool = pool
+
+    async def of(self, practice_id: UUID, ids: Iterable[UUID]) -> tuple[tuple[Standing, ...], Clock]:
+        """How these relationships stand, and when their practice wants to be reminded."""
+        rows = await self._pool.fetch(STANDINGS, practice_id, list(ids))
+        clock = await self._pool.fetchrow(CLOCK, practice_id)
+        return tuple(map(reader(Standing), rows)), reader(Clock)({n: v for n, v in clock.items() if v is not None})
 
 
 async def remind_all(store: Store, told: Callable[[UUID], None], today: date | None = None) -> int:
@@ -42,7 +49,7 @@ async def remind_all(store: Store, told: Callable[[UUID], None], today: date | N
         place = rows[-1]["practice_id"], rows[-1]["id"]
         for practice_id in dict.fromkeys(row["practice_id"] for row in rows):
             ids = [row["relationship_id"] for row in rows if row["practice_id"] == practice_id]
-            known, clock = await standings(store.pool, practice_id, ids)
+            known, clock = await Standings(store.pool).of(practice_id, ids)
             for standing in known:
                 count += await remind(store, practice_id, untold(standing, clock, today), standing, told)
     return count
