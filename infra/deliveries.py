@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from infra.egress import Egress
 from infra.log import broken
 from infra.loops import survived
-from infra.patience import COUNTED, NARROW, SCHEDULE, Lane
+from infra.patience import COUNTED, NARROW, QUIET, SCHEDULE, Lane
 from infra.queue import FINISH, READ, TAKE
 from infra.recovery import Recoveries
 from infra.secrets import live, opened, signature
@@ -138,7 +138,7 @@ class Dispatcher:
         asked = time.monotonic()
         timeout = self._settings.webhook_timeout
         most = -(-room // NARROW)
-        lanes = await self._pool.fetch(TAKE, most, uuid4(), 2 * timeout, COUNTED * self._scale)
+        lanes = await self._pool.fetch(TAKE, most, uuid4(), 2 * timeout, COUNTED * self._scale, QUIET * self._scale)
         # The database's time, for every dispatcher the same: receivers refuse what a clock that is off has signed.
         ahead = lanes[0]["clock"] - time.monotonic() if lanes else 0
         # A tenth less than half the lease: the other half is for the last attempt.

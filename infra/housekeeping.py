@@ -25,6 +25,7 @@ DROP = """
 WITH gone AS (SELECT practice_id, id FROM webhook_endpoint WHERE phase = 'deleted'),
 lanes AS (DELETE FROM lane l USING gone g WHERE l.practice_id = g.practice_id AND l.endpoint_id = g.id)
 DELETE FROM delivery d USING gone g WHERE d.practice_id = g.practice_id AND d.endpoint_id = g.id"""
+ERASE = "UPDATE webhook_endpoint SET secrets = NULL WHERE phase = 'deleted' AND secrets IS NOT NULL"
 FORGET = "DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => $1)"
 
 
@@ -46,6 +47,7 @@ async def tidy_for_ever(
                 standing(row["log"], row["ahead"], row["oldest"])
             await pool.execute(FORGET, settings.idempotency_hours)
             await pool.execute(DROP)
+            await pool.execute(ERASE)
             if time.monotonic() >= reminding:
                 await remind_all(Store(pool), told)
                 reminding = time.monotonic() + REMIND_EVERY

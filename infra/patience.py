@@ -22,6 +22,8 @@ PROBE, RAREST = 30, 600
 """An open breaker lets one probe through after so many seconds, twice as many each time, up to the second number."""
 WARNED, DISABLED = 86_400, 5 * 86_400
 """Nothing but failure for so long, in seconds: it is warned of, and then the endpoint is disabled."""
+QUIET = 2 * LONGEST
+"""So long without a failure, in seconds, and the next is a first one: no retry waits longer."""
 NARROW = 4
 """How many an endpoint is sent at once before it has shown that it takes them."""
 
@@ -99,10 +101,11 @@ class Lane:
         self.unreachable = self.unreachable + 1 if outcome in UNREACHABLE else 0
         self.width = max(self.width // 2, 1)
         if outcome == "gone":
-            self._stop(0)
+            # Until it is disabled, which is another statement's work, it is left alone.
+            self._stop(PROBE * self.scale)
             self.news["disable"] = {"reason": DisabledReason.GONE}
         elif self.failing_for >= DISABLED * self.scale:
-            self._stop(0)
+            self._stop(PROBE * self.scale)
             self.news["disable"] = {"reason": DisabledReason.FAILING}
         elif retry_after is not None:
             self._stop(min(max(retry_after, SCHEDULE[0] * self.scale), LONGEST * self.scale))

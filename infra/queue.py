@@ -10,7 +10,8 @@ Neither leases nor results wait for the disk: what a crash of the server loses m
 # Lanes with something due are found by skipping from one to the next in the index, however long each is. Those that
 # waited longest come first, so a thousand busy endpoints get their turns in rotation. An endpoint that is to be pinged
 # has a clean slate: a new address is not held to what the old one asked for. Its pings have an index of their own, or
-# every look for work would go through all that waits for it.
+# every look for work would go through all that waits for it. Failure that is counted in days is counted while there is
+# some: in a pause or a quiet week nothing failed.
 TAKE = """
 WITH RECURSIVE ready AS (
   (SELECT practice_id, endpoint_id FROM delivery WHERE next_at IS NULL ORDER BY practice_id, endpoint_id LIMIT 1)
@@ -45,6 +46,8 @@ mine AS (
   ORDER BY practice_id, endpoint_id
   ON CONFLICT (practice_id, endpoint_id) DO UPDATE
     SET lease = excluded.lease, leased_until = excluded.leased_until, served_at = excluded.served_at,
+      first_failure_at = CASE WHEN lane.last_failure_at > now() - make_interval(secs => $5)
+        THEN lane.first_failure_at END,
       (tried, failed, counted_from) = (
         SELECT CASE WHEN fresh THEN lane.tried ELSE 0 END, CASE WHEN fresh THEN lane.failed ELSE 0 END,
           CASE WHEN fresh THEN lane.counted_from ELSE now() END

@@ -153,7 +153,8 @@ async def test_nothing_but_failure_is_warned_of_and_then_disables_and_others_hea
 ):
     """Days are minutes here, as every duration is scaled."""
     owner, pool = await endpoint(house, receiver, "client.*"), house.running.service.pool
-    since = "UPDATE lane SET first_failure_at = now() - make_interval(mins => $2) WHERE endpoint_id = $1"
+    since = """UPDATE lane SET first_failure_at = now() - make_interval(mins => $2), last_failure_at = now()
+               WHERE endpoint_id = $1"""
     async with Receiver() as other:
         await endpoint(house, other, "webhook_endpoint.*")
         await settled(house, owner)
@@ -170,6 +171,29 @@ async def test_nothing_but_failure_is_warned_of_and_then_disables_and_others_hea
         async with asyncio.timeout(10):
             while {"webhook_endpoint.warned", "webhook_endpoint.disabled"} - set(other.types()):
                 await asyncio.sleep(0.01)
+
+
+async def test_days_in_which_nothing_was_sent_are_no_days_of_failure(house: House, receiver: Receiver):
+    """A pause of a week with one failure before it, and one after."""
+    owner, pool = await endpoint(house, receiver, "client.*"), house.running.service.pool
+    await settled(house, owner)
+    receiver.decides = lambda event: 500
+    await pool.execute(
+        "UPDATE lane SET first_failure_at = now() - interval '7 minutes', last_failure_at = now() - interval '6 minutes' "
+        "WHERE endpoint_id = $1", owner["id"],
+    )  # fmt: skip
+    await clients(house, 1)
+    async with asyncio.timeout(10):
+        while not receiver.got:
+            await asyncio.sleep(0.01)
+    receiver.decides = lambda event: 200
+    async with asyncio.timeout(10):
+        while not receiver.taken:
+            await hurried(house, owner)
+            await asyncio.sleep(0.02)
+    feed = ok(await (await house.as_("integration", None, "events.read webhooks.manage")).get("/v1/events?limit=500"))
+    assert not {"webhook_endpoint.warned", "webhook_endpoint.disabled"} & {event["type"] for event in feed["items"]}
+    assert (await shown(house, owner))["phase"] == "enabled"
 
 
 async def test_thousands_that_wait_for_one_delay_nobody_elses_first_delivery(house: House, receiver: Receiver):
@@ -353,7 +377,9 @@ async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped(house: House,
         ok(await script.post(f"/v1/webhook-endpoints/{paused['id']}/pause"))
     await clients(house, 3)
     ok(await script.delete(at, headers={"If-Match": "*"}))
-    await pool.execute(housekeeping.DROP)
+    for statement in (housekeeping.DROP, housekeeping.ERASE):
+        await pool.execute(statement)
+    assert await pool.fetchval("SELECT secrets FROM webhook_endpoint WHERE id = $1", owner["id"]) is None
     assert await pool.fetchval(waiting, house.id) == 3
 
 

@@ -294,7 +294,7 @@ async def test_a_look_for_work_does_not_go_through_what_waits_for_an_address_tha
     await pool.execute("UPDATE delivery SET next_at = now() + interval '1 hour' WHERE endpoint_id = $1", owner["id"])
     await queued(house, owner, 5000)
     await pool.execute("ANALYZE delivery")
-    plan = await pool.fetch(f"EXPLAIN (ANALYZE) {TAKE}", 64, uuid4(), 4.0, 60.0)
+    plan = await pool.fetch(f"EXPLAIN (ANALYZE) {TAKE}", 64, uuid4(), 4.0, 60.0, 60.0)
     rows = [float(found[1]) for line in plan if (found := re.search(r"actual time=\S+ rows=([0-9.]+)", line[0]))]
     assert rows and max(rows) < 1000
 

@@ -150,6 +150,7 @@ def test_who_says_when_to_come_back_opens_no_breaker():
 def test_gone_means_gone():
     found = fails(lane(), 1, "gone")
     assert found.news == {"disable": {"reason": DisabledReason.GONE}} and found.over
+    assert found.pause == PROBE, "until it is disabled"
 
 
 # -- how long it is borne with -----------------------------------------------------------------------------------------
