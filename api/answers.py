@@ -172,11 +172,8 @@ def plain_schemas() -> dict[str, Schema]:
         oldest=whole("For a log that no longer goes back so far: the first number that is still told.", minimum=1),
         newest=whole("For a log that no longer goes back so far: the last number. Go on after it.", minimum=0),
     )  # fmt: skip
-    keys = {
-        "type": "array",
-        "items": {"type": "object", "additionalProperties": True},
-        "description": "The public keys.",
-    }
+    key = {"type": "object", "additionalProperties": True}
+    keys = {"type": "array", "items": key, "description": "The public keys."}
     session = record(
         "A session in the delivery console.", ["url", "token", "expires_at"],
         url=text("The console's address in this service, with the token in its fragment.", format="uri-reference"),
@@ -185,12 +182,24 @@ def plain_schemas() -> dict[str, Schema]:
     return {
         "Problem": problem, "ConsoleSession": session,
         "Guidance": listed("Prompts, in the order of the steps.", "Prompt"),
+        "Rituals": listed("Closure rituals, to choose from or to make one's own from.", "Ritual"),
+        "Reminders": reminders(),
         "BuiltInInstruments": listed("The instruments that are built in.", "FormShown"),
         "Health": record("How it is.", ["status"], status=text("`ok` or `ready`.", enum=["ok", "ready"])),
         "KeySet": record("A JSON Web Key Set (RFC 7517).", ["keys"], keys=keys),
         "OpenApiDocument": {"type": "object", "description": "This document.", "additionalProperties": True},
         "WebhookEvent": webhook_event(),
     }  # fmt: skip
+
+
+def reminders() -> Schema:
+    """A page of what is due."""
+    cursor = {
+        "anyOf": [{"type": "string"}, {"type": "null"}],
+        "description": "Goes on with the relationships after these; null at the end.",
+    }
+    items = {"type": "array", "items": ref("Reminder")}
+    return record("What is due, the earliest first.", ["items", "next_cursor"], items=items, next_cursor=cursor)
 
 
 def listed(says: str, name: str) -> Schema:

@@ -13,6 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from api.auth import Door
 from api.changes import Changes
 from api.console import Console
+from api.endings import Endings
 from api.front import Front, Route
 from api.house import House
 from api.metrics import Metrics
@@ -21,6 +22,7 @@ from api.resource import Resource
 from api.routes import (
     collection_routes,
     console_routes,
+    ending_routes,
     house_routes,
     instrument_routes,
     other_routes,
@@ -36,7 +38,9 @@ from infra.feed import Feed
 from infra.garbage import relax
 from infra.housekeeping import tidy_for_ever
 from infra.keys import Keys
+from infra.papers import Papers
 from infra.pictures import Pictures
+from infra.reminding import Standings
 from infra.schema import current, migrate
 from infra.settings import Settings, settings
 from infra.shelves import SHELVES
@@ -97,6 +101,8 @@ def wire(config: Settings) -> Service:
     routes += instrument_routes(instruments)
     pictures = Pictures()
     routes += trajectory_routes(Trajectories(resources, Record(pool), pictures))
+    endings = Endings(resources, store, Papers(pool), Standings(pool), pictures, config.fonts)
+    routes += ending_routes(endings, SHELVES["termination_plan"].machine)
     routes += [*console_routes(console, endpoints.machine), *house_routes(house)]
     return Service(config, pool, keys, store, dispatcher, pictures, metrics, tuple(routes), Door(keys, store))
 
@@ -113,7 +119,8 @@ def create_app(config: Settings | None = None) -> FastAPI:
         service.pool.real = Connections(await open_pool(dsn, config.pool_size), config.pool_size)
         if database.embedded:
             await migrate(service.pool, dsn)
-        tasks = [asyncio.create_task(tidy_for_ever(service.pool, dsn, config, service.metrics.standing))]
+        told = service.metrics.standing, service.dispatcher.heard
+        tasks = [asyncio.create_task(tidy_for_ever(service.pool, dsn, config, *told))]
         if config.dispatch:
             tasks.append(asyncio.create_task(service.dispatcher.run()))
         relax()

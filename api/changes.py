@@ -8,7 +8,7 @@ from pydantic_core import from_json, to_json
 from api.call import Call, Reply, number, wrong
 from api.listing import page_headers
 from api.problems import OutOfScope
-from api.representation import within
+from api.representation import for_its_readers, within
 from api.resource import Resource
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, SAYS
@@ -110,7 +110,8 @@ class Said:
 
     def __init__(self, machine: Machine, row: Mapping[str, Any], told: History, caller: Caller) -> None:
         """`row` is the object as it is now."""
-        self._cls, self._row, self._told, self._client = machine.cls, row, told, caller.role is Role.CLIENT
+        self._cls, self._row, self._told, self._role = machine.cls, row, told, caller.role
+        self._client = caller.role is Role.CLIENT
 
     def at(self, field: str, version: int) -> Any:
         """The first wording kept at or after a version; what it says now, when none is."""
@@ -121,6 +122,9 @@ class Said:
         value = (
             row if old is None else old["text"] if field in plain_texts(self._cls) else from_json(old["text"] or "null")
         )
+        if field == "reflections":
+            # Shared since, or taken back since: the choice that counts is the one that stands.
+            value = for_its_readers(value, row, self._role)
         return within(records(self._cls)[field], value) if self._client and field in records(self._cls) else value
 
     def _shared(self, version: int) -> bool:

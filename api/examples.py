@@ -94,6 +94,10 @@ SAID: Mapping[str, Body] = {
         "relationship_id": ID["relationship"],
         "consent": {"text_version": "consent-2026-01", "given_on": "2026-01-08", "given_by": "self"},
     },
+    "termination_plan.renew_consent": {
+        "consent": {"text_version": "consent-2026-02", "given_on": "2026-04-02", "given_by": "self"},
+    },
+    "termination_plan.record_handover": {"task": "summary_sent", "done_on": "2026-05-20"},
     "termination_plan.review_readiness": {
         "reviewed_on": "2026-03-12", "client_ready": "unsure", "therapist_ready": "yes",
         "facts": [{"fact": "skills_used_outside", "holds": "yes", "source": "The client's own account"}],
@@ -107,6 +111,19 @@ SAID: Mapping[str, Body] = {
     "termination_plan.complete_task": {
         "task": "farewell_ritual", "done_on": "2026-05-28",
         "ritual": "Each wrote the other a postcard to open in a year.",
+    },
+    "termination_plan.reflect": {
+        "words": "I came in hiding. I leave saying what I need.", "task": "review_gains", "shared": True,
+    },
+    "termination_plan.share_reflection": {"reflection": 1, "shared": False},
+    "termination_plan.plan_ahead": {
+        "relapse_signature": ["I stop answering my sister.", "I work through the evenings."],
+        "safety_plan": {
+            "warning_signs": ["Three nights without sleep."], "internal_coping": ["A cold shower, then the song list."],
+            "social_distraction": ["The climbing hall."], "help_contacts": ["My sister."],
+            "professionals": ["The crisis line, by day and by night."],
+            "means_safety": ["The pharmacy gives out one week at a time."],
+        },
     },
     "termination_plan.end": {"ended_on": "2026-05-28", "timing": "as_planned", "reasons": ["goals_met"]},
     "termination_plan.client_ends": {"reasons": ["sufficient_gain"]},

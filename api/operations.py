@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from api import changes, examples, listing
 from api.console import FILES
+from api.endings import HTML, PDF
 from api.front import Route
 from api.house import ASSETS
 from api.problems import problems
@@ -15,12 +16,17 @@ from api.trajectories import PNG, SVG, VEGA_LITE
 from domain.access import Role
 from domain.attachment import FIELD_WORDS, AttachmentPattern
 from domain.catalog import MACHINES
+from domain.feelings import FeelingsOverTime
 from domain.insights import Insights
+from domain.letter import Letter
 from domain.machine import Machine
 from domain.move import NEW, Move, no_rule
 from domain.policies import following
 from domain.practice import Practice
+from domain.reminders import ReminderKind
 from domain.repair import Step
+from domain.report import EndingReport
+from domain.rituals import RitualAge, RitualModality
 from domain.rupture import RuptureType
 from domain.trajectory import Trajectory
 from infra.delivery_log import STATES
@@ -34,7 +40,9 @@ GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
-    "trajectory": (403, 404), "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
+    "trajectory": (403, 404), "letter": (403, 404), "report": (403, 404), "feelings": (403, 404), "rituals": (422,),
+    "reminders": (403, 422),
+    "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
     "delivery": (403, 404), "feed": (403, 410, 422),
     "keys": (403, 404), "forms": (403,), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
     "readyz": (503,), "asset": (404,),
@@ -51,7 +59,7 @@ PAGES = {
 ANSWERS = {
     "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
     "keys": "VerificationKeys", "forms": "BuiltInInstruments",
-    "console_session": "ConsoleSession",
+    "console_session": "ConsoleSession", "rituals": "Rituals", "reminders": "Reminders",
 }  # fmt: skip
 
 
@@ -173,6 +181,7 @@ def query_schema(about: About, name: str) -> Schema:
         "state": STATES, "include": ("guidance",), "step": Step, "pattern": (*AttachmentPattern, *FIELD_WORDS.values()),
         "rupture_type": RuptureType,
         "phase": about.machine.phases if about.machine else (), "theme": Theme,
+        "modality": RitualModality, "kind": ReminderKind, "age": RitualAge,
     }  # fmt: skip
     most, usual = (
         (changes.MOST, 100) if about.answer in ("feed", "timeline", "history") else (listing.MOST, listing.USUAL)
@@ -198,6 +207,7 @@ def in_headers(route: Route) -> list[Schema]:
         "create": ["IdempotencyKey"], "move": ["IdempotencyKey", "IfMatch"],
         "put": ["IdempotencyKey", "IfNoneMatchAny"],
         "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"], "trajectory": ["IfNoneMatchTag"],
+        "letter": ["IfNoneMatchTag"], "report": ["IfNoneMatchTag"],
     }.get(kind_of(route), [])  # fmt: skip
     if about.machine and about.machine.subject == "session" and "IfNoneMatch" in names:
         # Its ordinal changes with other sessions, so there is no 304 for it.
@@ -266,10 +276,11 @@ def success(route: Route, schemas: Schemas) -> Schema:
     return {"description": SAYS.get(about.answer, about.says), "headers": header(*sorted(names)), "content": content}
 
 
-SHOWN: Mapping[str, type] = {"practice": Practice, "insights": Insights, "trajectory": Trajectory}
+SHOWN: Mapping[str, type] = {"practice": Practice, "insights": Insights, "trajectory": Trajectory,
+                             "letter": Letter, "report": EndingReport, "feelings": FeelingsOverTime}  # fmt: skip
 DRAWN: Mapping[str, Schema] = {
     VEGA_LITE: {"type": "object", "description": "A Vega-Lite specification.", "additionalProperties": True},
-    SVG: {"type": "string"}, PNG: {},
+    SVG: {"type": "string"}, PNG: {}, HTML: {"type": "string"}, PDF: {},
 }  # fmt: skip
 SAYS = {
     "object": "As it is now.",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.attachment import AttachmentPattern
+from domain.closure import kept_from
 from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
 from domain.machine import Machine
 from domain.move import Advisory, Decision
@@ -25,6 +26,8 @@ def represent(machine: Machine, row: Mapping[str, Any], caller: Caller) -> dict[
         if (value := shown.get(name)) is not None:
             shown[name] = [str(one) for one in value] if isinstance(value, list) else str(value)
     shown |= derived(machine.subject, row) if len(names) > 2 else {}
+    if "reflections" in shown:
+        shown["reflections"] = for_its_readers(shown["reflections"], shown["reflections"], caller.role)
     if caller.role is Role.CLIENT:
         shown = for_client(machine.cls, shown)
     shown["version"] = row["version"]
@@ -60,6 +63,16 @@ def for_client(cls: type, shown: Mapping[str, Any], *, silent: bool = False) -> 
         name: None if name in mute else within(inner[name], value, silent=silent) if name in inner else value
         for name, value in shown.items() if name not in hidden
     }  # fmt: skip
+
+
+def for_its_readers(
+    reflections: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]], reader: Role
+) -> list[dict[str, Any]]:
+    """Reflections, without the words of those that are not for this reader as the choices are `now`."""
+    return [
+        {**one, "words": None if kept_from(one["by"], chosen["shared"], reader) else one["words"]}
+        for one, chosen in zip(reflections, now, strict=False)
+    ]
 
 
 def within(cls: type, value: Any, *, silent: bool = False) -> Any:

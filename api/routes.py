@@ -8,6 +8,8 @@ from typing import Any
 from api.body import with_relationship
 from api.changes import Changes
 from api.console import Console
+from api.endings import MEDIA as PAPERS
+from api.endings import Endings, library
 from api.front import Route
 from api.house import House
 from api.reading import Instruments, Practices, prompts
@@ -184,6 +186,34 @@ def trajectory_routes(trajectories: Trajectories) -> Iterator[Route]:
         )  # fmt: skip
         path = f"/v1/relationships/{{id}}/trajectory{ending}"
         yield Route("GET", path, partial(trajectories.answer, ending=ending), about=about)
+
+
+REMINDER_QUERY = {
+    "relationship_id": "Only of this one.", "kind": "Only of this kind.",
+    "due_before": "What falls due by this day; what is due today when left out.", "cursor": "Go on after a page.",
+    "limit": "Through how many relationships a page goes at most.",
+}  # fmt: skip
+ENDING_QUERY = {"modality": "Where and with whom the goodbye is.", "age": "About how old the client is."}
+
+
+def ending_routes(endings: Endings, machine: Machine) -> Iterator[Route]:
+    """What is read of an ending beside the plan itself."""
+    one = f"/v1/{machine.collection}/{{id}}"
+    reads: dict[str, Any] = {"tag": machine.collection, "scope": machine.read_scope}
+    yield Route("GET", "/v1/rituals", library, about=About(
+        "list_rituals", library.__doc__ or "", "guidance", answer="rituals", query=ENDING_QUERY))  # fmt: skip
+    yield Route("GET", "/v1/reminders", endings.reminders, about=About(
+        "list_reminders", endings.reminders.__doc__ or "", answer="reminders", query=REMINDER_QUERY, **reads,
+    ))  # fmt: skip
+    yield Route("GET", f"{one}/feelings", endings.feelings, about=About(
+        "feelings_of_termination_plan", endings.feelings.__doc__ or "", answer="feelings", **reads))  # fmt: skip
+    for name, handler in {"letter": endings.letter, "report": endings.report}.items():
+        for ending, media in PAPERS.items():
+            about = About(
+                f"{name}_of_termination_plan{ending and '_as_'}{ending.removeprefix('.')}", handler.__doc__ or "",
+                answer=name, media=(media,) if ending else tuple(PAPERS.values()), **reads,
+            )  # fmt: skip
+            yield Route("GET", f"{one}/{name}{ending}", partial(handler, ending=ending), about=about)
 
 
 def console_routes(console: Console, machine: Machine) -> Iterator[Route]:

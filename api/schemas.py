@@ -14,12 +14,17 @@ from pydantic import TypeAdapter
 from api.body import adapter
 from domain.access import Role
 from domain.catalog import MACHINES
+from domain.due import Reminder
+from domain.feelings import FeelingsOverTime
 from domain.form import Form
 from domain.guidance import Prompt
 from domain.insights import Insights
+from domain.letter import Letter
 from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
+from domain.report import EndingReport
+from domain.rituals import Ritual
 from domain.trajectory import Trajectory
 from domain.values import Private, marked, records, texts, type_hints
 
@@ -76,7 +81,8 @@ class Schemas:
 
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
-        more = (Prompt, Practice, Insights, Trajectory, Advisory, Form)
+        more = (Prompt, Practice, Insights, Trajectory, Advisory, Form, Reminder, Ritual, Letter, EndingReport,
+                FeelingsOverTime)  # fmt: skip
         said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])

@@ -206,15 +206,37 @@ async def good_goodbye(stage: Stage, pair: Pair) -> None:
 async def last_sessions(stage: Stage, client: Voice, therapist: Voice, path: str) -> None:
     """Reflection, a ritual, the end, and what stays."""
     await stage.step("The last sessions begin.", therapist, f"POST {path}/begin-closing")
-    await stage.step("A reflection, in the client's words.", client, f"POST {path}/complete-task", {
-        "task": "review_gains", "reflection": "I came in hiding. I leave saying what I need."})  # fmt: skip
-    await stage.step("A farewell ritual.", therapist, f"POST {path}/complete-task", {
-        "task": "farewell_ritual", "ritual": "Each read the other a letter.", "shared_with_client": True})  # fmt: skip
+    await stage.step("The client writes what it meant, and chooses that the therapist may read it.",
+        client, f"POST {path}/reflect", {
+            "task": "review_gains", "words": "I came in hiding. I leave saying what I need.",
+            "shared": True})  # fmt: skip
+    await stage.step("Their own early signs, and whom to call.", client, f"POST {path}/plan-ahead", {
+        "relapse_signature": ["I stop answering my sister."],
+        "safety_plan": {"help_contacts": ["My sister."], "professionals": ["The crisis line."]}})  # fmt: skip
+    await stage.step("A farewell ritual, from the library or of their own.", therapist, f"POST {path}/complete-task", {
+        "task": "farewell_ritual", "ritual_code": "letter_read_aloud", "ritual": "Each read the other a letter.",
+        "shared_with_client": True})  # fmt: skip
     await stage.step("The therapy ends, and the relationship with it.", therapist, f"POST {path}/end")
     await stage.step("A way back stays open.", therapist, f"POST {path}/open-aftercare", {
         "farewell": "Twelve sessions, and a great deal of courage.",
         "return_route": "Write or call whenever you like; no new referral is needed.",
         "boosters": [(datetime.now(UTC).date() + timedelta(weeks=13)).isoformat()]})  # fmt: skip
+    await letter_to_keep(stage, client, path)
+
+
+async def letter_to_keep(stage: Stage, client: Voice, path: str) -> None:
+    """What the client takes along, put together from what was recorded."""
+    letter = await client.get(f"{path}/letter")
+    if not letter["sections"]:
+        raise Failed(f"GET {path}/letter says nothing, and there was a great deal to say.")
+    stage.show.print(Padding("A letter to keep; letter.html and letter.pdf are for printing:", (0, 0, 0, 2)))
+    for section in letter["sections"]:
+        said = section["paragraphs"]
+        for listed in section["lists"]:
+            said += [*filter(None, [listed["title"]]), *(f"- {line}" for line in listed["lines"])]
+        said += [f'"{quote["words"]}"' for quote in section["quotes"]]
+        for line in [Text(section["heading"], "bold"), *said]:
+            stage.show.print(Padding(line, (0, 0, 0, 17), expand=False))
 
 
 async def client_leaves(stage: Stage, pair: Pair) -> None:

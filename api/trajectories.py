@@ -5,9 +5,9 @@ from hashlib import sha256
 
 from pydantic_core import to_json
 
+from api.accepting import STILL, VARY, accepted
 from api.call import PRIVATE, Call, Reply, number
 from api.chart import specification, titled
-from api.problems import NotAcceptable
 from api.reading import chosen
 from api.resource import Resource, is_seen
 from api.sheet import NARROWEST, USUAL, WIDEST, Theme
@@ -22,9 +22,6 @@ MEDIA = {"": JSON, ".vl.json": VEGA_LITE, ".svg": SVG, ".png": PNG}
 """What an address may end in, and what it then answers whatever is accepted."""
 DRAWN_FROM = ("session", "alliance_rating", "signal", "rupture", "repair")
 """What has a part in it: a caller whose role reads these needs the scope for them."""
-VARY = (b"vary", b"Authorization, Accept")
-# An SVG that is opened by itself is a document: it runs nothing and loads nothing.
-STILL = (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'")
 
 
 class Trajectories:
@@ -39,7 +36,7 @@ class Trajectories:
         query = call.query("width", "theme")
         width = number(query, "width", USUAL, NARROWEST, WIDEST)
         theme = chosen(query, "theme", Theme) or Theme.LIGHT
-        media = MEDIA[ending] if ending else accepted(call.header(b"accept"))
+        media = MEDIA[ending] if ending else accepted(call.header(b"accept"), tuple(MEDIA.values()), "A trajectory")
         row = await self._resources["relationship"].find(call, call.id())
         for subject in DRAWN_FROM:
             if call.caller.role in BY_SUBJECT[subject].read_by:
@@ -58,26 +55,3 @@ class Trajectories:
         if media == PNG:
             return await self._pictures.draw(said, Kind.PNG)
         return titled(await self._pictures.draw(said, Kind.SVG), trajectory.summary)
-
-
-def accepted(said: str | None) -> str:
-    """The form that the Accept header likes best; JSON where it does not mind. Raises NotAcceptable."""
-    if not said:
-        return JSON
-    ranges = dict(weighed(part) for part in said.split(","))
-    liked = {media: ranges.get(media, ranges.get(f"{media.partition('/')[0]}/*", ranges.get("*/*", 0.0)))
-             for media in MEDIA.values()}  # fmt: skip
-    best = max(liked, key=lambda media: liked[media])
-    if not liked[best]:
-        raise NotAcceptable(f"A trajectory comes as: {', '.join(liked)}.")
-    return best
-
-
-def weighed(part: str) -> tuple[str, float]:
-    """A media range and its weight. One that can not be read does not count."""
-    media, *parameters = (piece.strip().lower() for piece in part.split(";"))
-    weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
-    try:
-        return media, min(max(float(weight), 0.0), 1.0)
-    except ValueError:
-        return media, 0.0

@@ -41,6 +41,26 @@ ATTEMPTS, CHANNELS = 3, 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConsentText:
+    """A consent text of the practice that is in force."""
+
+    policy_id: UUID
+    """The policy that keeps it."""
+    edition: str
+    """The edition it is at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Will:
+    """Who takes over when a therapist can not go on."""
+
+    therapist_id: UUID | None = None
+    """Whose professional will it is; none: the practice's, for everybody without one."""
+    successor_ids: tuple[UUID, ...] = ()
+    """The successor and the deputy, in that order, as far as they work here still."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endings:
     """What an ending has to reckon with."""
 
@@ -52,8 +72,10 @@ class Endings:
     """Over how many different channels."""
     no_contact_policy: bool = False
     """Whether the practice has such a policy; the numbers above are the defaults if not."""
-    successor_therapist_id: UUID | None = None
-    """Who takes over by the practice's professional will."""
+    consent_texts: tuple[ConsentText, ...] = ()
+    """The consent texts in force."""
+    wills: tuple[Will, ...] = ()
+    """The professional wills that may be asked, each therapist's own and the practice's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The practice: the tenant, and the policies it lives by, each with the wording it was agreed in."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 from uuid import UUID
@@ -11,7 +12,7 @@ from domain.detection import Detector, RepairRule
 from domain.episodes import REPAIR_RULES, WINDOW
 from domain.errors import Refused
 from domain.machine import Machine
-from domain.move import ATTEMPTS, CHANNELS, NEW, Around, Move
+from domain.move import ATTEMPTS, CHANNELS, NEW, Around, Move, as_said
 from domain.values import Between, Few, Name, Ref, Said, Token, Words
 
 
@@ -40,6 +41,8 @@ class PolicyKind(StrEnum):
     """The consent text into which the ending is woven (founding text)."""
     PROFESSIONAL_WILL = "professional_will"
     """Who takes over when a therapist dies or can not work (APA guidance on incapacity)."""
+    TRANSITION = "transition"
+    """When an ending is brought to mind, and how often readiness is talked over. No standard exists here either."""
     DETECTION = "detection"
     """Which detectors raise signals in alliance ratings. Until there is one, a cautious set of our own does."""
     OTHER = "other"
@@ -77,6 +80,16 @@ class PolicyTerms(Said):
     """No contact: days without an answer that start an outreach."""
     successor_therapist_id: Annotated[UUID, Ref("therapist")] | None = None
     """Professional will: the therapist who takes over."""
+    deputy_therapist_id: Annotated[UUID, Ref("therapist")] | None = None
+    """Professional will: who takes over where the successor can not: archived, or the very one who fell away."""
+    therapist_id: Annotated[UUID, Ref("therapist")] | None = None
+    """Professional will: whose it is. Left out: the practice's own, for every therapist who has none."""
+    days_before_ending: Annotated[tuple[Annotated[int, Between(0, 365)], ...], Few(12)] = (28, 14, 7)
+    """Transition: so many days before the target date the ending is brought to mind."""
+    review_every_days: Annotated[int, Between(1, 730)] = 90
+    """Transition: so long after a readiness review the next is due."""
+    transfer_days: Annotated[int, Between(1, 365)] = 14
+    """Transition: so long a transfer may wait for an answer before somebody is reminded of it."""
     detectors: Annotated[tuple[Choice, ...], Few(len(Detector))] = ()
     """Detection: those that raise signals, and no others. None: no ratings are looked at."""
     repair_rules: Annotated[tuple[RepairRule, ...], Few(len(RepairRule))] = REPAIR_RULES
@@ -93,6 +106,8 @@ class Policy(PolicyTerms):
     id: UUID
     phase: PolicyPhase = PolicyPhase.CURRENT
     """Where it is in its life."""
+    edition_since: date | None = None
+    """The day the practice adopted this edition."""
 
 
 def can_be_run(state: Any, body: PolicyTerms, around: Around) -> None:
@@ -106,16 +121,35 @@ def can_be_run(state: Any, body: PolicyTerms, around: Around) -> None:
     chosen(body.detectors)
 
 
+def makes_sense(state: Any, body: PolicyTerms, around: Around) -> None:
+    """A policy says what its kind can say, and a consent text that says something else is another edition."""
+    can_be_run(state, body, around)
+    if body.kind is not PolicyKind.PROFESSIONAL_WILL and (body.therapist_id or body.deputy_therapist_id):
+        raise Refused("This is said in a policy of the kind professional_will.", at="therapist_id")
+    named = [i for i in (body.therapist_id, body.successor_therapist_id, body.deputy_therapist_id) if i]
+    if len(set(named)) < len(named):
+        raise Refused("Somebody else takes over, and somebody else again is the deputy.", at="successor_therapist_id")
+    other = state and state.wording not in (None, body.wording) and state.edition == body.edition
+    if other and PolicyKind.INFORMED_CONSENT in (state.kind, body.kind):
+        raise Refused("People said yes to this wording: give the new one an edition of its own.", at="edition")
+
+
+def dated(state: Any, body: PolicyTerms, around: Around) -> dict[str, Any]:
+    """An edition holds from the day it is adopted."""
+    same = state and state.edition == body.edition
+    return {**as_said(state, body, around), "edition_since": state.edition_since if same else around.today}
+
+
 P = PolicyPhase
 KEEPERS = frozenset({Role.ADMIN, Role.SUPERVISOR, Role.INTEGRATION})
 
 
 POLICY = Machine(
     "policy", "policies", Policy, PolicyPhase,
-    Move("adopt", (NEW,), (P.CURRENT,), "adopted", KEEPERS, PolicyTerms, can_be_run,
-         says="The practice adopts a policy."),
-    Move("revise", (P.CURRENT,), (), "revised", KEEPERS, PolicyTerms, can_be_run,
-         says="Its wording or terms changed.", verb="PATCH"),
+    Move("adopt", (NEW,), (P.CURRENT,), "adopted", KEEPERS, PolicyTerms, makes_sense,
+         dated, "The practice adopts a policy."),
+    Move("revise", (P.CURRENT,), (), "revised", KEEPERS, PolicyTerms, makes_sense,
+         dated, "Its wording or terms changed.", verb="PATCH"),
     Move("retire", (P.CURRENT,), (P.RETIRED,), "retired", KEEPERS, says="The policy is no longer in force.",
          verb="DELETE"),
     Move("reinstate", (P.RETIRED,), (P.CURRENT,), "reinstated", KEEPERS, says="The policy is in force again."),

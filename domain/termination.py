@@ -3,23 +3,60 @@
 Introduced early, woven into informed consent, reviewed regularly, closed with reflection and ritual (founding text). A
 client can always leave. What a therapist owes before ending is a guard, and every exception is on record (APA 10.10).
 
-The whole aggregate is in this one file: its words with their sources (most of its length), its table, its guards.
+The aggregate is in this one file: its words with their sources (most of its length), its table, its guards. What is
+written at the end, felt about it, and put down for later has files of its own: `closure`, `feelings`, `aftercare`.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any
 from uuid import UUID
 
-from domain.access import Role
+from domain.access import POLICY, Role
+from domain.aftercare import Aftercare, Lines, PlanAhead, SafetyPlan, planned_ahead, says_something, suggests_boosters
+from domain.closure import (
+    Closed,
+    Closing,
+    Reflecting,
+    Reflection,
+    Sharing,
+    in_few_words,
+    is_own,
+    is_own_ritual,
+    reflected,
+    shared_or_not,
+)
+from domain.consent import Consent, Renewal, given_well, renewed, renewed_well
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing
 from domain.errors import Incomplete, Refused
+from domain.feelings import Feelings, strong_feelings
+from domain.handover import (
+    Handed,
+    Handing,
+    Receiver,
+    Referral,
+    ReferralAnswer,
+    Transfer,
+    Unavailable,
+    accepted,
+    answered,
+    handed,
+    handed_on,
+    is_named,
+    names_a_successor,
+    seen_to,
+    transferring,
+    well_handed,
+)  # fmt: skip
 from domain.machine import Machine
 from domain.move import NEW, Added, Advisory, Around, Endings, Move, as_said
+from domain.outreach import WRITTEN, Outreach, by_policy, fell_silent, let_go, tried, was_tried
 from domain.relationship import Risk
-from domain.values import Day, Feeling, Few, Name, Private, Ref, Said, Summary, Token
+from domain.reminders import Reminded, Reminding, not_told_yet, told
+from domain.values import Day, Few, Name, Private, Ref, Said, Summary, Token
 
 
 class PlanPhase(StrEnum):
@@ -43,17 +80,6 @@ class PlanPhase(StrEnum):
     """Over, with a way back."""
     ARCHIVED = "archived"
     """Filed; may be reopened."""
-
-
-class ConsentGiver(StrEnum):
-    """In what capacity somebody consented."""
-
-    SELF = "self"
-    """The client."""
-    GUARDIAN = "guardian"
-    """A parent or guardian, for a minor."""
-    COURT = "court"
-    """A court, with a consent holder."""
 
 
 class ReadinessFact(StrEnum):
@@ -92,49 +118,6 @@ class Answer(StrEnum):
     """Not sure."""
 
 
-class ClosureTask(StrEnum):
-    """What a good ending attends to (Norcross et al. 2017; founding text)."""
-
-    REVIEW_GAINS = "review_gains"
-    """Look back on what was gained."""
-    PROCESS_FEELINGS_CLIENT = "process_feelings_client"
-    """Make room for what the client feels."""
-    PROCESS_FEELINGS_THERAPIST = "process_feelings_therapist"
-    """Make room for what the therapist feels."""
-    FUTURE_COPING = "future_coping"
-    """What will help in times to come."""
-    RELAPSE_PLAN = "relapse_plan"
-    """What a slip looks like, and what to do."""
-    ACKNOWLEDGE_GROWTH = "acknowledge_growth"
-    """Say what has grown."""
-    FAREWELL_RITUAL = "farewell_ritual"
-    """A closure ritual (founding text)."""
-    DOOR_OPEN_TERMS = "door_open_terms"
-    """Whether and how to come back."""
-    REFERRAL = "referral"
-    """Where else to turn."""
-    RECORDS_AND_CONTACT_TERMS = "records_and_contact_terms"
-    """What happens to records and contact."""
-
-
-class Channel(StrEnum):
-    """How somebody was reached for."""
-
-    PHONE = "phone"
-    """Telephone."""
-    MESSAGE = "message"
-    """Text message or app; counts as writing."""
-    EMAIL = "email"
-    """E-mail; counts as writing."""
-    LETTER = "letter"
-    """Letter; counts as writing."""
-    CONTACT_PERSON = "contact_person"
-    """The contact person the client named."""
-
-
-WRITTEN = frozenset({Channel.EMAIL, Channel.LETTER, Channel.MESSAGE})
-
-
 class ExceptionCode(StrEnum):
     """Why a duty was not met (APA 10.10 b, c). On record, with who and when."""
 
@@ -151,20 +134,6 @@ class ExceptionCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Consent(Said):
-    """The informed consent into which the ending was woven."""
-
-    text_version: Token
-    """The version of the consent text."""
-    given_on: Day
-    """The day it was given."""
-    given_by: ConsentGiver = ConsentGiver.SELF
-    """In what capacity."""
-    holder: Name | None = None
-    """Who holds consent, when it is not the client: a reference, not a name."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Fact(Said):
     """One readiness fact, and where it comes from."""
 
@@ -174,24 +143,6 @@ class Fact(Said):
     """Whether it holds."""
     source: Name
     """Where it comes from: an instrument, the client, the therapist."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feelings(Said):
-    """What the ending brings up, each 0 (not at all) to 4 (very much). The founding text names the first three."""
-
-    loss: Feeling | None = None
-    """Loss."""
-    uncertainty: Feeling | None = None
-    """Uncertainty."""
-    abandonment: Feeling | None = None
-    """Abandonment."""
-    relief: Feeling | None = None
-    """Relief."""
-    pride: Feeling | None = None
-    """Pride."""
-    gratitude: Feeling | None = None
-    """Gratitude."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,54 +176,6 @@ class Review(ReadinessReview):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Closing(Said):
-    """A closure task done."""
-
-    task: ClosureTask
-    """Which one."""
-    done_on: Day | None = None
-    """The day; today when left out."""
-    session_id: Annotated[UUID, Ref("session", within=True)] | None = None
-    """The session it was part of."""
-    ritual: Summary | None = None
-    """The ritual, for `farewell_ritual`: a letter, an object, a walk."""
-    reflection: Summary | None = None
-    """A reflection, in the words of whoever records it."""
-    shared_with_client: bool | None = None
-    """Whether the words are shown in the client's own app. Left out: true for the client's own words, else false."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Closed(Closing):
-    """A closure task on record."""
-
-    by: Role = Role.THERAPIST
-    """The role that recorded it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outreach(Said):
-    """One attempt to reach a silent client."""
-
-    channel: Channel
-    """How."""
-    attempted_on: Day | None = None
-    """The day; today when left out."""
-    offered_return: bool = True
-    """It said that they are welcome back, without reproach."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Receiver(Said):
-    """Who takes over."""
-
-    therapist_id: Annotated[UUID, Ref("therapist")] | None = None
-    """A therapist of this practice."""
-    name: Name | None = None
-    """A person or service elsewhere."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Exempt(Said):
     """An exception, on record."""
 
@@ -280,6 +183,18 @@ class Exempt(Said):
     """Which one."""
     detail: Summary
     """What happened, for whoever audits it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excepted(Exempt):
+    """The same, with who put it on record and when."""
+
+    recorded_by: Token | None = None
+    """The token subject that recorded it."""
+    recorded_as: Role | None = None
+    """Their role."""
+    recorded_on: Day | None = None
+    """The day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,6 +221,10 @@ class Terms(Said):
     """Pre-termination counselling was offered (APA 10.10 c)."""
     alternative_providers: Annotated[tuple[Name, ...], Few(10)] = ()
     """Other providers that were suggested (APA 10.10 c)."""
+    client_asked: bool | None = None
+    """The client was asked how they see the end. Only they know whether they left because they are better."""
+    ending_mentioned_on: Day | None = None
+    """The day the ending was first mentioned; that of the first consent, unless said otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,17 +238,27 @@ class TerminationPlan(Terms):
     """Where the ending is."""
     consent: Consent | None = None
     """The informed consent; null when the client was gone before there was one."""
+    earlier_consents: tuple[Consent, ...] = ()
+    """The consents it took the place of, in order."""
     reviews: tuple[Review, ...] = ()
     """Every readiness review, in order."""
     closure: tuple[Closed, ...] = ()
     """Every closure task done, in order."""
+    reflections: tuple[Reflection, ...] = ()
+    """What the two wrote about the ending, each for themselves, in order."""
     outreach: tuple[Outreach, ...] = ()
     """Every attempt to reach a silent client, in order."""
+    returned_on: date | None = None
+    """The day they last came back from a silence."""
     receiver: Receiver | None = None
     """Who takes over, in a transfer."""
+    referrals: tuple[Referral, ...] = ()
+    """Everybody who was asked to take over, in order, and what they answered."""
+    handover: tuple[Handed, ...] = ()
+    """What was seen to for the one who takes over."""
     incapacitated_therapist_id: UUID | None = None
     """The therapist who died or can not work."""
-    exception: Annotated[Exempt | None, Private()] = None
+    exception: Annotated[Excepted | None, Private()] = None
     """The exception under which a duty was not met."""
     open_ruptures_acknowledged: bool = False
     """Ruptures were open at the end, and somebody faced that."""
@@ -345,8 +274,14 @@ class TerminationPlan(Terms):
     """How to come back."""
     boosters: tuple[date, ...] = ()
     """Booster sessions, at chosen points."""
+    relapse_signature: Lines = ()
+    """The client's own early signs of a slip."""
+    safety_plan: SafetyPlan | None = None
+    """What to do when it becomes dangerous."""
     shared_with_client: bool = True
-    """Farewell and return route are written for the client."""
+    """Farewell, return route, early signs and safety plan are written for the client."""
+    reminders: Annotated[tuple[Reminded, ...], Private()] = ()
+    """The reminders that were told, in order. What is due now is read at `/v1/reminders`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,6 +294,8 @@ class Introduction(Said):
     """Text version, date, and who consented."""
     target_date: Day | None = None
     """The day of the last session, where a fixed number was agreed at the start."""
+    ending_mentioned_on: Day | None = None
+    """The day the ending was first mentioned; that of the consent when left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -375,6 +312,8 @@ class Ending(Said):
     """Whether it was premature."""
     premature_definition: PrematureDefinition | None = None
     """The definition used. Needed with a yes or no."""
+    client_asked: bool | None = None
+    """The client was asked how they see it."""
     acknowledge_open_ruptures: bool = False
     """Needed when a rupture is open: it never blocks the ending, but somebody faces it."""
     exception: Exempt | None = None
@@ -395,6 +334,8 @@ class Departure(Said):
     """Whether it was premature. "Better, and stopped" is not dropout."""
     premature_definition: PrematureDefinition | None = None
     """The definition used."""
+    client_asked: bool | None = None
+    """The client was asked how they see it, where somebody else records that they left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -406,43 +347,11 @@ class Death(Said):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unavailable(Said):
-    """A therapist has died or can not work."""
-
-    therapist_id: Annotated[UUID, Ref("therapist")]
-    """Which therapist."""
-    successor_therapist_id: Annotated[UUID, Ref("therapist")] | None = None
-    """Who takes over. Left out: who the practice's professional will names."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Lapse(Said):
     """A clinician closes the outreach. Never automatic."""
 
     exception: Exempt | None = None
     """With open high risk: the emergency handover."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transfer(Said):
-    """A transfer to somebody named."""
-
-    receiver: Receiver
-    """Who is to take over."""
-    reasons: Annotated[tuple[Reason, ...], Few(10)] = ()
-    """Why."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Aftercare(Said):
-    """What stays after the end."""
-
-    farewell: Summary | None = None
-    """A summary the client may keep."""
-    return_route: Summary
-    """How to come back."""
-    boosters: Annotated[tuple[Day, ...], Few(12)] = ()
-    """Booster sessions, at chosen points."""
 
 
 OWN_MOVE = {
@@ -453,16 +362,49 @@ OWED = frozenset({EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATI
 """Kinds in which the client is owed notice, counselling, alternatives and a risk screen (APA 10.10)."""
 AGREED = frozenset({EndingKind.PLANNED_MUTUAL, EndingKind.CLIENT_INITIATED})
 """Kinds that rest on what the client says; so they are no way around what is owed."""
-STRONG = 3
-"""From here on a feeling of loss, uncertainty or abandonment is worth a talk (0 to 4)."""
 APA = "APA Ethical Principles 10.10"
+UNILATERAL = "PMC2924572, clients who ended by themselves"
+BETTER = frozenset({Reason.GOALS_MET, Reason.SUFFICIENT_GAIN})
+"""Who leaves for one of these did not drop out."""
+
+
+def mentioned(state: Any, body: Introduction, around: Around) -> Iterator[Advisory]:
+    """Consent has been given, by whoever holds it, and the ending was mentioned with it or before."""
+    around.has_come(body.ending_mentioned_on, "ending_mentioned_on")
+    return given_well(body.consent, around)
+
+
+def introduced(state: Any, body: Introduction, around: Around) -> dict[str, Any]:
+    """The ending is mentioned when consent is given, unless somebody says otherwise."""
+    first = body.ending_mentioned_on or body.consent.given_on
+    return {**as_said(state, body, around), "ending_mentioned_on": first}
 
 
 def by_definition(state: Any, body: Any, around: Around) -> None:
     """Premature means nothing without the definition used, and notice is given before it counts."""
-    around.has_come(getattr(body, "notice_given_on", None), "notice_given_on")
+    for day in ("notice_given_on", "ending_mentioned_on"):
+        around.has_come(getattr(body, day, None), day)
     if body.premature in (Premature.YES, Premature.NO) and not body.premature_definition:
         raise Incomplete([("premature_definition", "Say which definition of premature was used.")])
+
+
+def put_right(state: Any, body: Terms, around: Around) -> Iterator[Advisory]:
+    """Premature means nothing without the definition used, and notice is given before it counts."""
+    by_definition(state, body, around)
+    return as_they_see_it(state, body, around)
+
+
+def as_they_see_it(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
+    """Whether an ending was premature is for the client to say as well: "better, and stopped" is not dropout."""
+    by_client = Role.CLIENT in (around.caller.role, state and state.ended_by)
+    if by_client or body.premature not in (Premature.YES, Premature.NO):
+        return
+    if body.premature is Premature.YES and BETTER.intersection(body.reasons or (state.reasons if state else ())):
+        detail = "They left because they are better, by the reasons given. That is not dropout."
+        yield Advisory(code="better_is_not_dropout", detail=detail, source=UNILATERAL)
+    elif not (body.client_asked or (state and state.client_asked)):
+        detail = "Ask the client how they see it: therapists know only in part why clients leave."
+        yield Advisory(code="ask_the_client", detail=detail, source=UNILATERAL)
 
 
 def agreed(state: Any, body: Terms, around: Around) -> Iterator[Advisory]:
@@ -494,19 +436,7 @@ def feelings_heard(state: Any, body: ReadinessReview, around: Around) -> Iterato
     around.has_come(body.reviewed_on, "reviewed_on")
     if body.therapist_ready and around.caller.role is Role.CLIENT:
         raise Refused("The therapist's view is the therapist's to say.", at="therapist_ready")
-    return strong_feelings(body)
-
-
-def strong_feelings(body: ReadinessReview) -> Iterator[Advisory]:
-    """Advice on what the ending brings up."""
-    felt = body.feelings or Feelings()
-    strong = [n for n in ("loss", "uncertainty", "abandonment") if (getattr(felt, n) or 0) >= STRONG]
-    if strong:
-        detail = (
-            f"Strong {' and '.join(strong)}. Termination can itself be a rupture, and a chance of repair: consider "
-            "reporting one with the precipitant ending_of_therapy."
-        )
-        yield Advisory(code="ending_as_rupture", detail=detail, source="Founding text")
+    return strong_feelings(body.feelings)
 
 
 def reviewed(state: Any, body: ReadinessReview, around: Around) -> dict[str, Any]:
@@ -528,12 +458,6 @@ def on_record(record: type, body: Any, around: Around, day: str) -> Any:
     return record(**said, by=around.caller.role)
 
 
-def only_rituals_have_rituals(state: Any, body: Closing, around: Around) -> None:
-    """A ritual belongs to the farewell."""
-    if body.ritual and body.task is not ClosureTask.FAREWELL_RITUAL:
-        raise Refused("A ritual is recorded with the task farewell_ritual.", at="ritual")
-
-
 def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Advisory]:
     """What is owed was given or excepted; high risk is handed over; open ruptures are faced."""
     around.has_come(body.ended_on, "ended_on")
@@ -548,7 +472,7 @@ def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Ad
     if missing:
         raise Incomplete(missing)
     by_definition(state, body, around)
-    return ending_advice(state, open_ruptures)
+    return chain(ending_advice(state, open_ruptures), as_they_see_it(state, body, around))
 
 
 def duties(state: TerminationPlan, body: Ending, around: Around) -> list[tuple[str, str]]:
@@ -593,9 +517,18 @@ def ending_advice(state: TerminationPlan, open_ruptures: int) -> Iterator[Adviso
         yield Advisory(code="no_closure", detail=detail, source="Founding text; Norcross et al. 2017")
 
 
+def excepted(exception: Exempt, around: Around) -> Excepted:
+    """An exception, signed and dated."""
+    said = {f.name: getattr(exception, f.name) for f in fields(exception)}
+    who = around.caller
+    return Excepted(**said, recorded_by=who.id, recorded_as=who.role, recorded_on=around.today)
+
+
 def ended(state: Any, body: Any, around: Around) -> dict[str, Any]:
     """The end, dated, with what was said of it."""
     said = {n: v for n, v in as_said(state, body, around).items() if v not in (None, ())}
+    if "exception" in said:
+        said["exception"] = excepted(said["exception"], around)
     acknowledged = said.pop("acknowledge_open_ruptures", False)
     ending = {"ended_on": around.today, **said, "ended_by": around.caller.role}
     return {**ending, "open_ruptures_acknowledged": True} if acknowledged else ending
@@ -603,7 +536,14 @@ def ended(state: Any, body: Any, around: Around) -> dict[str, Any]:
 
 def client_left(state: Any, body: Departure, around: Around) -> dict[str, Any]:
     """The client ended it; what others had planned about its timing is not what happened."""
-    return {"timing": None, **ended(state, body, around), "kind": EndingKind.CLIENT_INITIATED}
+    return {
+        "timing": None, **ended(state, body, around), "kind": EndingKind.CLIENT_INITIATED, **unasked(state, around)
+    }  # fmt: skip
+
+
+def unasked(state: Any, around: Around) -> dict[str, Any]:
+    """Nobody is waited for any more to take over."""
+    return {"referrals": answered(state, ReferralAnswer.WITHDRAWN, around.today)} if state else {}
 
 
 def has_died(state: Any, body: Death, around: Around) -> None:
@@ -618,56 +558,11 @@ def client_died(state: Any, body: Death, around: Around) -> dict[str, Any]:
         return {"died_on": day, "boosters": ()}
     return {
         "kind": EndingKind.CLIENT_DECEASED, "died_on": day, "ended_on": day or around.today, "target_date": None,
-        "boosters": (), "ended_by": around.caller.role,
+        "boosters": (), "ended_by": around.caller.role, **unasked(state, around),
     }  # fmt: skip
 
 
-def successor(body: Unavailable, around: Around) -> UUID | None:
-    """Who takes over: as said, or by the professional will."""
-    return body.successor_therapist_id or (around.endings.successor_therapist_id if around.endings else None)
-
-
-def names_a_successor(state: Any, body: Unavailable, around: Around) -> None:
-    """Somebody else takes over."""
-    if successor(body, around) in (None, body.therapist_id):
-        detail = "Name who takes over, or adopt a professional_will policy that does."
-        raise Incomplete([("successor_therapist_id", detail)])
-
-
-def handed_on(state: Any, body: Unavailable, around: Around) -> dict[str, Any]:
-    """The professional will names who takes over."""
-    return {
-        "kind": EndingKind.THERAPIST_INCAPACITY, "receiver": Receiver(therapist_id=successor(body, around)),
-        "incapacitated_therapist_id": body.therapist_id,
-    }  # fmt: skip
-
-
-def by_policy(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
-    """The ladder is the practice's own."""
-    if not (around.endings and around.endings.no_contact_policy):
-        detail = "The practice has no no_contact policy; by default: 3 attempts, 2 channels, one in writing."
-        yield Advisory(
-            code="no_contact_policy_missing", detail=detail, source="Clinical practice; no field standard exists"
-        )
-
-
-def fell_silent(state: Any, body: Any, around: Around) -> dict[str, Any]:
-    """A new ladder starts at its foot."""
-    return {"outreach": ()}
-
-
-def was_tried(state: Any, body: Outreach, around: Around) -> None:
-    """An attempt to come is none."""
-    around.has_come(body.attempted_on, "attempted_on")
-
-
-def tried(state: Any, body: Outreach, around: Around) -> dict[str, Any]:
-    """One more attempt."""
-    day = body.attempted_on or around.today
-    return {"outreach": Added(Outreach(channel=body.channel, attempted_on=day, offered_return=body.offered_return))}
-
-
-def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> None:
+def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> Iterator[Advisory]:
     """The whole ladder was climbed, and no high risk is left alone."""
     rule = around.endings or Endings()
     attempts, channels = rule.outreach_attempts, rule.outreach_channels
@@ -683,31 +578,12 @@ def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> None:
         missing.append(("exception", "Open high risk: only through a recorded emergency_handover."))
     if missing:
         raise Incomplete(missing)
+    return let_go(state, around)
 
 
 def lapsed(state: Any, body: Lapse, around: Around) -> dict[str, Any]:
     """The client did not come back."""
     return {**ended(state, body, around), "kind": EndingKind.LAPSED_NO_CONTACT}
-
-
-def is_named(state: Any, body: Transfer, around: Around) -> None:
-    """A transfer goes to somebody."""
-    if not (body.receiver.therapist_id or body.receiver.name):
-        raise Incomplete([("receiver", "Name who is to take over: a therapist_id or a name.")])
-
-
-def transferring(state: Any, body: Transfer, around: Around) -> dict[str, Any]:
-    """A transfer goes on with somebody else."""
-    return {
-        "kind": EndingKind.TRANSFER,
-        "receiver": body.receiver,
-        **({"reasons": body.reasons} if body.reasons else {}),
-    }
-
-
-def accepted(state: Any, body: Any, around: Around) -> dict[str, Any]:
-    """The receiver has the client now."""
-    return {"ended_on": around.today, "ended_by": around.caller.role}
 
 
 def back_to_work(state: Any, body: Any, around: Around) -> dict[str, Any]:
@@ -717,8 +593,16 @@ def back_to_work(state: Any, body: Any, around: Around) -> dict[str, Any]:
         "agreed_by_client": None, "counselling_offered": None, "alternative_providers": (), "premature": None,
         "premature_definition": None, "receiver": None, "incapacitated_therapist_id": None, "exception": None,
         "open_ruptures_acknowledged": False, "died_on": None, "ended_on": None, "ended_by": None, "farewell": None,
-        "return_route": None, "boosters": (),
+        "return_route": None, "boosters": (), "client_asked": None, "handover": (), **since_then(state, around),
     }  # fmt: skip
+
+
+def since_then(state: TerminationPlan, around: Around) -> dict[str, Any]:
+    """What the return itself says: the silence is over, or somebody could not take over."""
+    if state.phase is PlanPhase.OUTREACH:
+        return {"returned_on": around.today}
+    declined = state.phase is PlanPhase.TRANSFERRING
+    return {"referrals": answered(state, ReferralAnswer.DECLINED, around.today)} if declined else {}
 
 
 def planned(state: TerminationPlan, body: Terms, around: Around) -> dict[str, Any]:
@@ -730,6 +614,8 @@ P = PlanPhase
 ACTIVE = (P.INTRODUCED, P.REVIEWING, P.PLANNED, P.CLOSING, P.TRANSFERRING, P.OUTREACH)
 ALWAYS = (NEW, *ACTIVE)
 OVER = (P.ENDED, P.AFTERCARE, P.ARCHIVED)
+LIVED = (*ACTIVE, P.ENDED, P.AFTERCARE)
+"""While there is something to reflect on, and to put down for later."""
 T, C, S, API, A = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION, Role.ADMIN
 
 
@@ -740,8 +626,10 @@ def by(*roles: Role) -> frozenset[Role]:
 
 TERMINATION_PLAN = Machine(
     "termination_plan", "termination-plans", TerminationPlan, PlanPhase,
-    Move("introduce", (NEW,), (P.INTRODUCED,), "introduced", by(T, API), Introduction,
-         says="The ending is mentioned, woven into informed consent."),
+    Move("introduce", (NEW,), (P.INTRODUCED,), "introduced", by(T, API), Introduction, mentioned,
+         introduced, "The ending is mentioned, woven into informed consent.", knows="endings"),
+    Move("renew_consent", ACTIVE, (), "consent_renewed", by(T, C, API), Renewal, renewed_well, renewed,
+         "Consent is given anew: to a newer text, or by whoever holds it now.", knows="endings"),
     Move("begin_review", (P.INTRODUCED,), (P.REVIEWING,), "review_begun", by(T, C),
          says="Regular talk about progress and readiness begins."),
     Move("review_readiness", (P.INTRODUCED, P.REVIEWING, P.PLANNED), (), "readiness_reviewed", by(T, C),
@@ -751,12 +639,18 @@ TERMINATION_PLAN = Machine(
     Move("return_to_work", (P.PLANNED, P.CLOSING), (P.REVIEWING,), "returned_to_work", by(T, C), effect=back_to_work,
          says="The pair goes on working."),
     Move("begin_closing", (P.PLANNED,), (P.CLOSING,), "closing_begun", by(T, C), says="The last sessions begin."),
-    Move("complete_task", (P.PLANNED, P.CLOSING), (), "task_completed", by(T, C), Closing, only_rituals_have_rituals,
-         closed, "A closure task is done: reflection, a ritual, the terms of coming back."),
+    Move("complete_task", (P.PLANNED, P.CLOSING), (), "task_completed", by(T, C), Closing, is_own_ritual, closed,
+         "A closure task is done: reflection, a ritual, the terms of coming back."),
+    Move("reflect", LIVED, (), "reflected", by(T, C), Reflecting, in_few_words, reflected,
+         "One of the two put into words what the work and its ending mean to them."),
+    Move("share_reflection", LIVED, (), "reflection_sharing_decided", by(T, C), Sharing, is_own, shared_or_not,
+         "Whoever wrote a reflection decided whether the other may read it."),
+    Move("plan_ahead", LIVED, (), "planned_ahead", by(T, C), PlanAhead, says_something, planned_ahead,
+         "Early signs of a slip, and what to do then, are put down."),
     Move("end", (P.PLANNED, P.CLOSING), (P.ENDED,), "ended", by(T), Ending, may_end, ended, "The therapy ends.",
          knows="endings"),
-    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, effect=client_left,
-         says="The client leaves. This can never be refused."),
+    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, as_they_see_it,
+         client_left, "The client leaves. This can never be refused."),
     Move("client_died", (*ALWAYS, P.AFTERCARE), (P.ENDED,), "client_died", by(T, API, A), Death, has_died, client_died,
          "The client has died. Every reminder and message stops."),
     Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_became_unavailable", by(T, S, A), Unavailable,
@@ -771,15 +665,19 @@ TERMINATION_PLAN = Machine(
          "A clinician closes the outreach.", knows="endings"),
     Move("begin_transfer", ALWAYS, (P.TRANSFERRING,), "transfer_begun", by(T, S, A), Transfer, is_named, transferring,
          "A transfer to somebody named begins."),
-    Move("transfer_accepted", (P.TRANSFERRING,), (P.ENDED,), "transfer_accepted", by(T, S, API), effect=accepted,
-         says="The receiver accepted, and the therapy ends here."),
+    Move("transfer_accepted", (P.TRANSFERRING,), (P.ENDED,), "transfer_accepted", by(T, S, API), guard=well_handed,
+         effect=accepted, says="The receiver accepted, and the therapy ends here."),
     Move("transfer_declined", (P.TRANSFERRING,), (P.REVIEWING,), "transfer_declined", by(T, S, API),
          effect=back_to_work, says="The receiver declined; the work goes on."),
-    Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare,
+    Move("record_handover", (P.TRANSFERRING, P.ENDED), (), "handover_recorded", by(T, S, API), Handing, seen_to, handed,
+         "Something was seen to for whoever takes over."),
+    Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare, suggests_boosters,
          says="A way back, and perhaps a booster."),
     Move("archive", (P.ENDED, P.AFTERCARE), (P.ARCHIVED,), "archived", by(T), says="The plan is filed."),
     Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),
-    Move("revise", (*ACTIVE, *OVER), (), "revised", by(T, API), Terms, by_definition,
+    Move("remind", (*ACTIVE, P.AFTERCARE), (), "reminder_due", POLICY, Reminding, not_told_yet, told,
+         "Something about the ending is due, and somebody is told.", private=True),
+    Move("revise", (*ACTIVE, *OVER), (), "revised", by(T, API), Terms, put_right,
          says="What is said of the ending changed; its history is kept.", verb="PATCH"),
     together=ACTIVE,
 )  # fmt: skip

@@ -61,7 +61,7 @@ class Dispatcher:
     def __init__(self, pool: Any, seal: Fernet, settings: Settings, told: Callable[[UUID], None] = ignored) -> None:
         """`told` hears of the practices in whose logs the dispatcher's own moves are."""
         self._pool, self._settings, self.tally = pool, settings, Tally()
-        self._told, self._upkeep = told, Upkeep(Store(pool), self._heard)
+        self._told, self._upkeep = told, Upkeep(Store(pool), self.heard)
         self._recoveries = Recoveries(pool, self._upkeep)
         self._scale = settings.webhook_base_delay / SCHEDULE[0]
         self._wake, self._written = asyncio.Event(), asyncio.Event()
@@ -80,7 +80,8 @@ class Dispatcher:
         """There may be something to deliver."""
         self._wake.set()
 
-    def _heard(self, practice_id: UUID) -> None:
+    def heard(self, practice_id: UUID) -> None:
+        """A log grew."""
         self._wake.set()
         self._told(practice_id)
 

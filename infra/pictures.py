@@ -1,4 +1,4 @@
-"""Pictures of Vega-Lite specifications, drawn in a process beside this one."""
+"""Pictures of Vega-Lite specifications, and pages as PDF, drawn in a process beside this one."""
 
 import asyncio
 import sys
@@ -16,10 +16,11 @@ LARGEST = 2**24
 
 
 class Kind(IntEnum):
-    """What a picture is made of."""
+    """What is drawn: a picture of either sort, or a page."""
 
     SVG = 0
     PNG = 1
+    PDF = 2
 
 
 class Undrawn(Exception):
@@ -81,5 +82,5 @@ async def exchange(process: Process, specification: bytes, kind: Kind) -> bytes:
     drawn, length = painter.ANSWER.unpack(await process.stdout.readexactly(painter.ANSWER.size))
     picture = await process.stdout.readexactly(length)
     if not drawn:
-        raise Undrawn("The specification does not fit the schema.")
+        raise Undrawn("The specification does not fit the schema, or a font can not be read.")
     return picture

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     """Whether the embedded database flushes each commit to disk. Off for tests only."""
     body_limit: int = Field(default=1024 * 1024, ge=1024)
     """The largest request body."""
+    fonts: list[Path] = []
+    """Font files (TrueType, OpenType) for what is printed as PDF in letters that our own fonts do not hold: Chinese,
+    Devanagari, Thai … A letter is taken from the first that has it."""
     idempotency_hours: int = Field(default=24, ge=1)
     """How long the answer to an Idempotency-Key is kept."""
     event_days: int = Field(default=0, ge=0)

@@ -16,6 +16,7 @@ from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
 from infra.insights import COUNTS
 from infra.milestones import Book, page
+from infra.reviving import reader
 from infra.rows import (
     Kept,
     changed_values,
@@ -129,7 +130,8 @@ class Store:
         """What an ending has to reckon with."""
         row = await self.pool.fetchrow(ENDINGS, practice_id, relationship_id)
         known = {n: v for n, v in row.items() if v is not None}
-        return Endings(**known, no_contact_policy=row["outreach_attempts"] is not None)
+        found: Endings = reader(Endings)({**known, "no_contact_policy": row["outreach_attempts"] is not None})
+        return found
 
     # -- writing ---------------------------------------------------------------------------------------------------
 
@@ -223,12 +225,19 @@ FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND code = $2 ORDER BY 
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,
-       c.outreach_attempts, c.outreach_channels, w.successor_therapist_id
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('policy_id', id, 'edition', edition)), '[]') FROM policy
+    WHERE practice_id = $1 AND kind = 'informed_consent' AND phase = 'current') AS consent_texts,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('therapist_id', w.therapist_id, 'successor_ids', ARRAY(
+      SELECT t.id FROM therapist t WHERE t.practice_id = $1 AND t.phase = 'active'
+       AND t.id IN (w.successor_therapist_id, w.deputy_therapist_id) ORDER BY t.id = w.deputy_therapist_id))
+    ORDER BY w.updated_at DESC), '[]')
+    FROM policy w JOIN relationship r ON r.practice_id = $1 AND r.id = $2
+    WHERE w.practice_id = $1 AND w.kind = 'professional_will' AND w.phase = 'current'
+     AND (w.therapist_id IS NULL OR w.therapist_id = ANY (r.therapist_ids))) AS wills,
+  c.outreach_attempts, c.outreach_channels
 FROM (SELECT) one
 LEFT JOIN LATERAL (SELECT outreach_attempts, outreach_channels FROM policy WHERE practice_id = $1
-   AND kind = 'no_contact' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1) c ON true
-LEFT JOIN LATERAL (SELECT successor_therapist_id FROM policy WHERE practice_id = $1
-   AND kind = 'professional_will' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1) w ON true"""
+   AND kind = 'no_contact' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1) c ON true"""
 HOLD_RELATIONSHIP = """
 SELECT 1 FROM relationship r JOIN termination_plan p ON p.practice_id = r.practice_id AND p.relationship_id = r.id
 WHERE p.practice_id = $1 AND p.id = $2 FOR NO KEY UPDATE OF r"""

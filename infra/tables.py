@@ -80,7 +80,8 @@ class Policy(Kept, table=True):
 
     __table_args__ = (
         ForeignKeyConstraint(["practice_id"], ["practice.id"]),
-        belongs_to("therapist", "successor_therapist_id"), *one_of(POLICY.cls),
+        belongs_to("therapist", "successor_therapist_id"), belongs_to("therapist", "deputy_therapist_id"),
+        belongs_to("therapist", "therapist_id"), *one_of(POLICY.cls),
     )  # fmt: skip
 
     kind: str
@@ -92,9 +93,15 @@ class Policy(Kept, table=True):
     missed_sessions: int
     silent_days: int
     successor_therapist_id: UUID | None = None
+    deputy_therapist_id: UUID | None = None
+    therapist_id: UUID | None = None
+    days_before_ending: list[Any] = records()
+    review_every_days: int
+    transfer_days: int
     detectors: list[Any] = records()
     repair_rules: list[Any] = records('["direct", "full_return"]')
     repair_window: int = number(3)
+    edition_since: date | None = None
 
 
 class Relationship(Kept, table=True):
@@ -216,11 +223,18 @@ class TerminationPlan(Kept, table=True):
     agreed_by_client: bool | None = None
     counselling_offered: bool | None = None
     alternative_providers: list[Any] = records()
+    client_asked: bool | None = None
+    ending_mentioned_on: date | None = None
     consent: dict[str, Any] | None = record()
+    earlier_consents: list[Any] = records()
     reviews: list[Any] = records()
     closure: list[Any] = records()
+    reflections: list[Any] = records()
     outreach: list[Any] = records()
+    returned_on: date | None = None
     receiver: dict[str, Any] | None = record()
+    referrals: list[Any] = records()
+    handover: list[Any] = records()
     incapacitated_therapist_id: UUID | None = None
     exception: dict[str, Any] | None = record()
     open_ruptures_acknowledged: bool
@@ -230,7 +244,10 @@ class TerminationPlan(Kept, table=True):
     farewell: str | None = None
     return_route: str | None = None
     boosters: list[Any] = records()
+    relapse_signature: list[Any] = records()
+    safety_plan: dict[str, Any] | None = record()
     shared_with_client: bool
+    reminders: list[Any] = records()
 
 
 class WebhookEndpoint(Kept, table=True):

@@ -55,6 +55,16 @@ def test_strong_loss_at_the_ending_is_heard(shown: str):
     assert "Strong loss. Termination can itself be a rupture" in shown
 
 
+def test_the_client_takes_a_letter_along_with_their_own_words_in_it(shown: str):
+    letter = shown.partition("A letter to keep")[2].partition("D. A client leaves")[0]
+    for said in (
+        "Our work together",
+        '"I came in hiding. I leave saying what I need."',
+        "Each read the other a letter.",
+    ):
+        assert said in letter
+
+
 def test_a_client_leaves_without_a_plan(shown: str):
     assert "client       POST /v1/termination-plans/client-ends  201 ended" in shown
 

@@ -99,7 +99,7 @@ async def test_an_open_rupture_is_faced_and_never_blocks(case: Case):
 async def test_a_silent_client_is_reached_for_and_never_discharged_by_a_clock(case: Case):
     plan = await case.plan()
     silent = await do(case, plan, "suspect-lapse", by="script")
-    assert [a["code"] for a in silent["advisories"]] == ["no_contact_policy_missing"]
+    assert [a["code"] for a in silent["advisories"]] == ["no_contact_policy_missing", "risk_check_first"]
     url = f"/v1/termination-plans/{plan['id']}"
     refused(await case.script.post(f"{url}/lapse"), 403, "role-may-not")
     for channel in ("phone", "phone"):
@@ -114,6 +114,7 @@ async def test_the_practices_own_ladder_counts(case: Case):
     ladder = {"kind": "no_contact", "title": "No contact", "outreach_attempts": 1, "outreach_channels": 1}
     made(await case.script.post("/v1/policies", json=ladder))
     plan = await case.plan()
+    ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "low"}))
     assert (await do(case, plan, "suspect-lapse"))["advisories"] == []
     await do(case, plan, "record-outreach", channel="email")
     assert (await do(case, plan, "lapse"))["phase"] == "ended"

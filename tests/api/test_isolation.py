@@ -183,6 +183,8 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     await tell("repair", "offer_repair")
     await revise("repair")
     await tell("termination_plan", "review_readiness", therapist_ready="no")
+    await tell("termination_plan", "reflect", words=f"{world.hush} words", shared=False)
+    await tell("termination_plan", "plan_ahead")
     await tell("termination_plan", "plan_ending", kind="therapist_initiated", target_date="2027-01-01")
     suspected = await put(case.therapist, "rupture", str(uuid4()), certainty="suspected")
     await tell("rupture", "dismiss", suspected)
@@ -546,6 +548,8 @@ async def client_visible(world: World) -> list[httpx.Response]:
                 found.append(await caller.get(f"{one}/timeline?limit=500"))
             if machine.subject == "repair":
                 found.append(await caller.get(f"{one}?include=guidance"))
+            if machine.subject == "termination_plan":
+                found += [await caller.get(f"{one}/{paper}") for paper in ("letter", "feelings", "report")]
     found += [await caller.get("/v1/events?limit=500"), await caller.get("/v1/practices/me")]
     for method, path, body in moves_of_a_client(world):
         key = {"Idempotency-Key": uuid4().hex}

@@ -23,7 +23,9 @@ from domain.values import type_hints
 NOW = datetime(2026, 3, 2, 15, 30, tzinfo=UTC)
 TODAY = NOW.date()
 PRACTICE, ID, RELATIONSHIP_ID, RUPTURE_ID, CLIENT_ID, THERAPIST_ID, SOMEBODY = (UUID(int=n) for n in range(1, 8))
-LEAST = {UUID: SOMEBODY, str: "words", int: 1, float: 1.0, date: TODAY, datetime: NOW, Mapping[str, Any]: {}}
+LEAST = {
+    UUID: SOMEBODY, str: "words", bool: False, int: 1, float: 1.0, date: TODAY, datetime: NOW, Mapping[str, Any]: {},
+}  # fmt: skip
 PERSON = {Role.CLIENT: CLIENT_ID, Role.THERAPIST: THERAPIST_ID}
 
 

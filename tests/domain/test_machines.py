@@ -19,20 +19,22 @@ import domain
 from domain.access import Role
 from domain.attachment import ProfilePhase
 from domain.catalog import EVENT_TYPES, MACHINES
+from domain.closure import Reflection
 from domain.detection import ObserverCode, Rater
 from domain.diagram import mermaid
 from domain.endings import EndingKind
 from domain.errors import NotOpen, NotYours, Refused
+from domain.handover import Receiver
 from domain.machine import Machine
 from domain.move import NEW, Move
 from domain.outcome import OutcomePhase
+from domain.outreach import Channel, Outreach
 from domain.people import PersonPhase
 from domain.rating import DirectReport, ObserverRating, RatingPhase
 from domain.repair import RepairPhase
 from domain.rupture import Reporter, Rupture, RupturePhase
 from domain.session import SessionPhase
 from domain.signal import SignalPhase
-from domain.termination import Channel, Outreach, Receiver
 from domain.values import records
 from domain.webhook import EndpointPhase, RecoveryUnderWay
 from tests.domain.given import (
@@ -81,6 +83,11 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
         "body": {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
     },
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
+    ("termination_plan", "plan_ahead", None): {"body": {"relapse_signature": ("I stop answering.",)}},
+    **{
+        ("termination_plan", "share_reflection", role): {"state": {"reflections": (Reflection(by=role, words="So."),)}}
+        for role in (Role.THERAPIST, Role.CLIENT)
+    },
     ("termination_plan", "lapse", None): {"state": {"outreach": TRIES}},
     ("instrument", "define", None): {"body": {"low": 1.0, "high": 5.0, "items": (1, 2)}},
     ("alliance_rating", "record", None): {"body": {"direct_report": ASKED}},
@@ -263,7 +270,7 @@ def test_a_move_leads_from_phases_to_phases(machine):
         assert move.by, f"{move.name} is made by nobody"
 
 
-PAST = re.compile(r"(^|_)(\w+ed|became|begun|held|put|set|taken|withdrawn)(_|$)")
+PAST = re.compile(r"(^|_)(\w+ed|became|begun|held|put|set|taken|withdrawn)(_|$)|^reminder_due$")
 
 
 @each_machine

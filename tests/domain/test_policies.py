@@ -6,12 +6,14 @@ import pytest
 
 from domain.access import Role
 from domain.catalog import BY_SUBJECT, EVENT_TYPES
+from domain.consent import Consent
+from domain.handover import Receiver
 from domain.move import NEW, Decision
 from domain.policies import FOLLOWING, POLICIES, following
 from domain.relationship import RELATIONSHIP, RelationshipPhase
 from domain.repair import REPAIR, Outcome, RepairPhase
 from domain.rupture import RUPTURE, LeftReason, RupturePhase
-from domain.termination import TERMINATION_PLAN, Consent, PlanPhase, Receiver
+from domain.termination import TERMINATION_PLAN, PlanPhase
 from tests.domain.given import ID, RELATIONSHIP_ID, RUPTURE_ID, SOMEBODY, TODAY, around, do, relationship
 
 T, C = Role.THERAPIST, Role.CLIENT
@@ -80,6 +82,7 @@ def test_every_move_of_the_domain_itself_follows_from_something():
     drawn |= {("rupture", name) for name in ("mend", "mend_in_part", "stay_unmended")}
     drawn |= {("webhook_endpoint", name) for name in BY_ITS_ANSWERS}
     drawn |= {("signal", name) for name in ("raise", "firm_up", "supersede")}
+    drawn.add(("termination_plan", "remind"))
     own = {(m.subject, move.name) for m in BY_SUBJECT.values() for move in m.moves if Role.POLICY in move.by}
     assert own == drawn
 

@@ -7,25 +7,23 @@ from itertools import chain, combinations, product
 import pytest
 
 from domain.access import Role
+from domain.closure import ClosureTask
+from domain.consent import Consent, ConsentGiver
 from domain.endings import BHA_REASON, EndingKind, Premature, PrematureDefinition, Reason, Timing, bha_codes, nhs_code
 from domain.errors import Incomplete
-from domain.move import NEW, Decision, Endings
+from domain.feelings import Feelings
+from domain.handover import Receiver
+from domain.move import NEW, Decision, Endings, Will
+from domain.outreach import Channel, Outreach
 from domain.relationship import RelationshipPhase, Risk
 from domain.termination import (
     TERMINATION_PLAN,
     Answer,
-    Channel,
-    ClosureTask,
-    Consent,
-    ConsentGiver,
     ExceptionCode,
     Exempt,
     Fact,
-    Feelings,
-    Outreach,
     PlanPhase,
     ReadinessFact,
-    Receiver,
     TerminationPlan,
 )
 from tests.domain.given import (
@@ -410,8 +408,9 @@ def test_silence_starts_an_outreach_even_before_there_was_a_plan_and_each_attemp
 
 
 def test_a_practice_without_a_no_contact_policy_is_told_which_ladder_holds():
-    assert codes(act("suspect_lapse", plan(P.REVIEWING), endings=Endings())) == {"no_contact_policy_missing"}
-    assert codes(act("suspect_lapse", plan(P.REVIEWING), endings=Endings(no_contact_policy=True))) == set()
+    silent, own = plan(P.REVIEWING), Endings(no_contact_policy=True)
+    assert codes(act("suspect_lapse", silent, pair=LOW, endings=Endings())) == {"no_contact_policy_missing"}
+    assert codes(act("suspect_lapse", silent, pair=LOW, endings=own)) == set()
 
 
 def test_a_therapist_closes_the_outreach_after_the_whole_ladder():
@@ -487,7 +486,7 @@ def test_when_a_therapist_can_not_go_on_somebody_takes_over(phase, by):
     assert (gone.phase, gone.kind) == (P.TRANSFERRING, EndingKind.THERAPIST_INCAPACITY)
     assert (gone.receiver.therapist_id, gone.incapacitated_therapist_id) == (SOMEBODY, THERAPIST_ID)
     by_will = act("therapist_unavailable", state, by, therapist_id=THERAPIST_ID,
-                  endings=Endings(successor_therapist_id=SOMEBODY)).after  # fmt: skip
+                  endings=Endings(wills=(Will(successor_ids=(SOMEBODY,)),))).after  # fmt: skip
     assert by_will.receiver.therapist_id == SOMEBODY
 
 

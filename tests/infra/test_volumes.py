@@ -626,7 +626,7 @@ async def test_housekeeping_makes_its_rounds_and_the_metrics_tell_how_the_logs_s
         service.metrics.standing(log, ahead, oldest)
 
     tidying = asyncio.create_task(
-        housekeeping.tidy_for_ever(service.pool, library.dsn, service.settings, standing)
+        housekeeping.tidy_for_ever(service.pool, library.dsn, service.settings, standing, library.running.service.dispatcher.heard)
     )  # fmt: skip
     while len(told) < 2:
         await asyncio.sleep(0.01)
@@ -651,7 +651,9 @@ async def test_a_sweep_that_takes_too_long_keeps_no_volume_from_being_seen_to(
             raise TimeoutError
 
     tidying = asyncio.create_task(
-        housekeeping.tidy_for_ever(Busy(), library.dsn, library.running.service.settings, lambda *told: seen.set())
+        housekeeping.tidy_for_ever(
+            Busy(), library.dsn, library.running.service.settings, lambda *told: seen.set(), lambda id: None
+        )
     )
     await asyncio.wait_for(seen.wait(), 10)
     tidying.cancel()

@@ -1,0 +1,87 @@
+"""What stays after the end: a way back, one's own early signs, a safety plan, and days to look in."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from domain.errors import Incomplete
+from domain.move import Advisory, Around, as_said
+from domain.values import Day, Few, Said, Summary
+
+Lines = Annotated[tuple[Summary, ...], Few(10)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SafetyPlan(Said):
+    """What to do when it becomes dangerous, in six steps from what one can do alone to the means being out of reach.
+
+    Each step is there for when the one before does not help. The words are the client's own.
+    """
+
+    warning_signs: Lines = ()
+    """How I notice that a crisis is coming."""
+    internal_coping: Lines = ()
+    """What I can do by myself."""
+    social_distraction: Lines = ()
+    """People and places that take my mind off it."""
+    help_contacts: Lines = ()
+    """Whom I can ask for help."""
+    professionals: Lines = ()
+    """Professionals and services I can turn to, the crisis line and emergency number among them."""
+    means_safety: Lines = ()
+    """What keeps means of harm out of reach."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanAhead(Said):
+    """What is put down for hard times. What is said now stands; what is left out stays as it was."""
+
+    relapse_signature: Lines = ()
+    """One's own early signs of a slip, in one's own words."""
+    safety_plan: SafetyPlan | None = None
+    """The safety plan, whole."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftercare(Said):
+    """What stays after the end."""
+
+    farewell: Summary | None = None
+    """A summary the client may keep."""
+    return_route: Summary
+    """How to come back."""
+    boosters: Annotated[tuple[Day, ...], Few(12)] = ()
+    """Booster sessions, at chosen points. Left out: the ones that are usual come as an advisory, and none is set."""
+
+
+USUAL_MONTHS = (1, 3, 6)
+"""When booster sessions are usual after an ending, in months. Practice, not evidence; any days may be chosen."""
+
+
+def says_something(state: Any, body: PlanAhead, around: Around) -> None:
+    """There is something to put down."""
+    if not body.relapse_signature and body.safety_plan is None:
+        raise Incomplete([("relapse_signature", "Put down early signs, a safety_plan, or both.")])
+
+
+def planned_ahead(state: Any, body: PlanAhead, around: Around) -> Mapping[str, Any]:
+    """What is said now stands."""
+    return {n: v for n, v in as_said(state, body, around).items() if v not in (None, ())}
+
+
+def suggests_boosters(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:
+    """Without boosters, the usual days are suggested; none is set by itself."""
+    if not body.boosters:
+        end = state.ended_on or around.today
+        days = ", ".join(later(end, months).isoformat() for months in USUAL_MONTHS)
+        detail = f"No booster is set. One, three and six months after the end are usual: {days}."
+        yield Advisory(code="boosters_suggested", detail=detail, source="Clinical practice; no field standard exists")
+
+
+def later(day: date, months: int) -> date:
+    """The same day so many months later; the last of the month where there is no such day."""
+    year, month = divmod(day.month - 1 + months, 12)
+    first = date(day.year + year, month + 1, 1)
+    following = date(first.year + first.month // 12, first.month % 12 + 1, 1)
+    return first.replace(day=min(day.day, (following - first).days))

@@ -1,0 +1,121 @@
+"""What is due around an ending: read at any time, and told once."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.reminding import remind_all
+from tests.conftest import Case, House, made, ok, refused
+
+TODAY = datetime.now(UTC).date()
+
+
+def ahead(days: int) -> str:
+    return (TODAY + timedelta(days)).isoformat()
+
+
+async def planned(case: Case, days: int) -> dict[str, Any]:
+    """A plan whose last session is so many days away."""
+    plan = await case.plan()
+    said = {"kind": "therapist_initiated", "target_date": ahead(days)}
+    return ok(await case.therapist.post(f"/v1/termination-plans/{plan['id']}/plan-ending", json=said))
+
+
+async def due(who: httpx.AsyncClient, **by: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = ok(await who.get("/v1/reminders", params=by))["items"]
+    return found
+
+
+async def told(house: House, day: date = TODAY) -> list[dict[str, Any]]:
+    """A round of the service's own, and what is in this practice's log after it."""
+    await remind_all(house.running.service.store, house.running.service.dispatcher.heard, day)
+    feed = await (await house.as_("supervisor")).get("/v1/events?types=termination_plan.reminder_due")
+    found: list[dict[str, Any]] = ok(feed)["items"]
+    return found
+
+
+async def test_an_ending_that_is_near_is_due_from_the_point_it_reached(case: Case) -> None:
+    plan = await planned(case, 10)
+    (reminder,) = await due(case.therapist)
+    assert (reminder["kind"], reminder["days_before"], reminder["due_on"]) == ("ending_near", 14, ahead(-4))
+    assert reminder["termination_plan_id"] == plan["id"]
+    ahead_too = await due(case.therapist, due_before=ahead(30), kind="ending_near")
+    assert [r["days_before"] for r in ahead_too] == [14, 7]
+    assert await due(case.therapist, kind="booster") == []
+
+
+async def test_a_client_is_shown_what_concerns_them_and_a_stranger_nothing(house: House, case: Case) -> None:
+    await planned(case, 10)
+    await case.session(starts_at="2026-10-01T10:00:00Z", status="missed")
+    await case.session(starts_at="2026-10-08T10:00:00Z", status="missed")
+    assert [r["kind"] for r in await due(case.therapist)] == ["outreach", "ending_near"]
+    assert [r["kind"] for r in await due(case.client)] == ["ending_near"]
+    other = await house.case()
+    assert await due(other.therapist) == [] == await due(other.therapist, relationship_id=case.relationship_id)
+
+
+async def test_silence_is_a_suggestion_that_ends_with_the_next_session(case: Case) -> None:
+    await case.session(starts_at="2026-10-01T10:00:00Z", status="missed")
+    assert [r["kind"] for r in await due(case.therapist)] == ["outreach"]
+    await case.session(starts_at="2026-10-15T10:00:00Z", status="held")
+    assert await due(case.therapist) == []
+
+
+async def test_a_reminder_is_told_once_however_often_it_is_looked_for(house: House, case: Case) -> None:
+    plan = await planned(case, 20)
+    (event,) = await told(house)
+    assert (event["id"], event["actor"]["kind"]) == (plan["id"], "policy")
+    assert len(await told(house)) == 1
+    assert len(await told(house, TODAY + timedelta(6))) == 2, "two weeks before, it is told again"
+    shown = ok(await case.therapist.get(f"/v1/termination-plans/{plan['id']}"))
+    assert [r["days_before"] for r in shown["reminders"]] == [28, 14]
+    assert "reminders" not in ok(await case.client.get(f"/v1/termination-plans/{plan['id']}"))
+
+
+async def test_the_points_are_the_practices_own(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    made(await admin.post("/v1/policies", json={"kind": "transition", "title": "Ours", "days_before_ending": [60]}))
+    await planned(case, 59)
+    assert [r["days_before"] for r in await due(case.therapist)] == [60]
+
+
+async def test_death_stops_every_reminder(house: House, case: Case) -> None:
+    plan = await planned(case, 10)
+    ok(await case.therapist.post(f"/v1/termination-plans/{plan['id']}/client-died", json={}))
+    assert await due(case.therapist, due_before=ahead(60)) == []
+    assert await told(house) == []
+
+
+async def test_a_new_edition_of_the_consent_text_asks_for_a_new_consent(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    text = {"kind": "informed_consent", "title": "Consent", "edition": "1", "wording": "An ending is part of it."}
+    policy = made(await admin.post("/v1/policies", json=text))
+    consent = {"text_version": "1", "policy_id": policy["id"], "given_on": "2026-09-01"}
+    body = {"relationship_id": case.relationship_id, "consent": consent}
+    made(await case.therapist.post("/v1/termination-plans", json=body))
+    assert await due(case.therapist, kind="consent_to_renew") == []
+    newer = {"edition": "2", "wording": "An ending is part of it from the start."}
+    ok(await admin.patch(f"/v1/policies/{policy['id']}", json=newer, headers={"If-Match": "*"}))
+    assert [r["text_version"] for r in await due(case.client, kind="consent_to_renew")] == ["2"]
+
+
+@pytest.mark.parametrize("query", ["kind=nagging", "due_before=soon", "relationship_id=x", "limit=0", "cursor=x"])
+async def test_what_can_not_be_asked_is_refused_by_name(case: Case, query: str) -> None:
+    fault = refused(await case.therapist.get(f"/v1/reminders?{query}"), 422)["errors"][0]
+    assert fault["parameter"] == query.split("=")[0]
+
+
+async def test_pages_go_through_all_relationships(house: House) -> None:
+    cases = [await house.case() for _ in range(3)]
+    for one in cases:
+        await planned(one, 10)
+    supervisor, found, query = cases[0].supervisor, [], {"limit": "2"}
+    while True:
+        page = ok(await supervisor.get("/v1/reminders", params=query))
+        found += [r["relationship_id"] for r in page["items"]]
+        if not page["next_cursor"]:
+            break
+        query["cursor"] = page["next_cursor"]
+    assert sorted(found) == sorted(one.relationship_id for one in cases)

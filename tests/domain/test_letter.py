@@ -1,0 +1,154 @@
+"""The letter a client keeps: what was recorded, said humanely, and not a word besides."""
+
+import re
+from dataclasses import fields, replace
+from datetime import date
+from typing import Any
+
+import pytest
+
+from domain.access import Role
+from domain.aftercare import SafetyPlan
+from domain.closure import Closed, ClosureTask, Reflection
+from domain.endings import EndingKind, Reason, Timing
+from domain.feelings import Feelings
+from domain.letter import HEADINGS, SAFETY, Letter, LetterPart, Meetings, Pair, letter
+from domain.relationship import Agreement
+from domain.rituals import RitualCode
+from domain.termination import Outreach, PlanPhase, Receiver, Review, TerminationPlan
+from domain.values import plain
+from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, least, relationship
+
+T, C = Role.THERAPIST, Role.CLIENT
+D = date(2026, 5, 28)
+
+
+def plan(**said: Any) -> TerminationPlan:
+    return TerminationPlan(**{"id": ID, "relationship_id": RELATIONSHIP_ID, "phase": PlanPhase.ENDED, **said})
+
+
+def told(state: TerminationPlan, **around: Any) -> Letter:
+    return letter(state, Pair(**{"relationship": relationship(), **around}), TODAY)
+
+
+def section(found: Letter, part: LetterPart) -> dict[str, Any]:
+    return next((plain(s) for s in found.sections if s.part is part), {})
+
+
+def sentences(state: TerminationPlan, part: LetterPart = LetterPart.TOGETHER, **around: Any) -> list[str]:
+    return section(told(state, **around), part).get("paragraphs", [])
+
+
+def test_where_nothing_was_recorded_nothing_is_said():
+    assert told(TerminationPlan(id=ID, relationship_id=RELATIONSHIP_ID)).sections == ()
+
+
+def test_how_often_they_met_is_told_as_one_would():
+    for count, said in ((1, "once"), (2, "twice"), (12, "twelve times"), (13, "13 times")):
+        around = {"meetings": Meetings(count=count, first_on=date(2026, 1, 8))}
+        assert sentences(plan(phase=PlanPhase.CLOSING), **around) == [f"We began on 8 January 2026 and met {said}."]
+    begun = relationship(started_on=date(2026, 1, 5))
+    meetings = Meetings(count=1, first_on=date(2026, 1, 8))
+    assert sentences(plan(), relationship=begun, meetings=meetings) == ["We began on 5 January 2026 and met once."]
+    assert sentences(plan(), relationship=begun) == ["We began on 5 January 2026."]
+    assert sentences(plan(), meetings=Meetings(count=3)) == ["We met three times."]
+
+
+HOW = {
+    EndingKind.PLANNED_MUTUAL: "We brought our work to an end on 28 May 2026, as we both agreed.",
+    EndingKind.CLIENT_INITIATED: "You brought our work to an end on 28 May 2026. That was yours to decide.",
+    EndingKind.THERAPIST_INITIATED: "Our work ended on 28 May 2026. The decision was not yours.",
+    EndingKind.FORCED_ADMINISTRATIVE: "Our work ended on 28 May 2026. The decision was not yours.",
+    EndingKind.TRANSFER: "On 28 May 2026 our work passed on to Riverside Clinic.",
+    EndingKind.LAPSED_NO_CONTACT: "We tried to reach you and could not, and on 28 May 2026 we closed our work for now.",
+    EndingKind.THERAPIST_INCAPACITY:
+        "Your therapist could not go on with this work. On 28 May 2026 it passed on to Riverside Clinic.",
+    None: "Our work ended on 28 May 2026.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", [kind for kind in (*EndingKind, None) if kind is not EndingKind.CLIENT_DECEASED])
+def test_how_it_ended_is_told_without_blame_and_without_a_reason(kind):
+    around = {"receiver": "Riverside Clinic"}
+    for reason in Reason:
+        ended = plan(kind=kind, ended_on=D, reasons=(reason,))
+        assert sentences(ended, **around) == [HOW[kind]]
+    assert not re.search(r"fail|drop|refus|non|discharg|terminat|complian", HOW[kind], re.IGNORECASE)
+
+
+def test_an_ending_that_came_as_planned_says_so_and_one_to_come_says_when():
+    ended = plan(kind=EndingKind.PLANNED_MUTUAL, timing=Timing.AS_PLANNED, ended_on=D)
+    assert sentences(ended) == ["We brought our work to an end on 28 May 2026, as we had planned."]
+    coming = plan(phase=PlanPhase.PLANNED, target_date=D)
+    assert sentences(coming) == ["We plan to meet for the last time on 28 May 2026."]
+
+
+def test_a_goal_is_told_when_the_client_agreed_to_it():
+    goals = (Agreement(text="To sleep.", agreed_by_client=True), Agreement(text="To work more."))
+    found = section(told(plan(), relationship=relationship(goals=goals)), LetterPart.GOALS)
+    assert found["lists"] == [{"title": None, "lines": ["To sleep."]}]
+
+
+def test_feelings_are_told_in_words_without_numbers_and_only_as_the_client_said_them():
+    mine = Review(reviewed_on=D, by=C, feelings=Feelings(loss=1, abandonment=4, relief=0, gratitude=2))
+    theirs = Review(reviewed_on=D, by=T, feelings=Feelings(pride=4))
+    assert sentences(plan(reviews=(mine, theirs)), LetterPart.FEELINGS) == [
+        "On 28 May 2026 you spoke of loss, feeling left alone and gratitude."
+    ]
+
+
+@pytest.mark.parametrize("task", ClosureTask)
+def test_people_are_quoted_as_they_spoke_where_it_belongs(task):
+    closed = Closed(task=task, by=C, done_on=D, reflection="I will keep this.")
+    written = Reflection(task=task, by=T, written_on=D, words="So shall I.", shared=True)
+    quoted = [(s.part, plain(s.quotes)) for s in told(plan(closure=(closed,), reflections=(written,))).sections]
+    (words,) = [quotes for _, quotes in quoted if quotes]
+    assert words == [{"words": "I will keep this.", "by": "client", "said_on": "2026-05-28"},
+                     {"words": "So shall I.", "by": "therapist", "said_on": "2026-05-28"}]  # fmt: skip
+
+
+def test_private_words_are_in_nobodys_letter_not_even_the_clients_own():
+    private = tuple(Reflection(by=by, written_on=D, words="Between me and me.") for by in (C, T))
+    assert told(plan(reflections=private)).sections == ()
+
+
+def test_a_ritual_is_told_as_it_was_done_and_else_by_its_name():
+    farewell = Closed(task=ClosureTask.FAREWELL_RITUAL, ritual_code=RitualCode.STONE)
+    assert sentences(plan(closure=(farewell,)), LetterPart.GOODBYE) == ["A stone to keep."]
+    done = replace(farewell, ritual="Each chose a stone.")
+    assert sentences(plan(closure=(done,)), LetterPart.GOODBYE) == ["Each chose a stone."]
+    assert sentences(plan(closure=(Closed(task=ClosureTask.FAREWELL_RITUAL),)), LetterPart.GOODBYE) == []
+
+
+def test_early_signs_come_before_the_safety_plan_and_a_step_that_says_nothing_is_left_out():
+    safe = SafetyPlan(professionals=("The crisis line.",), internal_coping=("A walk.",))
+    found = section(told(plan(relapse_signature=("I hide.",), safety_plan=safe)), LetterPart.AHEAD)
+    assert [entry["lines"] for entry in found["lists"]] == [["I hide."], ["A walk."], ["The crisis line."]]
+    assert set(SAFETY) == {f.name for f in fields(SafetyPlan)}
+
+
+def test_the_way_back_is_told_in_the_words_it_was_offered_in():
+    back = plan(return_route="Call whenever you like.", boosters=(date(2026, 11, 2), date(2026, 8, 1)))
+    found = section(told(back), LetterPart.COMING_BACK)
+    assert found["paragraphs"] == ["Call whenever you like."]
+    assert found["lists"][0]["lines"] == ["1 August 2026", "2 November 2026"]
+
+
+def test_who_fell_silent_is_told_that_they_are_welcome_only_if_that_was_offered():
+    for offered in (True, False):
+        attempt = replace(least(Outreach), offered_return=offered)
+        gone = plan(kind=EndingKind.LAPSED_NO_CONTACT, ended_on=D, outreach=(attempt,))
+        assert bool(sentences(gone, LetterPart.COMING_BACK)) is offered
+
+
+def test_every_section_has_a_heading_and_they_come_in_one_order():
+    assert set(HEADINGS) == set(LetterPart)
+    full = plan(
+        farewell="Go well.", ended_on=D, relapse_signature=("I hide.",), alternative_providers=("Dr Okafor",),
+        return_route="Call.", receiver=Receiver(name="Dr Okafor"),
+        closure=tuple(Closed(task=task, by=C, reflection="So.", ritual="A walk.") for task in ClosureTask),
+    )  # fmt: skip
+    goals = (Agreement(text="To sleep.", agreed_by_client=True),)
+    found = told(full, relationship=relationship(goals=goals), therapists=("Dr Rivera",))
+    assert [s.part for s in found.sections] == list(LetterPart)
+    assert found.signed_by == ("Dr Rivera",)

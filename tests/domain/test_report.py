@@ -1,0 +1,148 @@
+"""The ending report: what was owed, how each was met, and who made an exception."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from domain.access import Role
+from domain.endings import EndingKind, Reason
+from domain.errors import Incomplete
+from domain.outreach import Channel, Outreach
+from domain.relationship import Risk
+from domain.report import SAYS, Duty, DutyStatus, EndingReport, Evidence, Logged, report
+from domain.termination import TERMINATION_PLAN, Excepted, ExceptionCode, PlanPhase, TerminationPlan
+from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, do, relationship
+
+T = Role.THERAPIST
+LOW, HIGH = (relationship(risk=risk, screened_on=TODAY) for risk in (Risk.LOW, Risk.HIGH))
+GIVEN: Mapping[str, Any] = {
+    "reasons": (Reason.THERAPIST_LEAVING,), "notice_given_on": date(2026, 2, 2), "counselling_offered": True,
+    "alternative_providers": ("Dr Okafor",),
+}  # fmt: skip
+OF = {"reasons": Duty.REASONS, "notice_given_on": Duty.NOTICE, "counselling_offered": Duty.COUNSELLING,
+      "alternative_providers": Duty.ALTERNATIVES, "risk_screen": Duty.RISK_SCREEN}  # fmt: skip
+EXCEPTION = Excepted(
+    code=ExceptionCode.THREAT, detail="On record.", recorded_by="somebody", recorded_as=T, recorded_on=date(2026, 3, 2)
+)
+
+
+def plan(**said: Any) -> TerminationPlan:
+    return TerminationPlan(**{"id": ID, "relationship_id": RELATIONSHIP_ID, "phase": PlanPhase.PLANNED, **said})
+
+
+def logged(move: str, to: str, version: int = 1, **data: Any) -> Logged:
+    at = datetime(2026, 3, version, tzinfo=UTC)
+    kind = TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name[move])
+    return Logged(type=kind, version=version, at=at, actor_kind=T, actor_id="somebody", target=to, data={"set": data})
+
+
+def told(state: TerminationPlan, pair: Any = LOW, *log: Logged, **more: Any) -> EndingReport:
+    return report(state, Evidence(relationship=pair, log=log, attempts_asked=3, channels_asked=2, **more), TODAY)
+
+
+def standing(found: EndingReport) -> dict[Duty, DutyStatus]:
+    return {line.duty: line.status for line in found.duties}
+
+
+@pytest.mark.parametrize("kind", [EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE])
+def test_what_the_report_finds_missing_is_what_would_have_refused_the_ending(kind):
+    for count in range(len(OF) + 1):
+        for missing in combinations(OF, count):
+            given = {name: value for name, value in GIVEN.items() if name not in missing}
+            state = plan(kind=kind, **given)
+            pair = relationship() if "risk_screen" in missing else LOW
+            found = standing(told(state, pair))
+            assert {OF[name] for name in missing} == {d for d, s in found.items() if s is DutyStatus.OUTSTANDING}
+            assert set(found) == set(OF.values())
+            if missing:
+                with pytest.raises(Incomplete) as refused:
+                    do(TERMINATION_PLAN, "end", state, pair=pair)
+                named = {e["pointer"].removeprefix("#/") for e in refused.value.members["errors"]}
+                assert named == set(missing)
+
+
+def test_an_exception_covers_what_is_not_on_record_and_says_who_and_when():
+    state = plan(kind=EndingKind.THERAPIST_INITIATED, exception=EXCEPTION, ended_on=TODAY, phase=PlanPhase.ENDED)
+    found = told(state, relationship(), logged("introduce", "introduced"), logged("end", "ended", 2))
+    assert set(standing(found).values()) == {DutyStatus.EXCEPTED}
+    assert found.exception
+    made = (found.exception.recorded_by, found.exception.recorded_by_id, found.exception.recorded_on)
+    assert made == (T, "somebody", date(2026, 3, 2))
+    assert found.exception.detail == "On record."
+    assert "Under an exception: reasons, notice, counselling, alternatives, risk screen." in found.in_short
+
+
+def test_a_log_that_no_longer_goes_back_to_the_beginning_says_so():
+    assert told(plan(kind=EndingKind.THERAPIST_INITIATED)).history_complete is False
+
+
+def test_who_leaves_or_dies_owes_nothing_and_is_owed_nothing():
+    left = plan(kind=EndingKind.CLIENT_INITIATED, phase=PlanPhase.ENDED, ended_on=TODAY)
+    for found in (
+        told(left, HIGH, logged("client_ends", "ended"), ended_unrepaired=1),
+        told(plan(kind=EndingKind.CLIENT_DECEASED, ended_on=TODAY), HIGH),
+    ):
+        assert found.duties == ()
+        assert "Nothing is owed in an ending of this kind." in found.in_short
+
+
+def test_an_ending_that_rests_on_the_clients_word_shows_that_it_was_given():
+    for kind in (EndingKind.PLANNED_MUTUAL, EndingKind.CLIENT_INITIATED):
+        for agreed in (True, None):
+            found = standing(told(plan(kind=kind, agreed_by_client=agreed), LOW, logged("plan_ending", "planned")))
+            assert found == {Duty.AGREEMENT: DutyStatus.MET if agreed else DutyStatus.OUTSTANDING}
+
+
+def test_a_lapse_shows_how_far_the_ladder_was_climbed():
+    def tries(*channels: Channel) -> DutyStatus:
+        attempts = tuple(Outreach(channel=channel, attempted_on=TODAY) for channel in channels)
+        state = plan(kind=EndingKind.LAPSED_NO_CONTACT, phase=PlanPhase.ENDED, ended_on=TODAY, outreach=attempts)
+        return standing(told(state))[Duty.OUTREACH]
+
+    phone, letter = Channel.PHONE, Channel.LETTER
+    assert tries(phone, phone, letter) is DutyStatus.MET
+    for few in ((phone, letter), (phone,) * 3, (letter,) * 3, (phone, phone, Channel.CONTACT_PERSON), ()):
+        assert tries(*few) is DutyStatus.NOT_ON_RECORD
+
+
+def test_a_transfer_is_done_when_the_receiver_has_accepted():
+    waiting = plan(kind=EndingKind.TRANSFER, phase=PlanPhase.TRANSFERRING)
+    begun = logged("begin_transfer", "transferring", 2)
+    assert standing(told(waiting, LOW, begun)) == {Duty.ACCEPTANCE: DutyStatus.OUTSTANDING}
+    over = plan(kind=EndingKind.TRANSFER, phase=PlanPhase.ENDED, ended_on=TODAY)
+    found = told(over, HIGH, begun, logged("transfer_accepted", "ended", 3))
+    assert standing(found) == {Duty.ACCEPTANCE: DutyStatus.MET, Duty.HIGH_RISK_HANDED_OVER: DutyStatus.MET}
+    assert found.transfer
+    assert (found.transfer.begun_on, found.transfer.accepted_on) == (date(2026, 3, 2), date(2026, 3, 3))
+
+
+def test_high_risk_counts_as_it_was_at_the_end_and_not_as_it_was_found_later():
+    ended = date(2026, 2, 1)
+    state = plan(kind=EndingKind.PLANNED_MUTUAL, agreed_by_client=True, ended_on=ended, phase=PlanPhase.ENDED)
+    assert Duty.HIGH_RISK_HANDED_OVER not in standing(told(state, HIGH))
+    before = relationship(risk=Risk.HIGH, screened_on=ended)
+    assert standing(told(state, before))[Duty.HIGH_RISK_HANDED_OVER] is DutyStatus.NOT_ON_RECORD
+
+
+def test_ruptures_that_stood_open_were_faced_or_were_not():
+    for seen, status in ((True, DutyStatus.MET), (False, DutyStatus.OUTSTANDING)):
+        state = plan(kind=EndingKind.PLANNED_MUTUAL, agreed_by_client=True, open_ruptures_acknowledged=seen)
+        assert standing(told(state, open_ruptures=2))[Duty.RUPTURES_FACED] is status
+
+
+def test_a_screening_that_found_the_same_is_told_although_the_log_has_only_what_changed():
+    def screened(version: int, **data: str) -> Logged:
+        at = datetime(2026, 3, version, tzinfo=UTC)
+        return Logged(type="", version=version, at=at, actor_kind=T, actor_id="x", target="", data={"set": data})
+
+    log = (screened(1, risk="high", screened_on="2026-03-01"), screened(2, screened_on="2026-03-08"),
+           screened(3, risk="low"))  # fmt: skip
+    found = told(plan(), screenings=log).screenings
+    assert [(s.screened_on.day, s.risk) for s in found] == [(1, Risk.HIGH), (8, Risk.HIGH), (8, Risk.LOW)]
+
+
+def test_everything_that_can_happen_to_a_plan_can_be_told():
+    assert all(SAYS[TERMINATION_PLAN.type_of(move)].endswith(".") for move in TERMINATION_PLAN.moves)
