@@ -30,17 +30,25 @@ def test_the_tour_does_what_it_says(tmp_path: Path):
             until_ready(port)
             script = as_installed + "\n".join(blocks).replace(":8000", f":{port}")
             told = subprocess.run(
-                ["bash", "-c", script], capture_output=True, text=True, env=around, timeout=60, check=True
+                ["bash", "-c", script],
+                capture_output=True,
+                text=True,
+                env=around,
+                timeout=60,
+                check=True,
+                cwd=tmp_path,
             )
         finally:
             service.terminate()
     answers = [line for line in told.stdout.splitlines() if line]
-    assert len(answers) == 13, told.stdout + told.stderr
+    assert len(answers) == 17, told.stdout + told.stderr
     assert '"code":"out_of_advised_order"' in answers[6]
     assert '"pointer":"#/client_resolution"' in answers[7]
     assert '"client_resolution":5' in answers[8]
     assert '"phase":"concluded"' in answers[9]
     assert '"phase":"repaired"' in answers[10]
+    assert '"kind":"direct_report"' in answers[13]
+    assert (tmp_path / "alliance.svg").read_text().startswith("<svg")
     assert "The repair held: the client says so." in told.stdout
 
 
