@@ -31,6 +31,7 @@ from rich.text import Text
 
 from api.courses import SESSIONS, SOURCE, THERAPISTS, bring_in_all, courses
 from api.receiver import Heard, Receiver
+from api.simulated import rated_course
 from api.stories import Failed, Pair, Stage, Voice, client_leaves, dismissed_suspicion, good_goodbye, rupture_and_repair
 from domain.access import Role
 from infra.database import UNREACHABLE
@@ -39,7 +40,14 @@ from infra.keys import Keys
 from infra.settings import Settings
 from infra.standalone import found
 
-TOLD = ["rupture.*", "repair.*", "termination_plan.*", "relationship.transition_entered", "relationship.ended"]
+TOLD = [
+    "signal.*",
+    "rupture.*",
+    "repair.*",
+    "termination_plan.*",
+    "relationship.transition_entered",
+    "relationship.ended",
+]
 """What the webhook endpoint subscribes to."""
 PING = "webhook_endpoint.pinged"
 """What it is sent before anything else."""
@@ -208,11 +216,13 @@ async def new_practice(folder: Path) -> tuple[Keys, UUID]:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """The first story, to look at afterwards."""
+    """What there is to look at afterwards: the first story, and the simulated course."""
 
     pair: Pair
     rupture_id: str
     repair_id: str
+    rated_id: str
+    """The relationship with the simulated ratings."""
 
 
 async def told(stage: Stage, receiver: Receiver) -> Story:
@@ -230,7 +240,7 @@ async def told(stage: Stage, receiver: Receiver) -> Story:
     await dismissed_suspicion(stage, pairs[28])
     await good_goodbye(stage, pairs[31])
     await client_leaves(stage, pairs[8])
-    return Story(pairs[12], rupture_id, repair_id)
+    return Story(pairs[12], rupture_id, repair_id, await rated_course(stage, desk, pairs[12]))
 
 
 async def imported(stage: Stage, desk: Voice) -> dict[int, Pair]:
@@ -314,12 +324,16 @@ async def where_to_look(stage: Stage, story: Story, after: int) -> None:
             if answer.status != 200:
                 raise Failed(f"GET {page} answered {answer.status}.")
         stage.show.print(Text.assemble(f"  {stage.address}{page}", (f"  {what}", "dim")))
-    scope = "repairs.read ruptures.read ruptures.write events.read"
+    scope = (
+        "repairs.read ruptures.read ruptures.write events.read relationships.read alliance-ratings.read signals.read"
+    )
     token = stage.voice(Role.THERAPIST, story.pair.therapist_id, scope).token
     stage.headline("Copy into another terminal", f"With a token of {story.pair.name}'s, good for a day.")
     lines = {
         "": f"AUTH='Authorization: Bearer {token}'",
         "The repair, step by step:": f'curl -sH "$AUTH" {stage.address}/v1/repairs/{story.repair_id}',
+        "The simulated ratings as a picture (.png too; without an ending, as JSON and in words):":
+            f'curl -sH "$AUTH" {stage.address}/v1/relationships/{story.rated_id}/trajectory.svg > alliance.svg',
         "It came back (a move; its webhook arrives here):":
             f'curl -sXPOST -H "$AUTH" {stage.address}/v1/ruptures/{story.rupture_id}/recur',
         "What has changed since; from the next_after it gives you, it waits for more:":

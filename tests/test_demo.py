@@ -92,11 +92,19 @@ def test_the_timeline_tells_the_story_in_plain_words(shown: str):
         assert before.rstrip().endswith(who)
 
 
-def test_three_requests_can_be_copied_each_from_a_line_of_its_own(shown: str):
+def test_the_simulated_ratings_say_that_they_are_and_lead_to_a_picture(shown: str):
+    assert "E. Ratings of the alliance (simulated)" in shown
+    assert "signal.raised" in shown.partition("E. Ratings")[2]
+    assert "/trajectory.svg > alliance.svg" in shown
+
+
+def test_requests_can_be_copied_each_from_a_line_of_its_own(shown: str):
     token = re.search(r"^AUTH='Authorization: Bearer (\S+)'$", shown, re.MULTILINE)
-    lines = re.findall(r'^curl -s\S* .*"\$AUTH".* "?http://127\.0\.0\.1:\d+/v1/\S+$', shown, re.MULTILINE)
+    lines = re.findall(r'^curl -s\S* .*"\$AUTH".* "?http://127\.0\.0\.1:\d+/v1/\S+(?: > \S+)?$', shown, re.MULTILINE)
     assert token and token[1].count(".") == 2
-    assert [re.search(r"/v1/(\w+)", line)[1] for line in lines] == ["repairs", "ruptures", "events"]  # type: ignore[index]
+    assert [re.search(r"/v1/(\w+)", line)[1] for line in lines] == [  # type: ignore[index]
+        "repairs", "relationships", "ruptures", "events",
+    ]  # fmt: skip
 
 
 def test_everything_but_what_is_to_be_copied_fits_a_hundred_columns(shown: str):
