@@ -10,8 +10,9 @@ from domain.aftercare import SafetyPlan, later
 from domain.closure import ClosureTask, Reflection, kept_from
 from domain.feelings import FeelingKind, Feelings, over_time
 from domain.move import Decision
+from domain.review import Review
 from domain.rituals import RITUALS, RitualAge, RitualCode, RitualModality, rituals
-from domain.termination import TERMINATION_PLAN, PlanPhase, Review, TerminationPlan
+from domain.termination import TERMINATION_PLAN, PlanPhase, TerminationPlan
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, codes, do, refused
 
 T, C = Role.THERAPIST, Role.CLIENT

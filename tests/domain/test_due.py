@@ -14,7 +14,8 @@ from domain.due import Clock, Standing, due
 from domain.handover import Receiver, Referral
 from domain.relationship import RelationshipPhase
 from domain.reminders import ReminderKind
-from domain.termination import TERMINATION_PLAN, PlanPhase, Review, TerminationPlan
+from domain.review import Review
+from domain.termination import TERMINATION_PLAN, PlanPhase, TerminationPlan
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, do
 from tests.domain.test_fold import ALIKE
 

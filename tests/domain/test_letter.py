@@ -14,8 +14,9 @@ from domain.endings import EndingKind, Reason, Timing
 from domain.feelings import Feelings
 from domain.letter import HEADINGS, SAFETY, Letter, LetterPart, Meetings, Pair, letter
 from domain.relationship import Agreement
+from domain.review import Review
 from domain.rituals import RitualCode
-from domain.termination import Outreach, PlanPhase, Receiver, Review, TerminationPlan
+from domain.termination import Outreach, PlanPhase, Receiver, TerminationPlan
 from domain.values import plain
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, least, relationship
 

@@ -16,14 +16,12 @@ from domain.handover import Receiver
 from domain.move import NEW, Decision, Endings, Will
 from domain.outreach import Channel, Outreach
 from domain.relationship import RelationshipPhase, Risk
+from domain.review import Answer, Fact, ReadinessFact
 from domain.termination import (
     TERMINATION_PLAN,
-    Answer,
     ExceptionCode,
     Exempt,
-    Fact,
     PlanPhase,
-    ReadinessFact,
     TerminationPlan,
 )
 from tests.domain.given import (
@@ -111,6 +109,16 @@ def test_a_review_keeps_each_fact_with_its_source_and_both_views_beside_each_oth
     ]  # fmt: skip
     assert state.reviews[0].reviewed_on == TODAY
     assert [r.shared_with_client for r in state.reviews] == [False, True]
+
+
+def test_a_client_does_not_say_what_the_therapist_thinks_of_their_readiness():
+    theirs = Fact(fact=ReadinessFact.THERAPIST_SAYS_READY, holds=Answer.YES, source="She told me")
+    mine = Fact(fact=ReadinessFact.CLIENT_SAYS_READY, holds=Answer.YES, source="I feel it")
+    with refused("facts/1/fact"):
+        act("review_readiness", plan(P.REVIEWING), C, facts=(mine, theirs))
+    with refused("therapist_ready"):
+        act("review_readiness", plan(P.REVIEWING), C, therapist_ready=Answer.NO)
+    assert act("review_readiness", plan(P.REVIEWING), T, facts=(mine, theirs)).after.reviews[0].facts == (mine, theirs)
 
 
 @pytest.mark.parametrize(("feeling", "felt"), list(product(("loss", "uncertainty", "abandonment"), range(5))))
