@@ -136,7 +136,7 @@ class Endings:
         names = await self._papers.names(practice, [*therapists, *filter(None, [successor])])
         return Pair(
             relationship=relationship, meetings=await self._papers.meetings(practice, relationship.id),
-            therapists=tuple(names[id] for id in therapists if id in names),
+            therapists={id: names[id] for id in therapists if id in names},
             receiver=names.get(successor) if successor else receiver.name if receiver else None,
         )  # fmt: skip
 

@@ -5,8 +5,8 @@ days and how often the two met; people are quoted in their own words. Nobody's p
 neither: a page is read by whoever finds it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -129,7 +129,7 @@ class Letter:
     sections: tuple[LetterSection, ...]
     """Only those for which something was recorded."""
     signed_by: tuple[str, ...] = ()
-    """The therapists, as the practice shows them."""
+    """The therapists, as the practice shows them; nobody signs who died or could not go on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +148,8 @@ class Pair:
 
     relationship: Relationship
     meetings: Meetings = Meetings()
-    therapists: tuple[str, ...] = ()
+    therapists: Mapping[UUID, str] = field(default_factory=dict)
+    """The therapists' names, as far as they have one."""
     receiver: str | None = None
     """The name of whoever takes over."""
 
@@ -175,7 +176,8 @@ def letter(plan: TerminationPlan, pair: Pair, as_of: date) -> Letter:
         for part in LetterPart
     ]  # fmt: skip
     return Letter(
-        termination_plan_id=plan.id, title="Looking back, and ahead", as_of=as_of, signed_by=pair.therapists,
+        termination_plan_id=plan.id, title="Looking back, and ahead", as_of=as_of,
+        signed_by=tuple(name for id, name in pair.therapists.items() if id != plan.incapacitated_therapist_id),
         sections=tuple(s for s in sections if s.paragraphs or s.lists or s.quotes),
     )  # fmt: skip
 
