@@ -15,6 +15,7 @@ STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUT
           DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
 
 
+WAY_BACK = {True: "Offered a way back", False: "No way back offered", None: "Not said whether a way back was offered"}
 GIVER = {ConsentGiver.SELF: "the client", ConsentGiver.GUARDIAN: "a guardian", ConsentGiver.COURT: "a court"}
 
 
@@ -26,7 +27,7 @@ def report_page(report: EndingReport) -> Page:
         *table("Exception", exception(report)), *table("The ending", list(ending(report))),
         *table("Before it", list(before(report))), *table("Risk and ruptures", list(risk(report))),
         *table("Outreach", [
-            (on(a.attempted_on), title(a.channel), "Offered a way back" if a.offered_return else "No way back offered")
+            (on(a.attempted_on), title(a.channel), WAY_BACK[a.offered_return])
             for a in report.outreach
         ]),
         *table("After it", list(after(report))), *table("As it was recorded", list(history(report))),

@@ -155,8 +155,8 @@ class AttemptOnRecord:
     """How."""
     written: bool
     """Whether it was in writing."""
-    offered_return: bool
-    """Whether it offered a way back."""
+    offered_return: bool | None
+    """Whether it offered a way back; null where nobody said."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

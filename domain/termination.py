@@ -470,7 +470,7 @@ def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> Iterato
     if len(used) < channels:
         missing.append(("outreach", f"{len(used)} of {channels} channels."))
     if not any(o.channel in WRITTEN and o.offered_return for o in state.outreach):
-        missing.append(("outreach", "One attempt in writing, that offers a way back."))
+        missing.append(("outreach", "One attempt in writing, that offers a way back: offered_return."))
     if around.relationship.risk is Risk.HIGH and not emergency(body.exception):
         missing.append(("exception", "Open high risk: only through a recorded emergency_handover."))
     if missing:

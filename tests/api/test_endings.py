@@ -107,6 +107,9 @@ async def test_a_silent_client_is_reached_for_and_never_discharged_by_a_clock(ca
     problem = refused(await case.therapist.post(f"{url}/lapse"), 422, "incomplete")
     assert len(problem["errors"]) == 3
     await do(case, plan, "record-outreach", channel="letter")
+    (unsaid,) = refused(await case.therapist.post(f"{url}/lapse"), 422, "incomplete")["errors"]
+    assert "way back" in unsaid["detail"], "a letter that nobody says offered one is none that did"
+    await do(case, plan, "record-outreach", channel="letter", offered_return=True)
     assert (await do(case, plan, "lapse"))["kind"] == "lapsed_no_contact"
 
 
@@ -116,7 +119,7 @@ async def test_the_practices_own_ladder_counts(case: Case):
     plan = await case.plan()
     ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "low"}))
     assert (await do(case, plan, "suspect-lapse"))["advisories"] == []
-    await do(case, plan, "record-outreach", channel="email")
+    await do(case, plan, "record-outreach", channel="email", offered_return=True)
     assert (await do(case, plan, "lapse"))["phase"] == "ended"
 
 

@@ -97,8 +97,8 @@ def test_an_ending_that_rests_on_the_clients_word_shows_that_it_was_given():
 
 
 def test_a_lapse_shows_how_far_the_ladder_was_climbed():
-    def tries(*channels: Channel) -> DutyStatus:
-        attempts = tuple(Outreach(channel=channel, attempted_on=TODAY) for channel in channels)
+    def tries(*channels: Channel, offered: bool | None = True) -> DutyStatus:
+        attempts = tuple(Outreach(channel=c, attempted_on=TODAY, offered_return=offered) for c in channels)
         state = plan(kind=EndingKind.LAPSED_NO_CONTACT, phase=PlanPhase.ENDED, ended_on=TODAY, outreach=attempts)
         return standing(told(state))[Duty.OUTREACH]
 
@@ -106,6 +106,8 @@ def test_a_lapse_shows_how_far_the_ladder_was_climbed():
     assert tries(phone, phone, letter) is DutyStatus.MET
     for few in ((phone, letter), (phone,) * 3, (letter,) * 3, (phone, phone, Channel.CONTACT_PERSON), ()):
         assert tries(*few) is DutyStatus.NOT_ON_RECORD
+    for unsaid in (None, False):
+        assert tries(phone, phone, letter, offered=unsaid) is DutyStatus.NOT_ON_RECORD
 
 
 def test_a_transfer_is_done_when_the_receiver_has_accepted():

@@ -440,6 +440,8 @@ def test_a_step_of_the_ladder_left_out_is_named(channels, saying):
 def test_the_one_in_writing_offers_a_way_back():
     with refused("outreach", saying="offers a way back"):
         act("lapse", tried(*LADDER, offered_return=False), pair=LOW)
+    with refused("outreach", saying="offers a way back"):
+        act("lapse", plan(P.OUTREACH, outreach=tuple(Outreach(channel=c) for c in LADDER)), pair=LOW)
 
 
 @pytest.mark.parametrize("written", [Channel.LETTER, Channel.EMAIL])

@@ -708,7 +708,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "plan_ending": [ENDING, {"kind": "therapist_initiated", "target_date": "2026-12-18", "reasons": ["client_choice"]}],
     "complete_task": [{"task": "farewell_ritual", "ritual": "A letter."}],
     "end": [{"acknowledge_open_ruptures": True}, {"exception": {"code": "payer", "detail": "No cover."}}],
-    "record_outreach": [{"channel": "letter"}, {"channel": "phone"}],
+    "record_outreach": [{"channel": "letter", "offered_return": True}, {"channel": "phone"}],
     "begin_transfer": [{"receiver": {"name": "Dr Okafor"}}],
     "open_aftercare": [{"return_route": "Call us.", "boosters": ["2027-01-05"]}],
     "screen_risk": [{"risk": "high"}, {"risk": "none"}],
