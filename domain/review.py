@@ -4,7 +4,8 @@ A readiness fact is one indicator, with where it comes from; facts stand beside 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -53,6 +54,21 @@ class Answer(StrEnum):
     """Not sure."""
 
 
+class Informant(StrEnum):
+    """Who says that a fact holds or does not."""
+
+    CLIENT = "client"
+    """The client."""
+    THERAPIST = "therapist"
+    """The therapist."""
+    GUARDIAN = "guardian"
+    """A parent or guardian."""
+    COLLATERAL = "collateral"
+    """Somebody else who knows the client: a partner, a teacher, another professional."""
+    RECORD = "record"
+    """Nobody in particular: it stands in the record."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fact(Said):
     """One readiness fact, and where it comes from."""
@@ -62,7 +78,12 @@ class Fact(Said):
     holds: Answer
     """Whether it holds."""
     source: Name
-    """Where it comes from: an instrument, the client, the therapist."""
+    """Where it comes from: a talk, a goal sheet, an instrument."""
+    said_by: Informant | None = None
+    """Who says so. Left out: the client of what the client says, the therapist of what the therapist says, and else
+    whoever records it."""
+    on: Day | None = None
+    """The day they said so, or it was found; the review's when left out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,22 +125,45 @@ def facts_for_client(facts: Sequence[Mapping[str, Any]], by: str) -> list[Mappin
     return [fact for fact in facts if by == Role.CLIENT or fact["fact"] not in FOR_CLINICIANS]
 
 
+OWN_WORD = {
+    ReadinessFact.CLIENT_SAYS_READY: Informant.CLIENT, ReadinessFact.THERAPIST_SAYS_READY: Informant.THERAPIST,
+}  # fmt: skip
+"""Facts that are one person's word, and whose."""
+
+
 def feelings_heard(state: Any, body: ReadinessReview, around: Around) -> Iterator[Advisory]:
     """Each speaks for themselves; strong loss, uncertainty or abandonment is a rupture that wants repair."""
     around.has_come(body.reviewed_on, "reviewed_on")
+    for place, fact in enumerate(body.facts):
+        around.has_come(fact.on, f"facts/{place}/on")
+        own_word(fact, f"facts/{place}/said_by")
     if around.caller.role is Role.CLIENT:
         for_themselves(body)
     return strong_feelings(body.feelings)
 
 
+def own_word(fact: Fact, at: str) -> None:
+    """Raises Refused where one person's own word is put into another's mouth."""
+    whose = OWN_WORD.get(fact.fact)
+    if whose and fact.said_by not in (None, whose):
+        raise Refused(f"{fact.fact} is the {whose}'s own word; leave said_by out.", at=at)
+
+
 def for_themselves(body: ReadinessReview) -> None:
     """Raises Refused where a client says what is the therapist's to say."""
-    places = [n for n, fact in enumerate(body.facts) if fact.fact is ReadinessFact.THERAPIST_SAYS_READY]
-    at = "therapist_ready" if body.therapist_ready else f"facts/{places[0]}/fact" if places else ""
-    if at:
+    fields = {f"facts/{n}/fact": fact.fact is ReadinessFact.THERAPIST_SAYS_READY for n, fact in enumerate(body.facts)}
+    fields |= {f"facts/{n}/said_by": fact.said_by is Informant.THERAPIST for n, fact in enumerate(body.facts)}
+    for at in (at for at, theirs in {"therapist_ready": body.therapist_ready, **fields}.items() if theirs):
         raise Refused("The therapist's view is the therapist's to say.", at=at)
 
 
 def reviewed(state: Any, body: ReadinessReview, around: Around) -> dict[str, Any]:
-    """The review joins the list."""
-    return {"reviews": Added(on_record(Review, body, around, "reviewed_on"))}
+    """The review joins the list, and each of its facts has its day and whoever says so."""
+    facts = tuple(signed(fact, body.reviewed_on or around.today, around) for fact in body.facts)
+    return {"reviews": Added(on_record(Review, replace(body, facts=facts), around, "reviewed_on"))}
+
+
+def signed(fact: Fact, day: date, around: Around) -> Fact:
+    """A fact with its day, and with who says so."""
+    recorder = Informant.CLIENT if around.caller.role is Role.CLIENT else Informant.THERAPIST
+    return replace(fact, said_by=fact.said_by or OWN_WORD.get(fact.fact, recorder), on=fact.on or day)

@@ -61,7 +61,9 @@ OF_ITS_KIND: dict[str, dict[str, Any]] = {"termination_plan": AGREED}
 """What the plainest state of a kind has beside what its class asks for."""
 
 UNDER_WAY = RecoveryUnderWay(after_seq=0, asked_at=NOW)
-TRIES = tuple(Outreach(channel=channel, offered_return=True) for channel in (Channel.LETTER, Channel.PHONE, Channel.PHONE))
+TRIES = tuple(
+    Outreach(channel=channel, offered_return=True) for channel in (Channel.LETTER, Channel.PHONE, Channel.PHONE)
+)
 CLIENTS = {"state": {"reported_by": Reporter.CLIENT}}
 MINE: dict[str, Any] = {"body": {"therapist_ids": (THERAPIST_ID,)}}
 ASKED = DirectReport(problem=True, intensity=4)
