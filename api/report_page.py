@@ -8,7 +8,7 @@ from typing import Any
 
 from api.page import Block, Page
 from domain.consent import ConsentGiver
-from domain.report import DutyStatus, EndingReport, words
+from domain.report import ConsentOnRecord, DutyStatus, EndingReport, words
 from domain.telling import day
 
 STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUTSTANDING: "Outstanding",
@@ -71,17 +71,24 @@ def ending(report: EndingReport) -> Iterator[tuple[str, ...]]:
 
 def before(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """How it was prepared."""
-    if c := report.consent:
-        holder = ", consent holder on record" if c.holder_on_record else ""
-        yield "Consent", f"Text {c.text_version}, {day(c.given_on)}, by {GIVER[c.given_by]}{holder}"
-    else:
-        yield "Consent", "None on record"
+    yield "Consent", consent(report.consent) if report.consent else "None on record"
+    if report.earlier_consents:
+        yield "Consents before it", "; ".join(map(consent, report.earlier_consents))
     yield "First mentioned", on(report.first_mentioned_on)
     ahead = f", {report.notice_days} days ahead" if report.notice_days is not None else ""
     yield "Notice", f"{on(report.notice_given_on)}{ahead}" if report.notice_given_on else "None on record"
     yield "Reviews", "; ".join(f"{on(r.reviewed_on)} ({r.recorded_by})" for r in report.reviews) or "None on record"
     done = "; ".join(f"{words(t.task)}, {on(t.done_on)}" for t in report.closure)
     yield "Closure tasks", done or "None on record"
+
+
+def consent(given: ConsentOnRecord) -> str:
+    """To which text, when, by whom; and of several who hold it, when each gave their word."""
+    told = f"Text {given.text_version}, {day(given.given_on)}, by {GIVER[given.given_by]}"
+    if given.holders:
+        words = [day(when) if when else "awaited" for when in given.holders]
+        return f"{told}, held by {len(words)} together: {', '.join(words)}"
+    return f"{told}, consent holder on record" if given.holder_on_record else told
 
 
 def risk(report: EndingReport) -> Iterator[tuple[str, ...]]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from domain.access import Role
 from domain.closure import ClosureTask
-from domain.consent import ConsentGiver
+from domain.consent import Consent, ConsentGiver
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing, bha_codes, nhs_code
 from domain.handover import HandoverTask
 from domain.outreach import WRITTEN, Channel
@@ -109,6 +109,10 @@ class ConsentOnRecord:
     """In what capacity."""
     holder_on_record: bool
     """Whether it is on record who holds consent, when it is not the client."""
+    holders: tuple[date | None, ...] = ()
+    """Where several hold it together: for each the day of their own word, null while it is awaited."""
+    awaited: int = 0
+    """How many of them have yet to give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +251,8 @@ class EndingReport:
     """The exception on record, if any."""
     consent: ConsentOnRecord | None
     """The informed consent; null where there was none."""
+    earlier_consents: tuple[ConsentOnRecord, ...]
+    """Those it took the place of, in order."""
     first_mentioned_on: date | None
     """The day the ending was first mentioned, as far as is on record."""
     notice_given_on: date | None
@@ -330,7 +336,8 @@ def report(plan: TerminationPlan, evidence: Evidence, as_of: date) -> EndingRepo
         reasons=plan.reasons, nhs_code=nhs_code(plan.kind, plan.timing),
         bha_codes=bha_codes(plan.kind, plan.reasons), premature=plan.premature,
         premature_definition=plan.premature_definition, ended_on=plan.ended_on, ended_by=plan.ended_by, duties=owed,
-        exception=exception(plan), consent=consent(plan), first_mentioned_on=first_mention(plan, history),
+        exception=exception(plan), consent=consent(plan.consent) if plan.consent else None,
+        earlier_consents=tuple(map(consent, plan.earlier_consents)), first_mentioned_on=first_mention(plan, history),
         notice_given_on=plan.notice_given_on, notice_days=notice(plan),
         reviews=tuple(ReviewOnRecord(reviewed_on=r.reviewed_on, recorded_by=r.by) for r in plan.reviews),
         closure=tuple(TaskOnRecord(task=c.task, done_on=c.done_on, recorded_by=c.by) for c in plan.closure),
@@ -457,14 +464,12 @@ def words(value: StrEnum) -> str:
     return value.value.replace("_", " ")
 
 
-def consent(plan: TerminationPlan) -> ConsentOnRecord | None:
-    """The consent, without names."""
-    given = plan.consent
-    if given is None:
-        return None
+def consent(given: Consent) -> ConsentOnRecord:
+    """A consent, without names."""
+    holders = tuple(holder.consented_on for holder in given.holders)
     return ConsentOnRecord(
         text_version=given.text_version, given_on=given.given_on, given_by=given.given_by,
-        holder_on_record=bool(given.holder or given.holders),
+        holder_on_record=bool(given.holder or holders), holders=holders, awaited=holders.count(None),
     )  # fmt: skip
 
 

@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from domain.access import Role
+from domain.consent import Consent, ConsentGiver, ConsentHolder
 from domain.endings import EndingKind, Reason
 from domain.errors import Incomplete
 from domain.outreach import Channel, Outreach
 from domain.relationship import Risk
 from domain.report import SAYS, Duty, DutyStatus, EndingReport, Evidence, Logged, report
 from domain.termination import TERMINATION_PLAN, Excepted, ExceptionCode, PlanPhase, TerminationPlan
+from domain.values import plain
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, do, relationship
 
 T = Role.THERAPIST
@@ -73,6 +75,18 @@ def test_an_exception_covers_what_is_not_on_record_and_says_who_and_when():
     assert made == (T, "somebody", date(2026, 3, 2))
     assert found.exception.detail == "On record."
     assert "Under an exception: reasons, notice, counselling, alternatives, risk screen." in found.in_short
+
+
+def test_every_consent_is_told_and_of_two_guardians_each_with_their_own_day():
+    first = Consent(text_version="1", given_on=date(2025, 9, 1), given_by=ConsentGiver.GUARDIAN, holder="File 12")
+    both = (ConsentHolder(name="The mother", consented_on=date(2026, 2, 2)), ConsentHolder(name="The father"))
+    now = Consent(text_version="2", given_on=date(2026, 2, 2), given_by=ConsentGiver.GUARDIAN, holders=both)
+    found = told(plan(consent=now, earlier_consents=(first,)))
+    assert found.consent
+    assert (found.consent.holders, found.consent.awaited) == ((date(2026, 2, 2), None), 1)
+    assert [(c.text_version, c.holders, c.holder_on_record) for c in found.earlier_consents] == [("1", (), True)]
+    for name in ("mother", "father", "File 12"):
+        assert name not in str(plain(found))
 
 
 def test_a_log_that_no_longer_goes_back_to_the_beginning_says_so():
