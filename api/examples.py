@@ -100,8 +100,8 @@ SAID: Mapping[str, Body] = {
     "termination_plan.record_handover": {"task": "summary_sent", "done_on": "2026-05-20"},
     "termination_plan.review_readiness": {
         "reviewed_on": "2026-03-12", "client_ready": "unsure", "therapist_ready": "yes",
-        "facts": [{"fact": "skills_used_outside", "holds": "yes", "source": "The talk about the winter", "said_by": "client",
-                   "on": "2026-03-05"}],
+        "facts": [{"fact": "skills_used_outside", "holds": "yes", "source": "Our talk about the winter",
+                   "said_by": "client", "on": "2026-03-05"}],
         "feelings": {"loss": 2, "pride": 3, "gratitude": 3},
         "note": "Proud of the year, and a little sad that it comes to an end.", "shared_with_client": True,
     },

@@ -129,7 +129,7 @@ class Letter:
     sections: tuple[LetterSection, ...]
     """Only those for which something was recorded."""
     signed_by: tuple[str, ...] = ()
-    """The therapists, as the practice shows them; nobody signs who died or could not go on."""
+    """The therapists, as the practice shows them; neither one who died or could not go on, nor who took over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,9 +177,15 @@ def letter(plan: TerminationPlan, pair: Pair, as_of: date) -> Letter:
     ]  # fmt: skip
     return Letter(
         termination_plan_id=plan.id, title="Looking back, and ahead", as_of=as_of,
-        signed_by=tuple(name for id, name in pair.therapists.items() if id != plan.incapacitated_therapist_id),
+        signed_by=tuple(signers(plan, pair)),
         sections=tuple(s for s in sections if s.paragraphs or s.lists or s.quotes),
     )  # fmt: skip
+
+
+def signers(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
+    """Those who did the work. Who takes over is told of, and does not sign for what they were no part of."""
+    gone = {plan.incapacitated_therapist_id, plan.receiver and plan.receiver.therapist_id}
+    yield from (name for id, name in pair.therapists.items() if id not in gone)
 
 
 def lists(title: str | None, lines: Sequence[str]) -> tuple[Listed, ...]:

@@ -113,6 +113,14 @@ class Relationship(Beginning):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Succession(Said):
+    """Somebody takes over from those who treat the client."""
+
+    therapist_id: UUID
+    """Who."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskScreen(Said):
     """A risk screening."""
 
@@ -138,6 +146,12 @@ def has_been(state: Any, body: RiskScreen, around: Around) -> None:
 def screened(state: Any, body: RiskScreen, around: Around) -> dict[str, Any]:
     """A screening counts from its day."""
     return {"risk": body.risk, "screened_on": body.screened_on or around.today}
+
+
+def succeeded(state: Any, body: Succession, around: Around) -> dict[str, Any]:
+    """Whoever takes over sees what they take over. Nobody is taken off: that is for `revise`, and for a person."""
+    there = body.therapist_id in state.therapist_ids
+    return {} if there else {"therapist_ids": (*state.therapist_ids, body.therapist_id)}
 
 
 def ended(state: Any, body: Any, around: Around) -> dict[str, Any]:
@@ -167,6 +181,8 @@ RELATIONSHIP = Machine(
          says="The transition phase began."),
     Move("reactivate", (P.ON_HOLD, P.IN_TRANSITION, P.ENDED), (P.ACTIVE,), "reactivated", POLICY, effect=reactivated,
          says="The pair returned to the work."),
+    Move("add_successor", OPEN, (), "successor_added", POLICY, Succession, effect=succeeded,
+         says="Whoever takes over joined those who treat the client."),
     Move("end", OPEN, (P.ENDED,), "ended", POLICY, effect=ended, says="The relationship ended."),
     together=OPEN,
 )  # fmt: skip

@@ -154,6 +154,36 @@ async def test_the_professional_will_names_who_takes_over(case: Case):
     assert (plan["phase"], plan["receiver"]["therapist_id"]) == ("transferring", successor)
 
 
+async def test_who_is_to_take_over_from_a_therapist_who_fell_ill_sees_the_work_and_says_yes_themselves(case: Case):
+    successor = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
+    okafor = await case.house.as_("therapist", successor)
+    rupture = await case.rupture()
+    refused(await okafor.get(f"/v1/ruptures/{rupture['id']}"), 404)
+    body = {"relationship_id": case.relationship_id, "therapist_id": case.therapist_id}
+    url = "/v1/termination-plans/therapist-unavailable"
+    plan = made(await case.supervisor.post(url, json={**body, "successor_therapist_id": successor}))
+    ok(await okafor.get(f"/v1/ruptures/{rupture['id']}"))
+    one = f"/v1/termination-plans/{plan['id']}"
+    assert "transfer_accepted" in ok(await okafor.get(one))["open_moves"]
+    assert ok(await okafor.post(f"{one}/transfer-accepted"))["phase"] == "ended"
+    place = ok(await okafor.get(f"/v1/relationships/{case.relationship_id}"))
+    assert (place["phase"], place["therapist_ids"]) == ("ended", [case.therapist_id, successor])
+    told = ok(await case.client.get(f"/v1/relationships/{case.relationship_id}/timeline"))["items"]
+    assert [e["type"] for e in told].count("relationship.successor_added") == 1
+    letter = ok(await case.client.get(f"{one}/letter"))
+    assert letter["signed_by"] == [] and "passed on to Dr Okafor" in str(letter["sections"])
+
+
+async def test_a_colleague_who_was_asked_sees_the_work_when_the_transfer_is_accepted_and_not_before(case: Case):
+    colleague = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
+    okafor, plan = await case.house.as_("therapist", colleague), await case.plan()
+    await do(case, plan, "begin-transfer", receiver={"therapist_id": colleague})
+    refused(await okafor.get(f"/v1/termination-plans/{plan['id']}"), 404)
+    await do(case, plan, "transfer-accepted")
+    assert ok(await okafor.get(f"/v1/termination-plans/{plan['id']}"))["phase"] == "ended"
+    assert ok(await case.client.get(f"/v1/termination-plans/{plan['id']}/letter"))["signed_by"] == ["Dr Rivera"]
+
+
 async def test_when_a_client_dies_nothing_more_is_planned(case: Case):
     plan = await case.plan()
     await do(case, plan, "plan-ending", **AGREED)

@@ -155,9 +155,13 @@ def test_every_section_has_a_heading_and_they_come_in_one_order():
     assert found.signed_by == ("Dr Rivera",)
 
 
-def test_nobody_signs_who_died_or_could_not_go_on_and_whoever_is_there_does():
-    names = {THERAPIST_ID: "Dr Rivera", SOMEBODY: "Dr Okafor"}
+def test_nobody_signs_who_died_or_could_not_go_on_nor_for_work_they_were_no_part_of():
+    names = {THERAPIST_ID: "Dr Rivera", SOMEBODY: "Dr Okafor", ID: "Dr Sato"}
+    okafor = Receiver(therapist_id=SOMEBODY)
     gone = plan(kind=EndingKind.THERAPIST_INCAPACITY, ended_on=D, incapacitated_therapist_id=THERAPIST_ID)
-    assert told(gone, therapists=names).signed_by == ("Dr Okafor",)
+    assert told(gone, therapists=names).signed_by == ("Dr Okafor", "Dr Sato")
+    assert told(replace(gone, receiver=okafor), therapists=names).signed_by == ("Dr Sato",)
     assert told(gone, therapists={THERAPIST_ID: "Dr Rivera"}).signed_by == ()
-    assert told(plan(ended_on=D), therapists=names).signed_by == ("Dr Rivera", "Dr Okafor")
+    passed_on = plan(kind=EndingKind.TRANSFER, ended_on=D, receiver=okafor)
+    assert told(passed_on, therapists=names).signed_by == ("Dr Rivera", "Dr Sato")
+    assert told(plan(ended_on=D), therapists=names).signed_by == ("Dr Rivera", "Dr Okafor", "Dr Sato")
