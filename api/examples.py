@@ -137,6 +137,7 @@ SAID: Mapping[str, Body] = {
         "farewell": "You found your voice here, and it is yours to keep.",
         "return_route": "A short note is enough; there is no waiting list for coming back.", "boosters": ["2026-09-10"],
     },
+    "termination_plan.revise_aftercare": {"boosters": ["2026-09-10", "2026-12-10"]},
     "termination_plan.revise": {"target_date": "2026-06-11"},
     "instrument.define": {
         "code": "session-check", "edition": "1", "title": "Our three questions", "kind": "alliance",

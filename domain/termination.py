@@ -17,7 +17,18 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import POLICY, Role
-from domain.aftercare import Aftercare, Lines, PlanAhead, SafetyPlan, planned_ahead, says_something, suggests_boosters
+from domain.aftercare import (
+    Aftercare,
+    AftercareRevision,
+    Lines,
+    PlanAhead,
+    SafetyPlan,
+    planned_ahead,
+    revised,
+    says_anew,
+    says_something,
+    suggests_boosters,
+)
 from domain.closure import (
     Closed,
     Closing,
@@ -570,6 +581,8 @@ TERMINATION_PLAN = Machine(
          "Something was seen to for whoever takes over."),
     Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare, suggests_boosters,
          says="A way back, and perhaps a booster."),
+    Move("revise_aftercare", (P.AFTERCARE,), (), "aftercare_revised", by(T), AftercareRevision, says_anew, revised,
+         "The way back, or the days to look in, are others now."),
     Move("archive", (P.ENDED, P.AFTERCARE), (P.ARCHIVED,), "archived", by(T), says="The plan is filed."),
     Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),
     Move("remind", (*ACTIVE, P.AFTERCARE), (), "reminder_due", POLICY, Reminding, not_told_yet, told,

@@ -163,6 +163,29 @@ def test_boosters_are_suggested_and_never_set_by_themselves():
     assert codes(act("open_aftercare", plan(P.ENDED), boosters=(date(2026, 9, 1),), **route)) == set()
 
 
+def test_the_way_back_and_the_boosters_can_be_said_anew_and_what_is_left_out_stays():
+    route, day = "Write or call.", date(2026, 9, 1)
+    state = plan(P.AFTERCARE, ended_on=date(2026, 8, 31), return_route=route, boosters=(day,), farewell="Go well.")
+    moved = act("revise_aftercare", state, boosters=(date(2026, 10, 1),)).after
+    assert (moved.phase, moved.return_route, moved.farewell) == (P.AFTERCARE, route, "Go well.")
+    assert moved.boosters == (date(2026, 10, 1),)
+    elsewhere = act("revise_aftercare", state, return_route="Write to the front desk.").after
+    assert (elsewhere.return_route, elsewhere.boosters) == ("Write to the front desk.", (day,))
+    assert act("revise_aftercare", state, boosters=()).after.boosters == ()
+    with refused("return_route"):
+        act("revise_aftercare", state)
+
+
+@pytest.mark.parametrize("move", ["open_aftercare", "revise_aftercare"])
+def test_a_booster_does_not_come_before_the_end(move):
+    end = date(2026, 8, 31)
+    state = plan(P.ENDED if move == "open_aftercare" else P.AFTERCARE, ended_on=end, return_route="Call.")
+    said = {"return_route": "Call."}
+    assert act(move, state, boosters=(end, date(2026, 9, 30)), **said).after.boosters[0] == end
+    with refused("boosters/1", saying="2026-08-31"):
+        act(move, state, boosters=(date(2026, 9, 30), end - timedelta(days=1)), **said)
+
+
 @pytest.mark.parametrize(("day", "months", "then"), [
     ((2026, 1, 31), 1, (2026, 2, 28)), ((2028, 1, 31), 1, (2028, 2, 29)), ((2026, 12, 15), 1, (2027, 1, 15)),
     ((2026, 11, 30), 3, (2027, 2, 28)), ((2026, 6, 30), 6, (2026, 12, 30)), ((2026, 10, 31), 2, (2026, 12, 31)),

@@ -85,6 +85,7 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
         "body": {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
     },
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
+    ("termination_plan", "revise_aftercare", None): {"body": {"return_route": "Call us."}},
     ("termination_plan", "plan_ahead", None): {"body": {"relapse_signature": ("I stop answering.",)}},
     **{
         ("termination_plan", "share_reflection", role): {"state": {"reflections": (Reflection(by=role, words="So."),)}}
