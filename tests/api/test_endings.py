@@ -60,12 +60,16 @@ async def test_a_client_can_leave_with_no_body_at_all_whatever_is_open(case: Cas
     assert ok(response)["phase"] == "ended"
 
 
-@pytest.mark.parametrize("missing", sorted(OWED))
-async def test_what_the_client_is_owed_is_named_when_it_is_missing(case: Case, missing: str):
+DUTIES = [(kind, duty) for kind in ("therapist_initiated", "forced_administrative") for duty in (*OWED, "risk_screen")]
+
+
+@pytest.mark.parametrize(("kind", "missing"), DUTIES)
+async def test_what_the_client_is_owed_is_named_when_it_is_missing(case: Case, kind: str, missing: str):
     plan = await case.plan()
     given = {n: v for n, v in OWED.items() if n != missing}
-    await do(case, plan, "plan-ending", **IMPOSED, **given)
-    ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "low"}))
+    await do(case, plan, "plan-ending", **IMPOSED | given | {"kind": kind})
+    if missing != "risk_screen":
+        ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "low"}))
     url = f"/v1/termination-plans/{plan['id']}/end"
     problem = refused(await case.therapist.post(url, json={}), 422, "incomplete")
     assert [e["pointer"] for e in problem["errors"]] == [f"#/{missing}"]
@@ -141,6 +145,75 @@ async def test_a_transfer_ends_only_when_it_is_accepted(case: Case):
     await do(case, plan, "begin-transfer", receiver={"name": "Hillside Clinic"})
     assert (await do(case, plan, "transfer-accepted", by="script"))["kind"] == "transfer"
     assert await relationship(case) == "ended"
+
+
+async def test_a_referral_says_when_it_was_sent_and_that_the_client_agreed_to_be_contacted(case: Case):
+    plan, receiver = await case.plan(), {"name": "Riverside Clinic"}
+    url = f"/v1/termination-plans/{plan['id']}/begin-transfer"
+    early = {"receiver": receiver, "sent_on": "2199-01-01"}
+    assert refused(await case.therapist.post(url, json=early), 422)["errors"][0]["pointer"] == "#/sent_on"
+    asked = await do(case, plan, "begin-transfer", receiver=receiver, sent_on="2026-11-02", contact_agreed=True)
+    (referral,) = asked["referrals"]
+    assert (referral["sent_on"], referral["contact_agreed"], referral["answer"]) == ("2026-11-02", True, "awaited")
+    again = await do(case, plan, "begin-transfer", receiver={"name": "Hillside House"})
+    assert [(r["sent_on"], r["contact_agreed"], r["answer"]) for r in again["referrals"]] == [
+        ("2026-11-02", True, "withdrawn"), (None, None, "awaited")
+    ]  # fmt: skip
+
+
+async def test_what_is_handed_over_is_kept_and_what_is_not_is_named_when_the_receiver_accepts(case: Case):
+    plan = await case.plan()
+    ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "moderate"}))
+    url = f"/v1/termination-plans/{plan['id']}/record-handover"
+    refused(await case.therapist.post(url, json={"task": "summary_sent"}), 409, "move-not-open")
+    await do(case, plan, "begin-transfer", receiver={"name": "Riverside Clinic"})
+    refused(await case.client.post(url, json={"task": "summary_sent"}), 403, "role-may-not")
+    wrong = {"task": "summary_sent", "appointment_on": "2026-12-01"}
+    assert refused(await case.therapist.post(url, json=wrong), 422)["errors"][0]["pointer"] == "#/task"
+    await do(case, plan, "record-handover", by="script", task="summary_sent", done_on="2026-11-03")
+    await do(case, plan, "record-handover", task="first_appointment", appointment_on="2199-12-01")
+    accepted = await do(case, plan, "transfer-accepted")
+    assert [(h["task"], h["by"]) for h in accepted["handover"]] == [
+        ("summary_sent", "integration"), ("first_appointment", "therapist")
+    ]  # fmt: skip
+    advice = {a["code"]: a["detail"] for a in accepted["advisories"]}
+    assert set(advice) == {"risk_not_told", "handover_incomplete"}
+    assert "release_consented, risk_told, goodbye_held" in advice["handover_incomplete"]
+    told = await do(case, plan, "record-handover", by="supervisor", task="risk_told")
+    assert told["phase"] == "ended", "what was forgotten can still be seen to"
+
+
+async def test_consent_is_renewed_and_what_was_said_yes_to_before_can_still_be_read(case: Case):
+    admin = await case.house.as_("admin")
+    text = {"kind": "informed_consent", "title": "Consent", "edition": "1", "wording": "It ends when we both say so."}
+    policy = made(await admin.post("/v1/policies", json=text))
+    where, consent = f"/v1/policies/{policy['id']}", {"policy_id": policy["id"], "given_on": "2026-09-01"}
+    body = {"relationship_id": case.relationship_id, "consent": {**consent, "text_version": "1"}}
+    plan = made(await case.therapist.post("/v1/termination-plans", json=body))
+    silently = {"wording": "It ends when I say so."}
+    problem = refused(await admin.patch(where, json=silently, headers={"If-Match": "*"}), 422)
+    assert problem["errors"][0]["pointer"] == "#/edition"
+    newer = {"edition": "2", "wording": "You may end it at any time."}
+    ok(await admin.patch(where, json=newer, headers={"If-Match": "*"}))
+    old = await do(case, plan, "renew-consent", by="client", consent={**consent, "text_version": "1"})
+    assert [a["code"] for a in old["advisories"]] == ["consent_text_outdated"]
+    renewed = await do(case, plan, "renew-consent", by="client", consent={**consent, "text_version": "2"})
+    assert (renewed["consent"]["text_version"], renewed["advisories"]) == ("2", [])
+    assert [c["text_version"] for c in renewed["earlier_consents"]] == ["1", "1"]
+    for who in (case.client, case.therapist):
+        history = ok(await who.get(f"{where}/history"))["items"]
+        assert [item["texts"]["wording"] for item in history] == [text["wording"], newer["wording"]]
+
+
+async def test_where_a_guardian_holds_consent_a_client_does_not_give_it_for_them(case: Case):
+    plan = await case.plan()
+    guardian = {"text_version": "3", "given_on": "2026-10-01", "given_by": "guardian"}
+    url = f"/v1/termination-plans/{plan['id']}/renew-consent"
+    problem = refused(await case.therapist.post(url, json={"consent": guardian}), 422, "incomplete")
+    assert problem["errors"][0]["pointer"] == "#/consent/holders"
+    await do(case, plan, "renew-consent", consent={**guardian, "holder": "The one in file 12"})
+    problem = refused(await case.client.post(url, json={"consent": {**guardian, "given_by": "self"}}), 422)
+    assert problem["errors"][0]["pointer"] == "#/consent/given_by"
 
 
 async def test_the_professional_will_names_who_takes_over(case: Case):
