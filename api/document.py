@@ -15,6 +15,7 @@ from api.operations import JSON, operation, rules_of
 from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
+from domain.change import OutcomeChange
 from domain.errors import Incomplete, NotOpen, Refused
 from infra.conflicts import HistoryGone
 from infra.patience import SCHEDULE
@@ -159,6 +160,7 @@ def components(schemas: Schemas) -> dict[str, Schema]:
     objects = examples.shown()
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
+    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome()]
     return dict(sorted(found.items()))
 
 
