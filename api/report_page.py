@@ -9,12 +9,17 @@ from typing import Any
 from api.page import Block, Page
 from domain.consent import ConsentGiver
 from domain.report import ConsentOnRecord, DutyStatus, EndingReport, words
+from domain.review import Informant
 from domain.telling import day
 
 STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUTSTANDING: "Outstanding",
           DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
 
 
+SAID_BY = {
+    Informant.CLIENT: "the client", Informant.THERAPIST: "the therapist", Informant.GUARDIAN: "a guardian",
+    Informant.COLLATERAL: "somebody who knows the client", Informant.RECORD: "the record",
+}  # fmt: skip
 WAY_BACK = {True: "Offered a way back", False: "No way back offered", None: "Not said whether a way back was offered"}
 GIVER = {ConsentGiver.SELF: "the client", ConsentGiver.GUARDIAN: "a guardian", ConsentGiver.COURT: "a court"}
 
@@ -25,7 +30,8 @@ def report_page(report: EndingReport) -> Page:
         *(("text", line) for line in report.in_short),
         *table("What was owed", [(title(d.duty), STATUS[d.status], said(d.detail, d.on)) for d in report.duties]),
         *table("Exception", exception(report)), *table("The ending", list(ending(report))),
-        *table("Before it", list(before(report))), *table("Risk and ruptures", list(risk(report))),
+        *table("Before it", list(before(report))), *table("Readiness", list(facts(report))),
+        *table("Outcome and goals", list(came_of_it(report))), *table("Risk and ruptures", list(risk(report))),
         *table("Outreach", [
             (on(a.attempted_on), title(a.channel), WAY_BACK[a.offered_return])
             for a in report.outreach
@@ -89,6 +95,30 @@ def consent(given: ConsentOnRecord) -> str:
         words = [day(when) if when else "awaited" for when in given.holders]
         return f"{told}, held by {len(words)} together: {', '.join(words)}"
     return f"{told}, consent holder on record" if given.holder_on_record else told
+
+
+def facts(report: EndingReport) -> Iterator[tuple[str, ...]]:
+    """Every readiness fact: what was computed, and beside it what was said."""
+    for fact in report.readiness:
+        for one in fact.findings:
+            if one.recorded_by:
+                by = f"Said by {SAID_BY[one.said_by]}" if one.said_by else "Said"
+                yield title(fact.fact), title(one.holds), f"{by}, {on(one.on)}, recorded by the {one.recorded_by}"
+            elif one.computed:
+                yield title(fact.fact), title(one.holds), said(one.source, one.on)
+    if unsaid := [words(f.fact) for f in report.readiness if not any(o.computed or o.recorded_by for o in f.findings)]:
+        yield "Nobody has said", "", ", ".join(unsaid).capitalize()
+
+
+def came_of_it(report: EndingReport) -> Iterator[tuple[str, ...]]:
+    """The outcome by each form, and goal attainment as each of the two sees it."""
+    for found in report.outcomes:
+        scores = [f"{one.score:g} on {day(one.rated_on)}" for one in (found.first, found.last) if one]
+        yield found.title, title(found.outcome_class), " to ".join(scores) or "No score"
+    for goals in report.goals:
+        for whose, view in (("client", goals.client), ("therapist", goals.therapist)):
+            told = f"T = {view.t_score:.1f} on {day(view.rated_on)}" if view else "Not rated completely"
+            yield f"Goal attainment, {goals.goals} goals", f"As the {whose} sees it", told
 
 
 def risk(report: EndingReport) -> Iterator[tuple[str, ...]]:

@@ -556,7 +556,7 @@ async def client_visible(world: World) -> list[httpx.Response]:
             if machine.subject == "repair":
                 found.append(await caller.get(f"{one}?include=guidance"))
             if machine.subject == "termination_plan":
-                found += [await caller.get(f"{one}/{paper}") for paper in ("letter", "feelings", "report")]
+                found += [await caller.get(f"{one}/{paper}") for paper in ("letter", "feelings", "readiness", "report")]
     found += [await caller.get("/v1/events?limit=500"), await caller.get("/v1/practices/me")]
     for method, path, body in moves_of_a_client(world):
         key = {"Idempotency-Key": uuid4().hex}

@@ -12,6 +12,7 @@ from domain.consent import Consent, ConsentGiver, ConsentHolder
 from domain.endings import EndingKind, Reason
 from domain.errors import Incomplete
 from domain.outreach import Channel, Outreach
+from domain.readiness import Ruptures
 from domain.relationship import Risk
 from domain.report import SAYS, Duty, DutyStatus, EndingReport, Evidence, Logged, report
 from domain.termination import TERMINATION_PLAN, Excepted, ExceptionCode, PlanPhase, TerminationPlan
@@ -96,7 +97,7 @@ def test_a_log_that_no_longer_goes_back_to_the_beginning_says_so():
 def test_who_leaves_or_dies_owes_nothing_and_is_owed_nothing():
     left = plan(kind=EndingKind.CLIENT_INITIATED, phase=PlanPhase.ENDED, ended_on=TODAY)
     for found in (
-        told(left, HIGH, logged("client_ends", "ended"), ended_unrepaired=1),
+        told(left, HIGH, logged("client_ends", "ended"), ruptures=Ruptures(ended_unrepaired=1)),
         told(plan(kind=EndingKind.CLIENT_DECEASED, ended_on=TODAY), HIGH),
     ):
         assert found.duties == ()
@@ -146,7 +147,7 @@ def test_high_risk_counts_as_it_was_at_the_end_and_not_as_it_was_found_later():
 def test_ruptures_that_stood_open_were_faced_or_were_not():
     for seen, status in ((True, DutyStatus.MET), (False, DutyStatus.OUTSTANDING)):
         state = plan(kind=EndingKind.PLANNED_MUTUAL, agreed_by_client=True, open_ruptures_acknowledged=seen)
-        assert standing(told(state, open_ruptures=2))[Duty.RUPTURES_FACED] is status
+        assert standing(told(state, ruptures=Ruptures(open=2)))[Duty.RUPTURES_FACED] is status
 
 
 def test_a_screening_that_found_the_same_is_told_although_the_log_has_only_what_changed():
