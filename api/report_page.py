@@ -101,12 +101,12 @@ def facts(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """Every readiness fact: what was computed, and beside it what was said."""
     for fact in report.readiness:
         for one in fact.findings:
-            if one.recorded_by:
+            if one.recorded_as:
                 by = f"Said by {SAID_BY[one.said_by]}" if one.said_by else "Said"
-                yield title(fact.fact), title(one.holds), f"{by}, {on(one.on)}, recorded by the {one.recorded_by}"
+                yield title(fact.fact), title(one.holds), f"{by}, {on(one.on)}, recorded by the {one.recorded_as}"
             elif one.computed:
                 yield title(fact.fact), title(one.holds), said(one.source, one.on)
-    if unsaid := [words(f.fact) for f in report.readiness if not any(o.computed or o.recorded_by for o in f.findings)]:
+    if unsaid := [words(f.fact) for f in report.readiness if not any(o.computed or o.recorded_as for o in f.findings)]:
         yield "Nobody has said", "", ", ".join(unsaid).capitalize()
 
 

@@ -39,7 +39,7 @@ class Finding:
     """Who says so: of what was computed, whose view it was computed from."""
     on: date | None = None
     """The day it is of; null for what holds as the record stands now."""
-    recorded_by: Role | None = None
+    recorded_as: Role | None = None
     """Who put it on record, by role, where somebody said so."""
 
 
@@ -150,13 +150,13 @@ def said_in(fact: ReadinessFact, review: Review) -> Iterator[Finding]:
     view, whose = views.get(fact, (None, None))
     if view:
         yield Finding(
-            holds=view, computed=False, source=talk, said_by=whose, on=review.reviewed_on, recorded_by=review.by
+            holds=view, computed=False, source=talk, said_by=whose, on=review.reviewed_on, recorded_as=review.by
         )
     for one in review.facts:
         if one.fact is fact:
             yield Finding(
                 holds=one.holds, computed=False, source=one.source or talk, said_by=one.said_by,
-                on=one.on or review.reviewed_on, recorded_by=review.by,
+                on=one.on or review.reviewed_on, recorded_as=review.by,
             )  # fmt: skip
 
 

@@ -515,7 +515,7 @@ def consent(given: Consent) -> ConsentOnRecord:
 
 def wordless(fact: FactFindings) -> FactFindings:
     """What people said of a fact, without the source they gave in words of their own."""
-    kept = (replace(one, source=SAID) if one.recorded_by else one for one in fact.findings)
+    kept = (replace(one, source=SAID) if one.recorded_as else one for one in fact.findings)
     return replace(fact, findings=tuple(kept))
 
 

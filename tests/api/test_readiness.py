@@ -64,7 +64,7 @@ async def test_what_the_record_answers_stands_beside_what_was_said(case: Case):
     assert [(one["said_by"], one["holds"], one["on"]) for one in found["goals_attained"]] == [
         ("client", "yes", "2026-05-03"), ("therapist", "no", "2026-05-03")
     ]  # fmt: skip
-    assert [(one["recorded_by"], one["holds"]) for one in found["client_says_ready"]] == [
+    assert [(one["recorded_as"], one["holds"]) for one in found["client_says_ready"]] == [
         ("therapist", "yes"), ("client", "unsure")
     ]  # fmt: skip
     assert (found["client_says_ready"][0]["on"], found["client_says_ready"][0]["said_by"]) == ("2026-05-03", "client")

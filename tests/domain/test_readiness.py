@@ -97,7 +97,7 @@ def test_each_persons_latest_word_counts_and_nobodys_takes_anothers_place():
         said(F.SUPPORTS, UNSURE, 20, said_by=Informant.GUARDIAN), said(F.SUPPORTS, NO, 1, by=C),
     )  # fmt: skip
     found = of(F.SUPPORTS, plan(reviews=reviews))
-    assert [(one.said_by, one.recorded_by, one.holds) for one in found] == [
+    assert [(one.said_by, one.recorded_as, one.holds) for one in found] == [
         (Informant.CLIENT, T, YES), (Informant.GUARDIAN, T, UNSURE), (Informant.CLIENT, C, NO)
     ]  # fmt: skip
 
@@ -111,7 +111,7 @@ def test_the_two_views_of_a_review_answer_for_the_two_and_not_for_each_other():
     (client,), (therapist,) = (
         of(fact, plan(reviews=(review,))) for fact in (F.CLIENT_SAYS_READY, F.THERAPIST_SAYS_READY)
     )
-    assert (client.holds, client.said_by, client.recorded_by, client.computed) == (NO, Informant.CLIENT, T, False)
+    assert (client.holds, client.said_by, client.recorded_as, client.computed) == (NO, Informant.CLIENT, T, False)
     assert (therapist.holds, therapist.said_by, therapist.on) == (YES, Informant.THERAPIST, date(2026, 3, 12))
     assert client.source == "The readiness review of 12 March 2026."
 
@@ -119,7 +119,7 @@ def test_the_two_views_of_a_review_answer_for_the_two_and_not_for_each_other():
 def test_a_fact_of_before_facts_had_days_is_of_the_day_of_its_review():
     old = said(F.SUPPORTS, YES, 2, said_by=None, on=None)
     (found,) = of(F.SUPPORTS, plan(reviews=(old,)))
-    assert (found.said_by, found.on, found.recorded_by) == (None, date(2026, 3, 28), T)
+    assert (found.said_by, found.on, found.recorded_as) == (None, date(2026, 3, 28), T)
 
 
 # -- scores ------------------------------------------------------------------------------------------------------------
