@@ -16,6 +16,7 @@ from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
 from domain.errors import Incomplete, NotOpen, Refused
+from domain.insights import Insights
 from infra.conflicts import HistoryGone
 from infra.patience import SCHEDULE
 from infra.settings import Settings
@@ -159,6 +160,7 @@ def components(schemas: Schemas) -> dict[str, Schema]:
     objects = examples.shown()
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
+    found[schemas.shown_as[Insights]]["examples"] = [examples.insights_shown()]
     return dict(sorted(found.items()))
 
 
