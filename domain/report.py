@@ -51,7 +51,7 @@ class Duty(StrEnum):
     ACCEPTANCE = "acceptance"
     """The receiver's word that they have the client now."""
     RUPTURES_FACED = "ruptures_faced"
-    """Somebody said that they saw which ruptures stood open."""
+    """Whoever ended it said that they saw which ruptures stood open."""
 
 
 class DutyStatus(StrEnum):
@@ -372,7 +372,8 @@ def duties(plan: TerminationPlan, evidence: Evidence) -> Iterator[DutyOnRecord]:
         accepted = moved and moved.accepted_on
         yield judged(plan, Duty.HIGH_RISK_HANDED_OVER, handed or accepted,
                      "Handed over to emergency care." if handed else "The receiver accepted.")  # fmt: skip
-    if standing := evidence.open_ruptures + evidence.ended_unrepaired:
+    standing = evidence.open_ruptures + evidence.ended_unrepaired
+    if standing and plan.kind in (*AGREED, *OWED):
         detail = f"{standing} stood open; it was acknowledged."
         yield judged(plan, Duty.RUPTURES_FACED, plan.open_ruptures_acknowledged, detail)
 
@@ -423,10 +424,14 @@ def high_at_the_end(plan: TerminationPlan, relationship: Relationship) -> bool:
     return relationship.risk is Risk.HIGH and not since
 
 
+ENDS = frozenset(TERMINATION_PLAN.type_of(m) for m in TERMINATION_PLAN.moves if m.to == (PlanPhase.ENDED,))
+LEFT = TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["client_ends"])
+
+
 def planned_with(log: Sequence[Logged]) -> bool:
     """Whether the client's ending was planned and ended by the pair, not left by the client."""
-    ends = [entry.type for entry in log if entry.target == PlanPhase.ENDED]
-    return not ends or ends[-1] != TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["client_ends"])
+    ends = [entry.type for entry in log if entry.type in ENDS]
+    return not ends or ends[-1] != LEFT
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------
