@@ -75,7 +75,7 @@ async def test_1_a_planned_goodbye(case: Case, house: House):
     assert "you spoke of loss and pride" in letter
     for words in ("I can do this now.", "I came in hiding.", "I stop answering my sister.", "Write or call"):
         assert words in letter
-    assert f"We have set these days aside to meet again\n{spelled(ahead(90))}" in letter
+    assert f"We have set this day aside to meet again\n{spelled(ahead(90))}" in letter
     assert "afraid" not in letter and "too soon" not in letter, "what is private stays so"
     assert "I came in hiding." in text_of(await case.client.get(at(plan, "letter.pdf")))
     assert after.report["in_short"][1:] == ["Everything that is owed is on record."]
@@ -138,6 +138,7 @@ async def test_2_a_late_cancellation_that_turns_into_leaving(case: Case):
         "Ruptures that ended unrepaired: 1.",
     ]  # fmt: skip
     assert (after.report["ended_by"], after.report["premature"]) == ("client", "yes")
+    assert "47, earlier than the care professional planned" in after.page
     assert "Yes, by clinician judgement" in after.page and "My son was ill" not in after.page
     assert after.timeline == after.own == ["client_ended", "revised", "aftercare_opened"]
     assert await due(case.therapist, due_before=ahead(365)) == []
@@ -258,7 +259,7 @@ async def test_5_a_client_falls_silent_and_comes_back(case: Case, house: House):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert "Glad to be here again." in letter
+    assert "Glad to be here again." in letter and "this ending" not in letter
     assert "reach you" not in letter and "welcome back" not in letter, "nothing is made of it"
     assert (after.report["ended_on"], after.duties, after.report["nhs_code"]) == (None, {}, None)
     assert [(a["channel"], a["offered_return"]) for a in after.report["outreach"]] == [
@@ -300,6 +301,7 @@ async def test_6_a_transfer_is_refused_by_the_receiver(case: Case):
     after = await aftermath(case, plan)
     letter = kind(after.letter)
     assert f"On {spelled(ahead(0))} our work passed on to Hillside Clinic." in letter
+    assert f"Your first appointment with them is on {spelled(ahead(5))}." in letter
     assert "Riverside" not in letter and "declined" not in letter and "high" not in letter
     assert after.duties == {"acceptance": "met", "high_risk_handed_over": "met"}
     transfer = after.report["transfer"]
