@@ -79,11 +79,11 @@ def before(report: EndingReport) -> Iterator[tuple[str, ...]]:
         yield "Consent", f"Text {c.text_version}, {day(c.given_on)}, by {GIVER[c.given_by]}{holder}"
     else:
         yield "Consent", "None on record"
-    yield "First mentioned", on(report.first_mentioned_on)
+    yield "First mentioned", day(report.first_mentioned_on) if report.first_mentioned_on else "None on record"
     ahead = f", {report.notice_days} days ahead" if report.notice_days is not None else ""
     yield "Notice", f"{on(report.notice_given_on)}{ahead}" if report.notice_given_on else "None on record"
     yield "Reviews", "; ".join(f"{on(r.reviewed_on)} ({r.recorded_by})" for r in report.reviews) or "None on record"
-    done = "; ".join(f"{words(t.task)}, {on(t.done_on)}" for t in report.closure)
+    done = "; ".join(f"{title(t.task)}, {on(t.done_on)}" for t in report.closure)
     yield "Closure tasks", done or "None on record"
 
 
@@ -118,7 +118,7 @@ def history(report: EndingReport) -> Iterator[tuple[str, ...]]:
     told = ((on(step.at.date()), step.name or by(step.by), step.says) for step in report.history)
     for row, same in groupby(told):
         times = len(list(same))
-        yield row if times == 1 else (*row[:2], f"{row[2]} ({times} times)")
+        yield row if times == 1 else (*row[:2], f"{row[2].rstrip('.')} ({times} times).")
 
 
 def by(role: Role) -> str:

@@ -248,7 +248,8 @@ class EndingReport:
     consent: ConsentOnRecord | None
     """The informed consent; null where there was none."""
     first_mentioned_on: date | None
-    """The day the ending was first mentioned, as far as is on record."""
+    """The day the ending was first mentioned; null where that is not on record, as when a client left or fell silent
+    before anybody spoke of it."""
     notice_given_on: date | None
     """The day the client was told."""
     notice_days: int | None
@@ -330,7 +331,7 @@ def report(plan: TerminationPlan, evidence: Evidence, as_of: date) -> EndingRepo
         reasons=plan.reasons, nhs_code=nhs_code(plan.kind, plan.timing),
         bha_codes=bha_codes(plan.kind, plan.reasons), premature=plan.premature,
         premature_definition=plan.premature_definition, ended_on=plan.ended_on, ended_by=plan.ended_by, duties=owed,
-        exception=exception(plan), consent=consent(plan), first_mentioned_on=first_mention(plan, history),
+        exception=exception(plan), consent=consent(plan), first_mentioned_on=plan.ending_mentioned_on,
         notice_given_on=plan.notice_given_on, notice_days=notice(plan),
         reviews=tuple(ReviewOnRecord(reviewed_on=r.reviewed_on, recorded_by=r.by) for r in plan.reviews),
         closure=tuple(TaskOnRecord(task=c.task, done_on=c.done_on, recorded_by=c.by) for c in plan.closure),
@@ -471,11 +472,6 @@ def consent(plan: TerminationPlan) -> ConsentOnRecord | None:
         text_version=given.text_version, given_on=given.given_on, given_by=given.given_by,
         holder_on_record=bool(given.holder or given.holders),
     )  # fmt: skip
-
-
-def first_mention(plan: TerminationPlan, history: Sequence[StepOnRecord]) -> date | None:
-    """As the plan has it; else the day of the first entry there is."""
-    return plan.ending_mentioned_on or (history[0].at.date() if history else None)
 
 
 def notice(plan: TerminationPlan) -> int | None:

@@ -138,6 +138,7 @@ async def test_2_a_late_cancellation_that_turns_into_leaving(case: Case):
         "Ruptures that ended unrepaired: 1.",
     ]  # fmt: skip
     assert (after.report["ended_by"], after.report["premature"]) == ("client", "yes")
+    assert after.report["first_mentioned_on"] is None, "nobody had spoken of it"
     assert "47, earlier than the care professional planned" in after.page
     assert "Yes, by clinician judgement" in after.page and "My son was ill" not in after.page
     assert after.timeline == after.own == ["client_ended", "revised", "aftercare_opened"]
