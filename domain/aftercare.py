@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
+from domain.endings import EndingKind
 from domain.errors import Incomplete, Refused
 from domain.move import Advisory, Around, as_said
 from domain.values import Day, Few, Said, Summary
@@ -100,6 +101,13 @@ def says_anew(state: Any, body: AftercareRevision, around: Around) -> None:
 def revised(state: Any, body: AftercareRevision, around: Around) -> Mapping[str, Any]:
     """What is said now stands; what was said before is kept with its wording."""
     return {n: v for n, v in as_said(state, body, around).items() if v is not None}
+
+
+def for_the_living(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:
+    """Nobody is looked after who has died; without boosters, the usual days are suggested."""
+    if state.died_on or state.kind is EndingKind.CLIENT_DECEASED:
+        raise Refused("The client has died; no way back and no booster is offered any more.")
+    return suggests_boosters(state, body, around)
 
 
 def suggests_boosters(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:

@@ -56,7 +56,7 @@ class Duty(StrEnum):
     ACCEPTANCE = "acceptance"
     """The receiver's word that they have the client now."""
     RUPTURES_FACED = "ruptures_faced"
-    """Somebody said that they saw which ruptures stood open."""
+    """Whoever ended it said that they saw which ruptures stood open."""
 
 
 class DutyStatus(StrEnum):
@@ -289,7 +289,8 @@ class EndingReport:
     earlier_consents: tuple[ConsentOnRecord, ...]
     """Those it took the place of, in order."""
     first_mentioned_on: date | None
-    """The day the ending was first mentioned, as far as is on record."""
+    """The day the ending was first mentioned; null where that is not on record, as when a client left or fell silent
+    before anybody spoke of it."""
     notice_given_on: date | None
     """The day the client was told."""
     notice_days: int | None
@@ -375,7 +376,7 @@ def report(plan: TerminationPlan, evidence: Evidence, as_of: date) -> EndingRepo
         bha_codes=bha_codes(plan.kind, plan.reasons), premature=plan.premature,
         premature_definition=plan.premature_definition, ended_on=plan.ended_on, ended_by=plan.ended_by, duties=owed,
         exception=exception(plan), consent=consent(plan.consent) if plan.consent else None,
-        earlier_consents=tuple(map(consent, plan.earlier_consents)), first_mentioned_on=first_mention(plan, history),
+        earlier_consents=tuple(map(consent, plan.earlier_consents)), first_mentioned_on=plan.ending_mentioned_on,
         notice_given_on=plan.notice_given_on, notice_days=notice(plan),
         reviews=tuple(ReviewOnRecord(reviewed_on=r.reviewed_on, recorded_by=r.by) for r in plan.reviews),
         readiness=tuple(map(wordless, readiness(plan, evidence).facts)), outcomes=tuple(map(outcome, evidence.courses)),
@@ -419,7 +420,8 @@ def duties(plan: TerminationPlan, evidence: Evidence) -> Iterator[DutyOnRecord]:
         accepted = moved and moved.accepted_on
         yield judged(plan, Duty.HIGH_RISK_HANDED_OVER, handed or accepted,
                      "Handed over to emergency care." if handed else "The receiver accepted.")  # fmt: skip
-    if standing := evidence.ruptures.open + evidence.ruptures.ended_unrepaired:
+    standing = evidence.ruptures.open + evidence.ruptures.ended_unrepaired
+    if standing and plan.kind in (*AGREED, *OWED):
         detail = f"{standing} stood open; it was acknowledged."
         yield judged(plan, Duty.RUPTURES_FACED, plan.open_ruptures_acknowledged, detail)
 
@@ -470,10 +472,14 @@ def high_at_the_end(plan: TerminationPlan, relationship: Relationship) -> bool:
     return relationship.risk is Risk.HIGH and not since
 
 
+ENDS = frozenset(TERMINATION_PLAN.type_of(m) for m in TERMINATION_PLAN.moves if m.to == (PlanPhase.ENDED,))
+LEFT = TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["client_ends"])
+
+
 def planned_with(log: Sequence[Logged]) -> bool:
     """Whether the client's ending was planned and ended by the pair, not left by the client."""
-    ends = [entry.type for entry in log if entry.target == PlanPhase.ENDED]
-    return not ends or ends[-1] != TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["client_ends"])
+    ends = [entry.type for entry in log if entry.type in ENDS]
+    return not ends or ends[-1] != LEFT
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------
@@ -536,11 +542,6 @@ def scaled(goals: GoalAttainment) -> GoalsOnRecord:
     return GoalsOnRecord(
         goals=len(goals.goals), client=goals.client_attained, therapist=goals.therapist_attained
     )  # fmt: skip
-
-
-def first_mention(plan: TerminationPlan, history: Sequence[StepOnRecord]) -> date | None:
-    """As the plan has it; else the day of the first entry there is."""
-    return plan.ending_mentioned_on or (history[0].at.date() if history else None)
 
 
 def notice(plan: TerminationPlan) -> int | None:
