@@ -15,6 +15,7 @@ from api.representation import after, represent
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, MACHINES, scopes_of
 from domain.change import Reached, change
+from domain.insights import insights
 from domain.instruments import PHQ_9
 from domain.machine import Machine
 from domain.move import NEW, Around, Event, Move
@@ -192,6 +193,23 @@ STORY = {
     "termination_plan": ("introduce", "review_readiness"),
 }  # fmt: skip
 """What has happened to the objects that are shown; to the others only their beginning."""
+COUNTED: Mapping[str, Any] = {
+    "ages": {"under_a_week": 6, "under_a_month": 9, "under_a_quarter": 4, "longer": 2},
+    "ruptures": 64, "begun": 51, "concluded": 38,
+    "precipitants": {"felt_misunderstood": 27, "boundary_or_policy": 16, "missed_cue": 11, "external_event": 3},
+    "policies": {"boundary_or_policy": {ID["policy"]: 12}}, "skipped": {"stay_present": 8, "offer_repair": 2},
+    "signals": 7,
+    "endings": [
+        ["planned_mutual", "as_planned", 41], ["planned_mutual", "extended", 9], ["client_initiated", None, 7],
+        ["client_initiated", "earlier_than_clinician_planned", 18], ["lapsed_no_contact", None, 6],
+        ["transfer", None, 3],
+    ],
+    "reasons": {"goals_met": 33, "sufficient_gain": 21, "cost_or_coverage": 8, "relocation": 4},
+    "premature": [["clinician_judgement", "yes", False, 14], ["clinician_judgement", "yes", True, 5],
+                  ["clinician_judgement", "no", False, 32]],
+    "better": 11, "unrepaired": 6,
+}  # fmt: skip
+"""What there is to count in a practice of some size."""
 ABOVE = {"repair": "rupture", "alliance_rating": "session"}
 """What a thing hangs from, where that is not the relationship itself."""
 
@@ -234,15 +252,21 @@ def shown() -> dict[str, dict[str, Any]]:
     return found
 
 
-def outcome() -> dict[str, Any]:
-    """What became of somebody whose depression score went from 17 to 9 in half a year."""
-    scores = {date(2026, 1, 8): 17.0, date(2026, 3, 12): 12.0, date(2026, 7, 2): 9.0}
+def insights_shown() -> dict[str, Any]:
+    """What a practice is told of a year."""
+    found: dict[str, Any] = from_json(to_json(plain(insights(NOW.date().replace(year=NOW.year - 1, day=1), COUNTED))))
+    return found
+
+
+def outcome_shown() -> dict[str, Any]:
+    """What became of somebody whose depression score went from 17 to 9 in nine weeks."""
+    scores = {date(2026, 1, 8): 17.0, date(2026, 2, 5): 12.0, date(2026, 3, 12): 9.0}
     reached = [
-        Reached(id=UUID(int=IDS["outcome_score"].int + place), rated_on=day, score=score,
+        Reached(id=UUID(int=IDS["outcome_score"].int - 256 * place), rated_on=day, score=score,
                 completeness=Completeness.COMPLETE)
-        for place, (day, score) in enumerate(scores.items())
+        for place, (day, score) in enumerate(reversed(scores.items()))
     ]  # fmt: skip
-    found: dict[str, Any] = plain(change(PHQ_9, reached))
+    found: dict[str, Any] = plain(change(PHQ_9, reached[::-1]))
     return found
 
 

@@ -135,8 +135,10 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
         ),
     )
     yield Route("GET", "/v1/practices/me/insights", practices.insights, about=About(
-        "read_insights", "What a practice's ruptures and repairs have in common, without small counts.", "practices",
-        answer="insights", query={"since": "Ruptures recorded from this day on count; a year back when left out."},
+        "read_insights", "What a practice's ruptures, repairs and endings have in common, without small counts.",
+        "practices", answer="insights",
+        query={"since": "Ruptures recorded and therapies ended from the first of this day's month on count; a year "
+                        "back when left out."},
         scope="practices.read"))  # fmt: skip
     yield Route("GET", f"{address}/keys", endpoints.keys, about=About(
         "read_webhook_keys", "The public keys that `v1a` signatures are verified with.", answer="keys", **hooks,

@@ -14,7 +14,7 @@ Read it in this order, and it is the founding text:
                  side by side, `detectors` and `shrunk` what they see, `episodes` what became of a dip; which of them
                  run is the practice's choice (`choosing`), and until then a cautious one (`default_set`)
 - `trajectory`   all of it from session to session, and the same in words (`telling`); `insights` what a practice's
-                 ruptures have in common
+                 ruptures and endings have in common
 - `policies`     what follows from what
 - `practice`, `access`, `webhook` whose it all is, who may see it, and who is told
 
