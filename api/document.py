@@ -161,8 +161,8 @@ def components(schemas: Schemas) -> dict[str, Schema]:
     objects = examples.shown()
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
-    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome()]
     found[schemas.shown_as[Insights]]["examples"] = [examples.insights_shown()]
+    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome_shown()]
     return dict(sorted(found.items()))
 
 

@@ -26,7 +26,7 @@ from domain.thresholds import Missing
 
 FILE = Path(__file__).parents[2] / "api" / "data" / "session-scores-wide.csv"
 SUDDENGAINS = Norm(
-    sd=10.5, reliability=0.961, population="Not said.", source="The documentation of the R package suddengains.",
+    sd=10.5, reliability=0.961, population="Not said.", source="The tests of the R package suddengains.",
     verified=True,
 )  # fmt: skip
 BDI = Form(
