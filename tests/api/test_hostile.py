@@ -270,7 +270,7 @@ def wrong(hint: Any) -> Iterator[Any]:
             *ANY,
         )
         if low is not None:
-            yield from (low - 1, high + 1, -1)
+            yield from (low - 1, high + 1, min(low - 1, -1))
     elif kind is float:
         low, high = next((m.low, m.high) for m in found if isinstance(m, Between))
         yield from (
