@@ -15,6 +15,7 @@ from api.operations import JSON, operation, rules_of
 from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
+from domain.change import OutcomeChange
 from domain.errors import Incomplete, NotOpen, Refused
 from domain.insights import Insights
 from infra.conflicts import HistoryGone
@@ -161,6 +162,7 @@ def components(schemas: Schemas) -> dict[str, Schema]:
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
     found[schemas.shown_as[Insights]]["examples"] = [examples.insights_shown()]
+    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome()]
     return dict(sorted(found.items()))
 
 

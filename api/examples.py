@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -14,11 +14,14 @@ from api.call import parsed
 from api.representation import after, represent
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, MACHINES, scopes_of
+from domain.change import Reached, change
 from domain.insights import insights
+from domain.instruments import PHQ_9
 from domain.machine import Machine
 from domain.move import NEW, Around, Event, Move
 from domain.rating import Recording
 from domain.relationship import Relationship
+from domain.scoring import Completeness
 from domain.values import plain
 from infra.rows import body_parts
 
@@ -252,6 +255,18 @@ def shown() -> dict[str, dict[str, Any]]:
 def insights_shown() -> dict[str, Any]:
     """What a practice is told of a year."""
     found: dict[str, Any] = from_json(to_json(plain(insights(NOW.date().replace(year=NOW.year - 1, day=1), COUNTED))))
+    return found
+
+
+def outcome() -> dict[str, Any]:
+    """What became of somebody whose depression score went from 17 to 9 in half a year."""
+    scores = {date(2026, 1, 8): 17.0, date(2026, 3, 12): 12.0, date(2026, 7, 2): 9.0}
+    reached = [
+        Reached(id=UUID(int=IDS["outcome_score"].int + place), rated_on=day, score=score,
+                completeness=Completeness.COMPLETE)
+        for place, (day, score) in enumerate(scores.items())
+    ]  # fmt: skip
+    found: dict[str, Any] = plain(change(PHQ_9, reached))
     return found
 
 

@@ -12,6 +12,7 @@ from api.endings import MEDIA as PAPERS
 from api.endings import Endings, library
 from api.front import Route
 from api.house import House
+from api.outcomes import OutcomeChanges
 from api.reading import Instruments, Practices, prompts
 from api.resource import Resource
 from api.trajectories import MEDIA, Trajectories
@@ -188,6 +189,19 @@ def trajectory_routes(trajectories: Trajectories) -> Iterator[Route]:
         )  # fmt: skip
         path = f"/v1/relationships/{{id}}/trajectory{ending}"
         yield Route("GET", path, partial(trajectories.answer, ending=ending), about=about)
+
+
+OUTCOME_QUERY = {
+    "from": "Only scores from this day on: the first of them is the start.",
+    "until": "Only scores up to this day: the last of them is the end.",
+}  # fmt: skip
+
+
+def outcome_routes(outcomes: OutcomeChanges, scores: Machine) -> Iterator[Route]:
+    """What became of a client, for whoever may read the scores."""
+    yield Route("GET", "/v1/relationships/{id}/outcomes", outcomes.read, about=About(
+        "outcomes_of_relationship", outcomes.read.__doc__ or "", "relationships", answer="outcomes",
+        query=OUTCOME_QUERY, scope=scores.read_scope))  # fmt: skip
 
 
 REMINDER_QUERY = {

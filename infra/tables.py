@@ -295,6 +295,7 @@ class Instrument(Kept, table=True):
     risk_items: list[Any] = records()
     rated_by: list[Any] = records()
     norms: list[Any] = records()
+    caseness: dict[str, Any] | None = record()
     item_texts: list[Any] = records()
     licence: dict[str, Any] | None = record()
     rights: str

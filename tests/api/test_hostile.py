@@ -484,7 +484,7 @@ WRONG_QUERIES: dict[str, list[str]] = {
     "wait": ["31", "100000", *NUMBERS], "cursor": CURSORS,
     "types": ["", ",", "nope", "rupture", "rupture.*,nope", "*.*", "rupture.%00", "**", "rupture.reported,", "r*", "x" * 10_000],
     "phase": ["", "nope", "CONFIRMED", "confirmed%00", "confirmed,repaired", "x" * 10_000],
-    "kind": ["", "nagging", "OUTREACH"], "due_before": ["", "soon", "2026-13-01"],
+    "from": ["", "soon", "2026-13-01"], "until": ["", "never", "2026-02-30"], "kind": ["", "nagging", "OUTREACH"], "due_before": ["", "soon", "2026-13-01"],
     "width": ["", "0", "x", "1e3", "99999"], "theme": ["", "sepia", "DARK"],
     "modality": ["", "telepathy", "VIDEO"], "age": ["", "40", "Adult"],
     "since": ["", "yesterday", "2026-13-01", "2026-1-1x"], "state": ["", "nope", "PENDING"], "include": ["", "everything"], "pattern": ["", "clingy", "SECURE"],
