@@ -167,6 +167,26 @@ SAID: Mapping[str, Body] = {
         "rated_on": "2026-03-12", "answers": [{"item": item, "value": 1} for item in range(1, 10)],
     },
     "outcome_score.correct": {"rated_on": "2026-03-11"},
+    "goal_attainment.agree": {
+        "relationship_id": ID["relationship"], "agreed_on": "2026-01-15", "goals": [
+            {
+                "number": 1, "text": "To speak up at work without losing sleep.", "weight": 2, "baseline": -1, **AGREED,
+                "much_less": "I say nothing, and call in sick.", "less": "I say nothing, and lie awake.",
+                "expected": "I say my piece once a week, and sleep.", "more": "I say it when it matters.",
+                "much_more": "I say it when it matters, and think no more of it.",
+            },
+            {
+                "number": 2, "text": "To see friends again.", "baseline": -1, **AGREED,
+                "less": "I cancel.", "expected": "I see one of them every week.", "more": "I am the one who calls.",
+            },
+        ],
+    },
+    "goal_attainment.rate": {
+        "session_id": ID["session"], "rated_on": "2026-03-12",
+        "levels": [{"goal": 1, "level": 1}, {"goal": 2, "level": 0}],
+    },
+    "goal_attainment.mark_rating_in_error": {"rating": 1},
+    "goal_attainment.revise": {"agreed_on": "2026-01-22"},
     "signal.raise": {
         "relationship_id": ID["relationship"], "session_id": ID["session"], "detector": "direct_report",
         "detector_version": 1, "parameters": {"least_intensity": 1}, "kind": "direct_report", "rater": "client",
@@ -190,7 +210,7 @@ SAID: Mapping[str, Body] = {
 
 STORY = {
     "rupture": ("report",), "repair": ("begin", "recognize", "invite_reflection", "offer_repair"),
-    "termination_plan": ("introduce", "review_readiness"),
+    "termination_plan": ("introduce", "review_readiness"), "goal_attainment": ("agree", "rate"),
 }  # fmt: skip
 """What has happened to the objects that are shown; to the others only their beginning."""
 COUNTED: Mapping[str, Any] = {

@@ -303,7 +303,8 @@ MODELS: dict[str, type[SQLModel]] = {
     "session": tables.Session, "policy": tables.Policy, "rupture": tables.Rupture, "repair": tables.Repair,
     "termination_plan": tables.TerminationPlan, "instrument": tables.Instrument,
     "alliance_rating": tables.AllianceRating,
-    "attachment_profile": tables.AttachmentProfile, "outcome_score": tables.OutcomeScore, "signal": tables.Signal,
+    "attachment_profile": tables.AttachmentProfile, "outcome_score": tables.OutcomeScore,
+    "goal_attainment": tables.GoalAttainment, "signal": tables.Signal,
     "webhook_endpoint": tables.WebhookEndpoint,
 }  # fmt: skip
 SHELVES = {machine.subject: Shelf(machine, MODELS[machine.subject]) for machine in MACHINES}

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from domain.attachment import ATTACHMENT_PROFILE
+from domain.attainment import GOAL_ATTAINMENT
 from domain.measure import INSTRUMENT
 from domain.outcome import OUTCOME_SCORE
 from domain.people import CLIENT, THERAPIST
@@ -378,6 +379,27 @@ class OutcomeScore(Kept, table=True):
     score: float | None = None
     subscales: list[Any] = records()
     completeness: str
+    recorded_by: str | None = None
+
+
+class GoalAttainment(Kept, table=True):
+    """Goals with levels said in advance, and how far they are reached."""
+
+    __tablename__ = "goal_attainment"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(GOAL_ATTAINMENT.cls),
+        Index("goal_attainment_of_relationship", "practice_id", "relationship_id", "id"),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    goals: list[Any] = records()
+    agreed_on: date | None = None
+    assumed_correlation: float
+    baseline_t_score: float | None = None
+    client_ratings: list[Any] = records()
+    client_attained: dict[str, Any] | None = record()
+    therapist_ratings: list[Any] = records()
+    therapist_attained: dict[str, Any] | None = record()
     recorded_by: str | None = None
 
 

@@ -168,6 +168,8 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     await put(case.therapist, "attachment_profile", instrument="ecr-r", anxiety_score=3.0, avoidance_score=2.0)
     await put(case.therapist, "outcome_score", instrument="phq-9", total=7)
     await put(case.therapist, "outcome_score", str(uuid4()), instrument=f"own-{world.mark}", total=2)
+    await put(case.therapist, "goal_attainment")
+    await tell("goal_attainment", "rate", levels=[{"goal": 1, "level": 1}])
     # What a client says when asked is what a signal needs least for.
     await put(case.client, "alliance_rating", direct_report={"problem": True}, shared_with_therapist=True)
     (signal,) = ok(await case.therapist.get("/v1/signals"))["items"]
