@@ -77,7 +77,7 @@ SENT: Mapping[str, Schema] = {
         "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`; several with spaces while a secret changes."
     ),
 }
-BESIDE = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 503: ["Retry-After"]}
+BESIDE = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 409: ["Retry-After"], 503: ["Retry-After"]}
 TAGS = {
     "events": "The log as a change feed.", "guidance": "Prompts for the five steps.",
     "practices": "The caller's own practice.",

@@ -244,8 +244,8 @@ def responses(route: Route, schemas: Schemas) -> Schema:
                         "headers": found["200"]["headers"] | header("Location")}  # fmt: skip
     if any("/IfNoneMatch" in told["$ref"] for told in in_headers(route)) and route.method == "GET":
         found["304"] = {"description": "It is as you know it.", "headers": header("ETag", "X-Request-Id")}
-    # A query that is not known is refused by name wherever there is one.
-    refused = {*((500,) if route.open else GATE), *STATUSES.get(kind, ()), *([422] if about.query else [])}
+    # A query that is not known is refused by name, but where the house answers anybody.
+    refused = {*((500,) if route.open else (*GATE, 422)), *STATUSES.get(kind, ())}
     refused |= {406} if len(about.media) > 1 else set()
     for status in refused:
         found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}

@@ -13,6 +13,8 @@ UNSURE = (
     "The database can not be reached. If this was a write, it is not known whether it was written: read it again, or "
     "repeat it with its Idempotency-Key."
 )
+HEADERS = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), (b"vary", b"Authorization")]
+"""What every refusal comes with."""
 MANY = 200
 """From so many faults on they are not named one by one."""
 

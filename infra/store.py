@@ -30,6 +30,8 @@ from infra.rows import (
 )  # fmt: skip
 from infra.shelves import SHELVES, Shelf
 
+AT_ODDS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+SAME_MOMENT = "Somebody else moved at the same moment; read it again and decide anew."
 Pool = Any  # asyncpg's pool, whose generic parameter says nothing here.
 
 
@@ -153,8 +155,8 @@ class Store:
             name = str(error.constraint_name)
             detail = TAKEN.get(name, "An object with this id exists already.")
             raise Taken(detail, name) from None
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-            raise Moved("Somebody else moved at the same moment; read it again and decide anew.") from None
+        except AT_ODDS:
+            raise Moved(SAME_MOMENT) from None
 
     async def _write_one(
         self, decision: Decision, around: Around, version: int, kept: Kept | None, secrets: bytes | None
@@ -187,11 +189,15 @@ class Store:
         """Hold a plan and its relationship until what is decided about them is written.
 
         What it gives reads and writes on the one connection that holds them: the others of the pool may all be waiting.
+        Raises Moved when somebody else held one of them and waited for the other.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
-            for statement in (HOLD_RELATIONSHIP, HOLD_PLAN):
-                await connection.execute(statement, practice_id, plan_id)
-            yield Store(connection, held=True)
+        try:
+            async with self.pool.acquire() as connection, connection.transaction():
+                for statement in (HOLD_RELATIONSHIP, HOLD_PLAN):
+                    await connection.execute(statement, practice_id, plan_id)
+                yield Store(connection, held=True)
+        except AT_ODDS:
+            raise Moved(SAME_MOMENT) from None
 
     async def keep(self, caller: Caller, kept: Kept) -> None:
         """Keep a refusal under its Idempotency-Key; of two at once the first stands."""

@@ -304,9 +304,12 @@ def swapped(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
+SUBJECTS = {machine.collection: machine.subject for machine in MACHINES}
+
+
 def subject_of(route: Route) -> str:
-    machine = route.about.machine
-    return machine.subject if machine else "relationship"
+    """What the id in its address is an id of."""
+    return next((SUBJECTS[part] for part in route.path.split("/") if part in SUBJECTS), "relationship")
 
 
 def references(takes: type) -> Iterator[tuple[tuple[str, ...], Ref, bool]]:
@@ -344,7 +347,7 @@ def tries(routes: tuple[Route, ...], mine: World, theirs: World) -> Iterator[Try
         for path, ref, many in references(takes) if takes else ():
             id = theirs.ids[ref.subject]
             yield Try(route.method, here, placed(body or {}, path, [id] if many else id), headers)
-        if route.method == "GET" and about.answer == "page":
+        if route.method == "GET":
             for name in about.query:
                 if name.endswith("_id"):
                     yield Try("GET", f"{route.path}?{name}={theirs.ids[name.removesuffix('_id')]}")

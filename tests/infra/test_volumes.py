@@ -326,6 +326,15 @@ async def test_a_history_that_has_lost_its_beginning_begins_later_and_says_so(li
     assert await told(f"{timeline}?after={begun}") == (events[1:], True)
 
 
+async def test_who_read_a_timeline_before_its_beginning_was_dropped_is_told_that_it_is_not_all(
+    library: Library, case: Case
+):
+    timeline = f"/v1/relationships/{case.relationship_id}/timeline"
+    assert ok(await case.therapist.get(timeline))["complete"] is True
+    await begun_anew(library, case)
+    assert ok(await case.therapist.get(timeline))["complete"] is False
+
+
 async def test_a_relationship_that_began_after_the_horizon_has_all_of_its_timeline(library: Library, case: Case):
     await write(case)
     await library.open()
