@@ -54,6 +54,10 @@ SAID: Mapping[str, Body] = {
     },
     "relationship.revise": {"modality": "CBT with schema work"},
     "relationship.screen_risk": {"risk": "low", "screened_on": "2026-03-12"},
+    "relationship.begin_baseline": {
+        "since": "2026-03-12", "reason": "Back after her father's death; what was usual before is not the measure now.",
+    },
+    "relationship.withdraw_baseline": {"since": "2026-03-12"},
     "session.record": {
         "relationship_id": ID["relationship"], "starts_at": "2026-03-12T15:00:00+01:00", "duration_minutes": 50,
         "medium": "video", "status": "held",
@@ -152,6 +156,7 @@ SAID: Mapping[str, Body] = {
     "instrument.revise": {"title": "Our three questions after a session"},
     "alliance_rating.record": {
         "session_id": ID["session"], "instrument": "wai-sr", "shared_with_therapist": True,
+        "sharing_text_version": "who-sees-ratings-2", "sharing_policy_id": ID["policy"],
         "answers": [{"item": item, "value": None if item == 12 else 4} for item in range(1, 13)],
         "direct_report": {"problem": True, "intensity": 2, "resolved": 4},
     },

@@ -181,6 +181,7 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     for subject in ("therapist", "policy", "instrument", "client", "relationship", "rupture"):
         await revise(subject)
     await tell("relationship", "screen_risk", risk="moderate")
+    await tell("relationship", "begin_baseline")
     await tell("repair", "recognize")
     await tell("repair", "skip", step="stay_present")
     await tell("repair", "offer_repair")
