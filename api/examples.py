@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,15 @@ from api.call import parsed
 from api.representation import after, represent
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, MACHINES, scopes_of
+from domain.change import Reached, change
+from domain.insights import insights
+from domain.instruments import PHQ_9
 from domain.machine import Machine
 from domain.move import NEW, Around, Event, Move
 from domain.rating import Recording
 from domain.relationship import Relationship
+from domain.scoring import Completeness
+from domain.values import plain
 from infra.rows import body_parts
 
 NOW = datetime(2026, 3, 12, 16, 5, tzinfo=UTC)
@@ -49,6 +54,10 @@ SAID: Mapping[str, Body] = {
     },
     "relationship.revise": {"modality": "CBT with schema work"},
     "relationship.screen_risk": {"risk": "low", "screened_on": "2026-03-12"},
+    "relationship.begin_baseline": {
+        "since": "2026-03-12", "reason": "Back after her father's death; what was usual before is not the measure now.",
+    },
+    "relationship.withdraw_baseline": {"since": "2026-03-12"},
     "session.record": {
         "relationship_id": ID["relationship"], "starts_at": "2026-03-12T15:00:00+01:00", "duration_minutes": 50,
         "medium": "video", "status": "held",
@@ -147,6 +156,7 @@ SAID: Mapping[str, Body] = {
     "instrument.revise": {"title": "Our three questions after a session"},
     "alliance_rating.record": {
         "session_id": ID["session"], "instrument": "wai-sr", "shared_with_therapist": True,
+        "sharing_text_version": "who-sees-ratings-2", "sharing_policy_id": ID["policy"],
         "answers": [{"item": item, "value": None if item == 12 else 4} for item in range(1, 13)],
         "direct_report": {"problem": True, "intensity": 2, "resolved": 4},
     },
@@ -208,6 +218,23 @@ STORY = {
     "termination_plan": ("introduce", "review_readiness"), "goal_attainment": ("agree", "rate"),
 }  # fmt: skip
 """What has happened to the objects that are shown; to the others only their beginning."""
+COUNTED: Mapping[str, Any] = {
+    "ages": {"under_a_week": 6, "under_a_month": 9, "under_a_quarter": 4, "longer": 2},
+    "ruptures": 64, "begun": 51, "concluded": 38,
+    "precipitants": {"felt_misunderstood": 27, "boundary_or_policy": 16, "missed_cue": 11, "external_event": 3},
+    "policies": {"boundary_or_policy": {ID["policy"]: 12}}, "skipped": {"stay_present": 8, "offer_repair": 2},
+    "signals": 7,
+    "endings": [
+        ["planned_mutual", "as_planned", 41], ["planned_mutual", "extended", 9], ["client_initiated", None, 7],
+        ["client_initiated", "earlier_than_clinician_planned", 18], ["lapsed_no_contact", None, 6],
+        ["transfer", None, 3],
+    ],
+    "reasons": {"goals_met": 33, "sufficient_gain": 21, "cost_or_coverage": 8, "relocation": 4},
+    "premature": [["clinician_judgement", "yes", False, 14], ["clinician_judgement", "yes", True, 5],
+                  ["clinician_judgement", "no", False, 32]],
+    "better": 11, "unrepaired": 6,
+}  # fmt: skip
+"""What there is to count in a practice of some size."""
 ABOVE = {"repair": "rupture", "alliance_rating": "session"}
 """What a thing hangs from, where that is not the relationship itself."""
 
@@ -247,6 +274,24 @@ def shown() -> dict[str, dict[str, Any]]:
             row, state = after(row, decision, version, NOW), decision.after
         states[machine.subject] = state
         found[machine.subject] = from_json(to_json(represent(machine, row or {}, who)))
+    return found
+
+
+def insights_shown() -> dict[str, Any]:
+    """What a practice is told of a year."""
+    found: dict[str, Any] = from_json(to_json(plain(insights(NOW.date().replace(year=NOW.year - 1, day=1), COUNTED))))
+    return found
+
+
+def outcome() -> dict[str, Any]:
+    """What became of somebody whose depression score went from 17 to 9 in half a year."""
+    scores = {date(2026, 1, 8): 17.0, date(2026, 3, 12): 12.0, date(2026, 7, 2): 9.0}
+    reached = [
+        Reached(id=UUID(int=IDS["outcome_score"].int + place), rated_on=day, score=score,
+                completeness=Completeness.COMPLETE)
+        for place, (day, score) in enumerate(scores.items())
+    ]  # fmt: skip
+    found: dict[str, Any] = plain(change(PHQ_9, reached))
     return found
 
 
