@@ -162,7 +162,7 @@ def components(schemas: Schemas) -> dict[str, Schema]:
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
     found[schemas.shown_as[Insights]]["examples"] = [examples.insights_shown()]
-    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome_shown()]
+    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome()]
     return dict(sorted(found.items()))
 
 

@@ -54,6 +54,10 @@ SAID: Mapping[str, Body] = {
     },
     "relationship.revise": {"modality": "CBT with schema work"},
     "relationship.screen_risk": {"risk": "low", "screened_on": "2026-03-12"},
+    "relationship.begin_baseline": {
+        "since": "2026-03-12", "reason": "Back after her father's death; what was usual before is not the measure now.",
+    },
+    "relationship.withdraw_baseline": {"since": "2026-03-12"},
     "session.record": {
         "relationship_id": ID["relationship"], "starts_at": "2026-03-12T15:00:00+01:00", "duration_minutes": 50,
         "medium": "video", "status": "held",
@@ -154,6 +158,7 @@ SAID: Mapping[str, Body] = {
     "instrument.revise": {"title": "Our three questions after a session"},
     "alliance_rating.record": {
         "session_id": ID["session"], "instrument": "wai-sr", "shared_with_therapist": True,
+        "sharing_text_version": "who-sees-ratings-2", "sharing_policy_id": ID["policy"],
         "answers": [{"item": item, "value": None if item == 12 else 4} for item in range(1, 13)],
         "direct_report": {"problem": True, "intensity": 2, "resolved": 4},
     },
@@ -280,15 +285,15 @@ def insights_shown() -> dict[str, Any]:
     return found
 
 
-def outcome_shown() -> dict[str, Any]:
-    """What became of somebody whose depression score went from 17 to 9 in nine weeks."""
-    scores = {date(2026, 1, 8): 17.0, date(2026, 2, 5): 12.0, date(2026, 3, 12): 9.0}
+def outcome() -> dict[str, Any]:
+    """What became of somebody whose depression score went from 17 to 9 in half a year."""
+    scores = {date(2026, 1, 8): 17.0, date(2026, 3, 12): 12.0, date(2026, 7, 2): 9.0}
     reached = [
-        Reached(id=UUID(int=IDS["outcome_score"].int - 256 * place), rated_on=day, score=score,
+        Reached(id=UUID(int=IDS["outcome_score"].int + place), rated_on=day, score=score,
                 completeness=Completeness.COMPLETE)
-        for place, (day, score) in enumerate(reversed(scores.items()))
+        for place, (day, score) in enumerate(scores.items())
     ]  # fmt: skip
-    found: dict[str, Any] = plain(change(PHQ_9, reached[::-1]))
+    found: dict[str, Any] = plain(change(PHQ_9, reached))
     return found
 
 

@@ -53,7 +53,7 @@ class Together:
         await self._hold(connection, decision, around)
         done: list[tuple[Decision, int]] = []
         await self._change(connection, decision, around, version, done, secrets)
-        if decision.event.type in SEEN_ANEW:
+        if SEEN_ANEW.intersection(d.event.type for d, _ in done):
             await self._look(connection, relationship_of(decision), around, done)
         sent = await self._append(connection, around, done)
         if kept:

@@ -123,9 +123,12 @@ class Relationship(Kept, table=True):
     external_identifiers: list[Any] = records()
     goals: list[Any] = records()
     tasks: list[Any] = records()
+    treatment_changes: list[Any] = records()
     risk: str
     screened_on: date | None = None
     ended_on: date | None = None
+    transitions: list[Any] = records()
+    baselines: list[Any] = records()
 
 
 class Session(Kept, table=True):
@@ -312,7 +315,7 @@ class AllianceRating(Kept, table=True):
     __tablename__ = "alliance_rating"
     __table_args__ = (
         belongs_to("relationship", "relationship_id"), belongs_to("session", "relationship_id", "session_id"),
-        *one_of(ALLIANCE_RATING.cls),
+        belongs_to("policy", "sharing_policy_id"), *one_of(ALLIANCE_RATING.cls),
         Index("alliance_rating_of_relationship", "practice_id", "relationship_id", "id"),
         Index("alliance_rating_one_live", "practice_id", "session_id", "rater", text("coalesce(rater_id, '')"),
               text("coalesce(instrument, '')"), unique=True, postgresql_where=text("phase = 'recorded'")),
@@ -329,6 +332,8 @@ class AllianceRating(Kept, table=True):
     direct_report: dict[str, Any] | None = record()
     observer_codes: list[Any] = records()
     shared_with_therapist: bool
+    sharing_policy_id: UUID | None = None
+    sharing_text_version: str | None = None
     bond: float | None = None
     goal: float | None = None
     task: float | None = None

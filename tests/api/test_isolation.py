@@ -168,9 +168,9 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
               subscales=[], norms=[], item_texts=[{"item": 1, "text": f"{world.house} item"}])  # fmt: skip
     await put(case.therapist, "attachment_profile", instrument="ecr-r", anxiety_score=3.0, avoidance_score=2.0)
     await put(case.therapist, "outcome_score", instrument="phq-9", total=7)
+    await put(case.therapist, "outcome_score", str(uuid4()), instrument=f"own-{world.mark}", total=2)
     await put(case.therapist, "goal_attainment")
     await tell("goal_attainment", "rate", levels=[{"goal": 1, "level": 1}])
-    await put(case.therapist, "outcome_score", str(uuid4()), instrument=f"own-{world.mark}", total=2)
     # What a client says when asked is what a signal needs least for.
     await put(case.client, "alliance_rating", direct_report={"problem": True}, shared_with_therapist=True)
     (signal,) = ok(await case.therapist.get("/v1/signals"))["items"]
@@ -182,6 +182,7 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     for subject in ("therapist", "policy", "instrument", "client", "relationship", "rupture"):
         await revise(subject)
     await tell("relationship", "screen_risk", risk="moderate")
+    await tell("relationship", "begin_baseline")
     await tell("repair", "recognize")
     await tell("repair", "skip", step="stay_present")
     await tell("repair", "offer_repair")

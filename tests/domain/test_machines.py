@@ -32,6 +32,7 @@ from domain.outcome import OutcomePhase
 from domain.outreach import Channel, Outreach
 from domain.people import PersonPhase
 from domain.rating import DirectReport, ObserverRating, RatingPhase
+from domain.relationship import Baseline
 from domain.repair import RepairPhase
 from domain.rupture import Reporter, Rupture, RupturePhase
 from domain.session import SessionPhase
@@ -76,6 +77,7 @@ PHQ = {"instrument": "phq-9", "instrument_version": "2001"}
 ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     ("relationship", "begin", Role.THERAPIST): MINE,
     ("relationship", "revise", Role.THERAPIST): MINE,
+    ("relationship", "withdraw_baseline", None): {"state": {"baselines": (Baseline(since=TODAY, begun_by="them"),)}},
     ("rupture", "withdraw", Role.CLIENT): CLIENTS,
     ("rupture", "withdraw", Role.THERAPIST): {"state": {"recorded_by": caller(Role.THERAPIST).id}},
     ("rupture", "withdraw", Role.SUPERVISOR): {"state": {"recorded_by": caller(Role.SUPERVISOR).id}},

@@ -10,7 +10,7 @@ from domain.consent import Consent
 from domain.handover import Receiver
 from domain.move import NEW, Decision
 from domain.policies import FOLLOWING, POLICIES, following
-from domain.relationship import RELATIONSHIP, RelationshipPhase
+from domain.relationship import RELATIONSHIP, Changed, RelationshipPhase, TreatmentChange
 from domain.repair import REPAIR, Outcome, RepairPhase
 from domain.rupture import RUPTURE, LeftReason, RupturePhase
 from domain.termination import TERMINATION_PLAN, PlanPhase
@@ -225,6 +225,7 @@ def test_who_is_named_to_take_over_from_somebody_gone_sees_it_at_once_and_others
     said = {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
     world.make(TERMINATION_PLAN, "therapist_unavailable", Role.SUPERVISOR, **said)
     assert world.relationship.therapist_ids == (THERAPIST_ID, SOMEBODY)
+    assert world.relationship.treatment_changes == (TreatmentChange(since=TODAY, changed=(Changed.THERAPISTS,)),)
     world.make(TERMINATION_PLAN, "transfer_accepted", who=str(SOMEBODY))
     assert world.told.count("relationship.successor_added") == 1, "nothing is told where nothing changed"
     world = World(termination_plan=PLAN)

@@ -717,12 +717,18 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "open_aftercare": [{"return_route": "Call us.", "boosters": ["2027-01-05"]}],
     "revise_aftercare": [{"boosters": ["2027-02-05"], "farewell": "Go well."}],
     "screen_risk": [{"risk": "high"}, {"risk": "none"}],
+    "begin_baseline": [{"since": "2026-01-05", "reason": "A new frame."}, {}],
+    "withdraw_baseline": [{"since": "2026-01-05"}],
     "correct": [{"status": "missed"}, {"status": "planned"}],
 }  # fmt: skip
 PATCHES: dict[str, list[dict[str, Any]]] = {
     "ruptures": [{"summary": "Put better."}, {"summary": None}, {"strains": ["bond", "goal"]}, {"type": "mixed"}],
     "sessions": [{"duration_minutes": 50}, {"external_identifiers": []}],
-    "relationships": [{"goals": [{"text": "To sleep.", "agreed_by_client": True}]}, {"modality": "ACT"}],
+    "relationships": [
+        {"goals": [{"text": "To sleep.", "agreed_by_client": True}]},
+        {"modality": "ACT"},
+        {"modality": "CBT"},
+    ],
     "termination-plans": [{"alternative_providers": ["One", "Two"]}, {"reasons": ["client_choice"], "timing": None}],
     "repairs": [],
 }
