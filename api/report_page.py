@@ -10,13 +10,14 @@ from api.page import Block, Page
 from domain.access import Role
 from domain.consent import ConsentGiver
 from domain.report import ConsentOnRecord, DutyStatus, EndingReport, words
-from domain.review import Informant
+from domain.review import Answer, Informant
 from domain.telling import day
 
 STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUTSTANDING: "Outstanding",
           DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
 
 
+HOLDS = {Answer.YES: "Holds", Answer.NO: "Does not hold", Answer.UNSURE: "Unsure"}
 SAID_BY = {
     Informant.CLIENT: "the client", Informant.THERAPIST: "the therapist", Informant.GUARDIAN: "a guardian",
     Informant.COLLATERAL: "somebody who knows the client", Informant.RECORD: "the record",
@@ -107,9 +108,9 @@ def facts(report: EndingReport) -> Iterator[tuple[str, ...]]:
         for one in fact.findings:
             if one.recorded_as:
                 by = f"Said by {SAID_BY[one.said_by]}" if one.said_by else "Said"
-                yield title(fact.fact), title(one.holds), f"{by}, {on(one.on)}, recorded by the {one.recorded_as}"
+                yield title(fact.fact), HOLDS[one.holds], f"{by}, {on(one.on)}, recorded by the {one.recorded_as}"
             elif one.computed:
-                yield title(fact.fact), title(one.holds), said(one.source, one.on)
+                yield title(fact.fact), HOLDS[one.holds], said(one.source, one.on)
     if unsaid := [words(f.fact) for f in report.readiness if not any(o.computed or o.recorded_as for o in f.findings)]:
         yield "Nobody has said", "", ", ".join(unsaid).capitalize()
 

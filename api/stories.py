@@ -197,10 +197,21 @@ async def good_goodbye(stage: Stage, pair: Pair) -> None:
         "therapist_ready": "yes", "facts": [
             {"fact": "stable", "holds": "yes", "source": "BDI, sessions 9 to 12"},
             {"fact": "skills_used_outside", "holds": "yes", "source": "the client"}]})  # fmt: skip
+    await readied(stage, therapist, path)
     await stage.step("Both agree on the kind of ending and its day.", therapist, f"POST {path}/plan-ending", {
         "kind": "planned_mutual", "timing": "as_planned", "agreed_by_client": True, "reasons": ["goals_met"],
         "target_date": today.isoformat(), "notice_given_on": (today - timedelta(weeks=4)).isoformat()})  # fmt: skip
     await last_sessions(stage, client, therapist, path)
+
+
+async def readied(stage: Stage, therapist: Voice, path: str) -> None:
+    """What the record answers of readiness, beside what the two said: facts, and no number."""
+    facts = (await therapist.get(f"{path}/readiness"))["facts"]
+    found = {fact["fact"]: [one["holds"] for one in fact["findings"]] for fact in facts}
+    if found["client_says_ready"] != ["yes"]:
+        raise Failed(f"GET {path}/readiness does not know what the client said.")
+    told = "; ".join(f"{fact.replace('_', ' ')}: {' and '.join(holds)}" for fact, holds in found.items())
+    stage.show.print(Padding(f"Readiness, fact by fact: {told}.", (0, 0, 0, 2)))
 
 
 async def last_sessions(stage: Stage, client: Voice, therapist: Voice, path: str) -> None:
