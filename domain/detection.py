@@ -207,7 +207,7 @@ class Sitting(NamedTuple):
     score: float | None = None
     """The item mean, higher is better. None: not scored, or incomplete; never zero."""
     total: float | None = None
-    """The sum, where the form has one."""
+    """The sum of all items, higher is better, where the form has one."""
     answers: tuple[tuple[int, float], ...] = ()
     """Item numbers with answers, as they were given."""
     direct: DirectReport | None = None
@@ -255,6 +255,8 @@ class Series:
     """Whether it measures the alliance. Of any other form only the risk items are read."""
     risk_items: tuple[int, ...] = ()
     """The items of the form that are never only numbers."""
+    downward: tuple[int, ...] = ()
+    """Those in which a higher answer is a worse one; of all others a higher one is better."""
     rater_id: str = ""
     """Who of those who rate in that role."""
 

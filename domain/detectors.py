@@ -44,7 +44,7 @@ from domain.detection import (
 from domain.shrunk import VERSION as SHRUNK_VERSION
 from domain.shrunk import ShrunkPrediction
 from domain.shrunk import see as shrunk_prediction
-from domain.values import Between, Code
+from domain.values import Between, Few, Token
 
 Deviations = Annotated[float, Between(0.1, 10.0)]
 """A limit in standard deviations of what the detector goes by."""
@@ -540,10 +540,11 @@ def risk_item(series: Series, parameters: RiskItem) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cutoff(Parameters):
-    """`cutoff`: a published cut-off. As shares of the range; of the SRS, 36 of 40 and 9 of 10 are both 0.9."""
+    """`cutoff`: a published cut-off. As shares of the range, from its worst end; of the SRS, 36 of 40 and 9 of 10 are
+    both 0.9."""
 
-    instruments: tuple[Annotated[str, Code()], ...] = ("srs",)
-    """The forms it is for."""
+    instruments: Annotated[tuple[Token, ...], Few(20, least=1)] = ("srs",)
+    """The forms it is for, by their codes."""
     total: Annotated[float, Between(0.0, 1.0)] = 0.9
     """Of the total's range."""
     total_at: bool = True
@@ -565,7 +566,7 @@ def cutoff(series: Series, parameters: Cutoff) -> tuple[Finding, ...]:
     for run in series.runs:
         was_low = False
         for s in run.sittings:
-            low = lowest(series.scale, s, parameters)
+            low = lowest(series, s, parameters)
             if low and not was_low:
                 grade, number, limit = low
                 inputs = [series.norms, canonical([s.session_id, grade, float(number)])]
@@ -579,8 +580,9 @@ def cutoff(series: Series, parameters: Cutoff) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def lowest(scale: Scale, sitting: Sitting, parameters: Cutoff) -> tuple[str, float, float] | None:
-    """What is low, the number and the cut-off."""
+def lowest(series: Series, sitting: Sitting, parameters: Cutoff) -> tuple[str, float, float] | None:
+    """What is low, the number and the cut-off. A reversed item is turned, so that low is bad in all of them."""
+    scale = series.scale
     reach = scale.high - scale.low
     if sitting.total is not None:
         limit = scale.items * (scale.low + parameters.total * reach)
@@ -588,7 +590,8 @@ def lowest(scale: Scale, sitting: Sitting, parameters: Cutoff) -> tuple[str, flo
             return "total", sitting.total, limit
     if sitting.answers and parameters.item is not None:
         limit = scale.low + parameters.item * reach
-        least = min(answer for _, answer in sitting.answers)
+        turned = scale.low + scale.high
+        least = min(turned - answer if item in series.downward else answer for item, answer in sitting.answers)
         if least < limit + (scale.hair if parameters.item_at else -scale.hair):
             return "item", least, limit
     return None
@@ -758,7 +761,7 @@ DETECTORS: Mapping[Detector, Known] = MappingProxyType({
     Detector.EWMA: Known(1, Ewma, each(ewma)),
     Detector.SUDDEN_LOSS: Known(1, SuddenLoss, each(sudden_loss)),
     Detector.DIRECT_REPORT: Known(1, Reported, each(direct_report)),
-    Detector.CUTOFF: Known(1, Cutoff, each(cutoff)),
+    Detector.CUTOFF: Known(2, Cutoff, each(cutoff)),
     Detector.DIVERGENCE: Known(1, Divergence, two_views),
     Detector.CEILING_RUN: Known(1, CeilingRun, each(ceiling_run)),
     Detector.RISK_ITEM: Known(1, RiskItem, each(risk_item, alliance=False)),

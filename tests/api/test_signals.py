@@ -230,6 +230,16 @@ async def test_a_practice_that_chose_no_detector_is_told_of_nothing(house: House
         ("rci_drop", {"reference": "next"}, "detectors/0/parameters/reference"),
         ("shewhart_xmr", {"western_electric": 1}, "detectors/0/parameters/western_electric"),
         ("observer_3rs", {"least": 2.5}, "detectors/0/parameters/least"),
+        ("rci_drop", {"limit": [2]}, "detectors/0/parameters/limit"),
+        ("cutoff", {"instruments": "wai-sr"}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": None}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": []}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": ["srs"] * 21}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": ["srs", 2]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", None]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", " "]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", "a\x00b"]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", "a" * 121]}, "detectors/0/parameters/instruments/1"),
     ],
 )
 async def test_a_setting_that_a_detector_can_not_have_is_refused_by_name(
@@ -238,6 +248,46 @@ async def test_a_setting_that_a_detector_can_not_have_is_refused_by_name(
     admin = await house.as_("admin")
     body = {"kind": "detection", "title": "T", "detectors": [{"detector": detector, "parameters": parameters}]}
     refuses(await admin.post("/v1/policies", json=body), place)
+
+
+async def answer(case: Case, number: int, instrument: str, values: tuple[float, ...]) -> dict[str, Any]:
+    """The client's answers about the session of a week."""
+    answers = [{"item": item, "value": value} for item, value in enumerate(values, 1)]
+    return await rate(case, await week(case, number), None, instrument=instrument, answers=answers)
+
+
+async def test_a_cutoff_may_be_set_on_other_forms_and_looks_at_their_single_items(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    body = {"kind": "detection", "title": "Low is low", "detectors": [
+        {"detector": "cutoff", "parameters": {"instruments": ["SRS", "WAI_SR", "arm-5"], "total": 0.4, "item": 0.3}}
+    ]}  # fmt: skip
+    policy = made(await admin.post("/v1/policies", json=body))
+    assert policy["detectors"][0]["parameters"]["instruments"] == ["SRS", "WAI_SR", "arm-5"]
+    await answer(case, 0, "wai-sr", (4.0,) * 12)
+    low = await answer(case, 1, "wai-sr", (4.0,) * 11 + (2.0,))
+    await answer(case, 2, "sai", (0.0,) * 6)
+    (signal,) = await signals(case.therapist)
+    assert (signal["session_id"], signal["kind"], signal["grade"]) == (low["session_id"], "low_level", "item")
+    assert (signal["magnitude_raw"], signal["threshold"]) == (2.0, pytest.approx(2.2))
+    assert signal["parameters"]["instruments"] == ["srs", "wai-sr", "arm-5"]
+
+
+async def test_a_reversed_item_is_low_where_its_answer_is_high(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "cutoff", "parameters": {"instruments": ["arm-5"], "total": 0.2, "item": 0.2}}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "Low is low", "detectors": chosen}))
+    await answer(case, 0, "arm-5", (7, 7, 1, 7, 7))
+    low = await answer(case, 1, "arm-5", (7, 7, 7, 7, 7))
+    (signal,) = await signals(case.therapist)
+    assert (signal["session_id"], signal["grade"], signal["magnitude_raw"]) == (low["session_id"], "item", 1)
+
+
+async def test_a_policy_that_names_the_same_forms_again_has_not_changed(house: House) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "cutoff", "parameters": {"instruments": ["srs", "arm-5"]}}]
+    policy = made(await admin.post("/v1/policies", json={"kind": "detection", "title": "T", "detectors": chosen}))
+    again = await admin.patch(f"/v1/policies/{policy['id']}", json={"detectors": chosen}, headers={"if-match": "*"})
+    assert ok(again)["version"] == policy["version"]
 
 
 async def test_detectors_are_chosen_by_the_policy_that_is_for_it(house: House) -> None:
