@@ -54,10 +54,14 @@ async def around(
 
 
 async def forms_of(store: Store, caller: Caller, told: Any) -> tuple[Instrument, ...]:
-    """The practice's own forms of the instrument that is named; for what is new, only those that are in use."""
-    if told.instrument is None:
+    """The practice's own forms of the instrument that is named; for what is new, only those that are in use.
+
+    A policy names none: it is about all of them.
+    """
+    code = getattr(told, "instrument", "")
+    if code is None:
         return ()
-    found = await store.forms(caller.practice_id, coded(told.instrument))
+    found = await store.forms(caller.practice_id, coded(code))
     return tuple(form for form in found if hasattr(told, "id") or form.phase is InstrumentPhase.CURRENT)
 
 

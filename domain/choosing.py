@@ -1,7 +1,7 @@
 """Which detectors raise signals in a practice, and how they are set: its own choice, and until then a cautious one."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Annotated, Any, get_args, get_origin
 
@@ -24,7 +24,7 @@ class Choice(Said):
     detector: Detector
     """Which."""
     parameters: Mapping[str, Setting] = field(default_factory=dict)
-    """What differs from its defaults, by name. `openapi/detection.md` lists them with their ranges."""
+    """What differs from its defaults, by name. `openapi/detectors.md` lists them with their ranges."""
 
 
 def chosen(choices: Iterable[Choice] | None) -> Mapping[Detector, Parameters]:
@@ -54,7 +54,7 @@ def item_by_item(chosen: Mapping[Detector, Parameters], forms: Iterable[Form]) -
 def set_up(choice: Choice, at: str) -> Parameters:
     """A detector's parameters. Raises Refused, naming the one that is wrong."""
     cls: Any = DETECTORS[choice.detector].parameters
-    hints: Mapping[str, Any] = type_hints(cls)
+    hints: Mapping[str, Any] = {f.name: type_hints(cls)[f.name] for f in fields(cls)}
     for name, value in choice.parameters.items():
         if name not in hints:
             known = ", ".join(sorted(hints)) or "none"

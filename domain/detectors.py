@@ -540,8 +540,7 @@ def risk_item(series: Series, parameters: RiskItem) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cutoff(Parameters):
-    """`cutoff`: a published cut-off. As shares of the range, from its worst end; of the SRS, 36 of 40 and 9 of 10 are
-    both 0.9."""
+    """`cutoff`: a published cut-off, as shares of the range from its worst end (SRS: 36 of 40 and 9 of 10 are 0.9)."""
 
     instruments: Annotated[tuple[Token, ...], Few(20, least=1)] = ("srs",)
     """The forms it is for, by their codes."""
@@ -742,11 +741,17 @@ def each(
             if series.alliance or not alliance:
                 yield from see(series, parameters)
 
+    over_all.__doc__ = see.__doc__
     return over_all
 
 
 def two_views(seriess: Sequence[Series], parameters: Divergence) -> Iterator[Finding]:
-    """Every form on which the client and the therapist have series: two forms are not compared."""
+    """Client and therapist on every form that both fill in; two forms are not compared.
+
+    Grade `level`: their levels differ, each standardised by its own norms. Grade `opposite_change`: one went up and the
+    other down, each by more than its error. Raised once for as long as every session both score diverges; the first
+    that both score is not judged.
+    """
     for client in seriess:
         for therapist in seriess:
             raters = (client.rater, therapist.rater) == (Rater.CLIENT, Rater.THERAPIST)

@@ -91,7 +91,7 @@ class Around(Stamp):
     new_id: UUID | None = None
     """For a move that may open something else."""
     forms: tuple[Any, ...] = ()
-    """For a move that knows about forms: the practice's own instruments of the code that is named."""
+    """For a move that knows about forms: the practice's own instruments of the code that is named; all, if none is."""
 
     @property
     def today(self) -> date:
@@ -140,8 +140,8 @@ class Move:
     """Left out of what a client's own feed and timeline show."""
     knows: str = ""
     """What the decision rests on beyond the object: its `parent`, its `endings` (open ruptures, and the policies about
-    endings), the `forms` the practice has of the instrument it names, or `where` its relationship stands; or the
-    `new_id` of what it may open."""
+    endings), the `forms` the practice has (of the instrument it names, where it names one), or `where` its relationship
+    stands; or the `new_id` of what it may open."""
 
     @property
     def advises(self) -> bool:

@@ -111,7 +111,7 @@ class Store:
         return found
 
     async def forms(self, practice_id: UUID, code: str) -> tuple[Instrument, ...]:
-        """The practice's own instruments of a code, those that are retired among them."""
+        """The practice's own instruments of a code (of any, if it is empty), those that are retired among them."""
         rows = await self.pool.fetch(FORMS, practice_id, code)
         return tuple(SHELVES["instrument"].state(row) for row in rows)
 
@@ -221,7 +221,7 @@ WITH founded AS (
 INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM founded"""
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
-FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND code = $2 ORDER BY edition"
+FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND $2 IN (code, '') ORDER BY code, edition"
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,

@@ -223,6 +223,8 @@ async def test_a_practice_that_chose_no_detector_is_told_of_nothing(house: House
     ("detector", "parameters", "place"),
     [
         ("rci_drop", {"limt": 2}, "detectors/0/parameters/limt"),
+        ("rci_drop", {"__pydantic_config__": "x"}, "detectors/0/parameters/__pydantic_config__"),
+        ("risk_item", {"limit": 2}, "detectors/0/parameters/limit"),
         ("rci_drop", {"limit": 50}, "detectors/0/parameters/limit"),
         ("rci_drop", {"limit": "high"}, "detectors/0/parameters/limit"),
         ("rci_drop", {"limit": None}, "detectors/0/parameters/limit"),
@@ -280,6 +282,27 @@ async def test_a_reversed_item_is_low_where_its_answer_is_high(house: House, cas
     low = await answer(case, 1, "arm-5", (7, 7, 7, 7, 7))
     (signal,) = await signals(case.therapist)
     assert (signal["session_id"], signal["grade"], signal["magnitude_raw"]) == (low["session_id"], "item", 1)
+
+
+async def test_whoever_chooses_a_detector_is_told_where_it_is_silent_until_the_norms_are_there(house: House) -> None:
+    admin = await house.as_("admin")
+    body = {"kind": "detection", "title": "T", "detectors": [{"detector": "divergence"}, {"detector": "ewma"}]}
+    policy = made(await admin.post("/v1/policies", json=body))
+    (advice,) = policy["advisories"]
+    assert (advice["code"], advice["source"]) == ("norms_missing", "The norms of the forms that ratings may name")
+    assert "divergence says nothing about wai-sr 2006 by the therapist (mean, sd)" in advice["detail"]
+    for form in ok(await admin.get("/v1/instruments/built-in"))["items"]:
+        if form["code"] in ("wai-sr", "wai-s", "arm-5"):
+            norm = {"mean": 4, "sd": 0.8, "reliability": 0.9, "population": "Our own.", "source": "Our own."}
+            made(await admin.post("/v1/instruments", json={**form, "norms": [norm]}))
+    said = {"title": "With our norms"}
+    revised = await admin.patch(f"/v1/policies/{policy['id']}", json=said, headers={"if-match": "*"})
+    assert ok(revised)["advisories"] == []
+
+
+async def test_another_policy_comes_without_advice_about_detectors(house: House) -> None:
+    admin = await house.as_("admin")
+    assert made(await admin.post("/v1/policies", json={"kind": "no_contact", "title": "T"}))["advisories"] == []
 
 
 async def test_a_policy_that_names_the_same_forms_again_has_not_changed(house: House) -> None:
