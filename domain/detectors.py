@@ -173,7 +173,7 @@ def rci_looks(series: Series, run: Run, parameters: RciDrop) -> Iterator[Sight]:
     if s_diff is None:
         return
     limit = -parameters.limit * s_diff
-    for at, against, reference, used in REFERENCES[parameters.reference](run):
+    for at, against, reference, used in REFERENCES[parameters.reference](run, series.scale.hair):
         drop = run.scores[at] - against
         if drop < limit - series.scale.hair:
             rci = drop / s_diff
@@ -184,22 +184,22 @@ Compared = tuple[int, float, int | None, Sequence[int]]
 """A position, the score it is compared with, that score's position where it is one, and what that rests on."""
 
 
-def with_previous(run: Run) -> Iterator[Compared]:
+def with_previous(run: Run, hair: float) -> Iterator[Compared]:
     """Each score with the one before."""
     for at in range(1, len(run.scores)):
         yield at, run.scores[at - 1], at - 1, (at - 1,)
 
 
-def with_best(run: Run) -> Iterator[Compared]:
-    """Each score with the best before it, the latest of equals."""
+def with_best(run: Run, hair: float) -> Iterator[Compared]:
+    """Each score with the best before it, the latest of equals, by whichever answers they are equal."""
     best = 0
     for at in range(1, len(run.scores)):
         yield at, run.scores[best], best, range(at)
-        if run.scores[at] >= run.scores[best]:
+        if run.scores[at] >= run.scores[best] - hair:
             best = at
 
 
-def with_baseline(run: Run) -> Iterator[Compared]:
+def with_baseline(run: Run, hair: float) -> Iterator[Compared]:
     """Each score after a baseline with its mean."""
     for start, end in judged(run):
         mean = sum(run.scores[start : start + BASELINE]) / BASELINE
@@ -212,7 +212,7 @@ def judged(run: Run) -> Iterator[tuple[int, int]]:
     return pairwise((*run.baselines, len(run.scores)))
 
 
-REFERENCES: Mapping[Reference, Callable[[Run], Iterator[Compared]]] = {
+REFERENCES: Mapping[Reference, Callable[[Run, float], Iterator[Compared]]] = {
     Reference.PREVIOUS: with_previous,
     Reference.RUNNING_MAX: with_best,
     Reference.BASELINE_MEAN: with_baseline,

@@ -148,10 +148,11 @@ WHERE s.practice_id = $1 AND s.relationship_id = $2 AND s.phase = 'held'"""
 
 
 RATINGS = ratings()
-# A run ends where the therapists or the modality change; that is told by the log, and nowhere else.
+# A run ends where the therapists or the modality change; that is told by the log, and nowhere else. Of the modality,
+# which a practice words as it likes, an event says that it changed and not to what.
 TURNS = """
 SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM event WHERE practice_id = $1 AND subject_id = $2
- AND type = 'relationship.revised' AND data -> 'set' ?| ARRAY['therapist_ids', 'modality']"""
+ AND type = 'relationship.revised' AND (data -> 'set' ? 'therapist_ids' OR data -> 'texts' ? 'modality')"""
 MENDED = """
 SELECT coalesce(array_agg(concluded_on ORDER BY concluded_on), '{}') FROM repair
 WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired' AND concluded_on IS NOT NULL"""

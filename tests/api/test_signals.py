@@ -1,5 +1,6 @@
 """Signals: what ratings hint at, over HTTP, and what a clinician makes of it."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,6 +71,71 @@ async def test_a_drop_raises_one_signal_that_says_how_it_was_found(watched: Case
     assert (signal["detector_version"], signal["parameters"]["limit"]) == (1, 1.96)
     assert len(signal["inputs_hash"]) == 32
     assert await told(watched) == ["signal.raised"]
+
+
+async def test_a_practice_that_has_chosen_nothing_is_told_of_a_v_by_the_default_set(case: Case) -> None:
+    assert ok(await case.supervisor.get("/v1/policies"))["items"] == []
+    ratings = await course(case)
+    (signal,) = await signals(case.therapist)
+    assert (signal["detector"], signal["kind"], signal["phase"]) == ("shrunk_prediction", "drop", "raised")
+    assert (signal["session_id"], signal["certainty"]) == (ratings[4]["session_id"], "confirmed")
+    assert signal["reference_session_id"] is None, "it is compared with a prediction, and with no session"
+    assert signal["magnitude_raw"] < signal["threshold"] < 0
+
+
+async def test_a_loss_is_provisional_until_it_has_lasted_and_the_feed_says_when_it_is_sure(
+    house: House, case: Case
+) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "sudden_loss"}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "Losses", "detectors": chosen}))
+    ratings = await course(case, (4.25, 4.33, 4.25, 2.5, 2.42))
+    (raised,) = await signals(case.therapist)
+    assert (raised["certainty"], raised["session_id"]) == ("provisional", ratings[3]["session_id"])
+    assert await told(case) == ["signal.raised"]
+    await rate(case, await week(case, 5), 2.5)
+    (sure,) = await signals(case.therapist)
+    assert (sure["id"], sure["certainty"], sure["phase"]) == (raised["id"], "confirmed", "raised")
+    assert sure["inputs_hash"] != raised["inputs_hash"]
+    (event,) = ok(await case.supervisor.get("/v1/events", params={"types": "signal.firmed_up"}))["items"]
+    assert (event["resource"], event["id"], event["from"], event["to"]) == ("signal", raised["id"], "raised", "raised")
+    assert await told(case) == ["signal.raised", "signal.firmed_up"]
+
+
+async def test_a_loss_that_does_not_last_is_taken_back(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "sudden_loss"}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "Losses", "detectors": chosen}))
+    await course(case)
+    assert await told(case) == ["signal.raised", "signal.superseded"]
+
+
+async def another_therapist(case: Case) -> dict[str, Any]:
+    therapist = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))
+    return {"therapist_ids": [therapist["id"]]}
+
+
+async def another_modality(case: Case) -> dict[str, Any]:
+    return {"modality": "EMDR"}
+
+
+async def another_goal(case: Case) -> dict[str, Any]:
+    return {"goals": [{"text": "To sleep."}]}
+
+
+@pytest.mark.parametrize(("change", "count"), [(another_therapist, 0), (another_modality, 0), (another_goal, 1)])
+async def test_nothing_is_compared_across_a_change_of_therapist_or_modality(
+    watched: Case, change: Callable[[Case], Awaitable[dict[str, Any]]], count: int
+) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    for number, score in enumerate((4.25, 4.33, 4.25, 4.33), -4):
+        await rate(watched, await watched.session(starts_at=(now + timedelta(weeks=number)).isoformat()), score)
+    body = await change(watched)
+    address = f"/v1/relationships/{watched.relationship_id}"
+    ok(await watched.script.patch(address, json=body, headers={"if-match": "*"}))
+    after = await watched.session(starts_at=datetime.now(UTC).isoformat())
+    await rate(watched, after, 2.0)
+    assert [s["session_id"] for s in await signals(watched.supervisor)] == [after["id"]] * count
 
 
 async def test_a_number_opens_and_closes_nothing(watched: Case) -> None:
