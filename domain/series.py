@@ -92,7 +92,7 @@ def blanks(held: Mapping[UUID, datetime], turns: Sequence[datetime], mended: Seq
     """Sessions by their id and time, as they are before anybody rates them.
 
     A run ends where the therapists or the modality changed: `turns`, in order. A baseline begins anew with the first
-    session after a repair that the client confirmed: `mended`, its days (UTC), in order.
+    session after a repair that was concluded as repaired: `mended`, its days (UTC), in order.
     """
     over = 0
     for id, at in sorted(held.items(), key=itemgetter(1, 0)):

@@ -12,6 +12,7 @@ from domain.access import Caller
 from domain.measure import Instrument
 from domain.move import Around, Decision, Endings
 from domain.policies import alone
+from domain.returning import Scores
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
 from infra.insights import COUNTS
@@ -29,6 +30,7 @@ from infra.rows import (
     wording,
 )  # fmt: skip
 from infra.shelves import SHELVES, Shelf
+from infra.trajectory import Record
 
 Pool = Any  # asyncpg's pool, whose generic parameter says nothing here.
 
@@ -125,6 +127,10 @@ class Store:
         """The answer under an Idempotency-Key."""
         row = await self.pool.fetchrow(KEPT, caller.practice_id, identity(caller), key)
         return Kept(key, row[0], row[1], row[2], row[3].encode()) if row else None
+
+    async def scores(self, caller: Caller, relationship_id: UUID) -> Scores:
+        """The ratings of a relationship in the caller's sight."""
+        return await Record(self.pool).scores(caller, relationship_id)
 
     async def endings(self, practice_id: UUID, relationship_id: UUID) -> Endings:
         """What an ending has to reckon with."""

@@ -52,7 +52,7 @@ class Setting:
     turns: Sequence[datetime]
     """When the therapists or the modality changed."""
     mended: Sequence[date]
-    """The days on which a repair was concluded that the client confirmed."""
+    """The days on which a repair was concluded as repaired: by the client's word, or by scores that are back."""
 
 
 async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> Setting:
