@@ -333,7 +333,10 @@ class Finding:
     session_id: UUID
     """The onset: where it was first to be seen."""
     reference_session_id: UUID | None = None
-    """The session it is compared with, where it is one."""
+    """The session it is compared with, where it is one. None where no single session stands for how it was: a score is
+    compared with the mean of a baseline (`shewhart_xmr`, `ewma`, `rci_drop` from `baseline_mean`), with a prediction
+    from all scores before it (`shrunk_prediction`) or with a level (`cutoff`, `ceiling_run`, `risk_item`), and what
+    somebody said, coded or sees differently with nothing before it."""
     magnitude_raw: float | None = None
     """How far from the reference, in points of the item mean, a drop being negative; without a reference, the number
     itself."""
