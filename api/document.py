@@ -15,7 +15,9 @@ from api.operations import JSON, operation, rules_of
 from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
+from domain.change import OutcomeChange
 from domain.errors import Incomplete, NotOpen, Refused
+from domain.insights import Insights
 from infra.conflicts import HistoryGone
 from infra.patience import SCHEDULE
 from infra.settings import Settings
@@ -77,7 +79,7 @@ SENT: Mapping[str, Schema] = {
         "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`; several with spaces while a secret changes."
     ),
 }
-BESIDE = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 503: ["Retry-After"]}
+BESIDE = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 409: ["Retry-After"], 503: ["Retry-After"]}
 TAGS = {
     "events": "The log as a change feed.", "guidance": "Prompts for the five steps.",
     "practices": "The caller's own practice.",
@@ -160,6 +162,8 @@ def components(schemas: Schemas) -> dict[str, Schema]:
     objects = examples.shown()
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
+    found[schemas.shown_as[Insights]]["examples"] = [examples.insights_shown()]
+    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome()]
     return dict(sorted(found.items()))
 
 

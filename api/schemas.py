@@ -16,6 +16,7 @@ from pydantic import TypeAdapter
 from api.body import adapter
 from domain.access import Role
 from domain.catalog import MACHINES
+from domain.change import OutcomeChange
 from domain.due import Reminder
 from domain.feelings import FeelingsOverTime
 from domain.form import Form
@@ -84,7 +85,7 @@ class Schemas:
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
         more = (Prompt, Practice, Insights, Trajectory, Advisory, Form, Reminder, Ritual, Letter, EndingReport,
-                FeelingsOverTime)  # fmt: skip
+                FeelingsOverTime, OutcomeChange)  # fmt: skip
         said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])

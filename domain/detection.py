@@ -140,6 +140,11 @@ class ObserverCode(StrEnum):
     """The therapist confronts."""
 
 
+def s_diff(sd: float, reliability: float) -> float:
+    """The standard error of a difference of two scores (Jacobson & Truax 1991, doi 10.1037/0022-006X.59.1.12)."""
+    return sqrt(2 * (1 - reliability)) * sd
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The range and the norms of one instrument, as one rater uses it. Points are those of the item mean."""
@@ -161,10 +166,10 @@ class Scale:
 
     @property
     def s_diff(self) -> float | None:
-        """The standard error of a difference of two scores, where there are norms (Jacobson & Truax 1991)."""
+        """The standard error of a difference of two scores, where there are norms."""
         if self.sd is None or self.reliability is None:
             return None
-        return sqrt(2 * (1 - self.reliability)) * self.sd or None
+        return s_diff(self.sd, self.reliability) or None
 
     @property
     def floor(self) -> float:

@@ -1,6 +1,6 @@
 """From the sessions and ratings of a relationship to the series that detectors look at."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -88,17 +88,19 @@ def sheet_of(form: Form, rater: Rater) -> Sheet:
     return Sheet(form, rater, scale_of(form, rater), form.keyed or 1, per_item(form), alliance, downward(form))
 
 
-def blanks(held: Mapping[UUID, datetime], turns: Sequence[datetime], mended: Sequence[date]) -> Iterator[Sitting]:
+def blanks(held: Mapping[UUID, datetime], turns: Sequence[date], baselines: Sequence[date]) -> Iterator[Sitting]:
     """Sessions by their id and time, as they are before anybody rates them.
 
-    A run ends where the therapists or the modality changed: `turns`, in order. A baseline begins anew with the first
-    session after a repair that was concluded as repaired: `mended`, its days (UTC), in order.
+    A run begins on each of the days (UTC, in order) on which other therapists or another modality came in: `turns`. A
+    baseline begins anew with the first session on each of `baselines` or after it: a repair was concluded as
+    repaired, or a clinician had it begin.
     """
     over = 0
     for id, at in sorted(held.items(), key=itemgetter(1, 0)):
-        concluded = bisect_right(mended, at.date())
-        yield Sitting(id, at, run=str(bisect_left(turns, at)), new_baseline=concluded > over)
-        over = concluded
+        day = at.date()
+        begun = bisect_right(baselines, day)
+        yield Sitting(id, at, run=str(bisect_right(turns, day)), new_baseline=begun > over)
+        over = begun
 
 
 def gathered(held: Iterable[Sitting], readings: Iterable[Reading]) -> tuple[Series, ...]:

@@ -32,6 +32,8 @@ from infra.rows import (
 from infra.shelves import SHELVES, Shelf
 from infra.trajectory import Record
 
+AT_ODDS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+SAME_MOMENT = "Somebody else moved at the same moment; read it again and decide anew."
 Pool = Any  # asyncpg's pool, whose generic parameter says nothing here.
 
 
@@ -159,8 +161,8 @@ class Store:
             name = str(error.constraint_name)
             detail = TAKEN.get(name, "An object with this id exists already.")
             raise Taken(detail, name) from None
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError):
-            raise Moved("Somebody else moved at the same moment; read it again and decide anew.") from None
+        except AT_ODDS:
+            raise Moved(SAME_MOMENT) from None
 
     async def _write_one(
         self, decision: Decision, around: Around, version: int, kept: Kept | None, secrets: bytes | None
@@ -193,11 +195,15 @@ class Store:
         """Hold a plan and its relationship until what is decided about them is written.
 
         What it gives reads and writes on the one connection that holds them: the others of the pool may all be waiting.
+        Raises Moved when somebody else held one of them and waited for the other.
         """
-        async with self.pool.acquire() as connection, connection.transaction():
-            for statement in (HOLD_RELATIONSHIP, HOLD_PLAN):
-                await connection.execute(statement, practice_id, plan_id)
-            yield Store(connection, held=True)
+        try:
+            async with self.pool.acquire() as connection, connection.transaction():
+                for statement in (HOLD_RELATIONSHIP, HOLD_PLAN):
+                    await connection.execute(statement, practice_id, plan_id)
+                yield Store(connection, held=True)
+        except AT_ODDS:
+            raise Moved(SAME_MOMENT) from None
 
     async def keep(self, caller: Caller, kept: Kept) -> None:
         """Keep a refusal under its Idempotency-Key; of two at once the first stands."""

@@ -49,10 +49,10 @@ class Setting:
     """Its own forms."""
     item_by_item: Collection[str]
     """The forms whose answers are read one by one."""
-    turns: Sequence[datetime]
-    """When the therapists or the modality changed."""
-    mended: Sequence[date]
-    """The days on which a repair was concluded as repaired: by the client's word, or by scores that are back."""
+    turns: Sequence[date]
+    """The days on which other therapists or another modality came in."""
+    baselines: Sequence[date]
+    """The days from which a new baseline begins."""
 
 
 async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> Setting:
@@ -60,7 +60,7 @@ async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> 
     row = await connection.fetchrow(SETTING, practice_id, relationship_id)
     run = chosen(None if row["detectors"] is None else map(reader(Choice), row["detectors"]))
     forms = in_force(map(reader(Instrument), row["forms"]))
-    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)), row["turns"], row["mended"])
+    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)), row["turns"], row["baselines"])
 
 
 def compared(
@@ -71,7 +71,7 @@ def compared(
     kept: list[Signal] = [shelf.state(row) for row in signals]
     if not (kept or ratings or scores):
         return Look((), {})
-    series = alliance(ratings, known.forms, known.turns, known.mended)
+    series = alliance(ratings, known.forms, known.turns, known.baselines)
     found = detect([*series, *outcomes(scores, known.forms)], known.chosen)
     session_of = {row["id"]: row["session_id"] for row in scores}
     now = [seen(finding, relationship_id, session_of) for finding in found]
@@ -79,10 +79,10 @@ def compared(
 
 
 def alliance(
-    rows: Sequence[Row], own: tuple[Form, ...], turns: Sequence[datetime], mended: Sequence[date]
+    rows: Sequence[Row], own: tuple[Form, ...], turns: Sequence[date], baselines: Sequence[date]
 ) -> tuple[Series, ...]:
     """The held sessions with their alliance ratings, as series."""
-    held = blanks({row["session_id"]: row["starts_at"] for row in rows}, turns, mended)
+    held = blanks({row["session_id"]: row["starts_at"] for row in rows}, turns, baselines)
     return gathered(held, rated(rows, own))
 
 
@@ -148,14 +148,16 @@ WHERE s.practice_id = $1 AND s.relationship_id = $2 AND s.phase = 'held'"""
 
 
 RATINGS = ratings()
-# A run ends where the therapists or the modality change; that is told by the log, and nowhere else. Of the modality,
-# which a practice words as it likes, an event says that it changed and not to what.
 TURNS = """
-SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM event WHERE practice_id = $1 AND subject_id = $2
- AND type = 'relationship.revised' AND (data -> 'set' ? 'therapist_ids' OR data -> 'texts' ? 'modality')"""
-MENDED = """
-SELECT coalesce(array_agg(concluded_on ORDER BY concluded_on), '{}') FROM repair
-WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired' AND concluded_on IS NOT NULL"""
+SELECT coalesce(array_agg(since ORDER BY since), '{}')
+FROM relationship, jsonb_to_recordset(treatment_changes) AS turn (since date) WHERE practice_id = $1 AND id = $2"""
+BASELINES = """
+SELECT coalesce(array_agg(since ORDER BY since), '{}') FROM (
+  SELECT concluded_on AS since FROM repair
+  WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired' AND concluded_on IS NOT NULL
+  UNION ALL
+  SELECT since FROM relationship, jsonb_to_recordset(baselines) AS baseline (since date)
+  WHERE practice_id = $1 AND id = $2) begun"""
 SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
 WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' AND instrument = ANY($3) ORDER BY rated_on, id"""
@@ -163,5 +165,5 @@ SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 
 IN_FORCE = """
 FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1"""
 SETTING = f"""
-SELECT ({TURNS}) AS turns, ({MENDED}) AS mended, (SELECT detectors {IN_FORCE}) AS detectors,
+SELECT ({TURNS}) AS turns, ({BASELINES}) AS baselines, (SELECT detectors {IN_FORCE}) AS detectors,
   (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i WHERE i.practice_id = $1) AS forms"""

@@ -197,6 +197,15 @@ def test_every_object_comes_with_an_example_that_fits(said: dict[str, Any]) -> N
             fits(said, schema, example)
 
 
+def test_what_became_of_somebody_comes_with_an_example_that_fits(said: dict[str, Any]) -> None:
+    schema = said["components"]["schemas"]["OutcomeChange"]
+    (example,) = schema["examples"]
+    fits(said, schema, example)
+    assert set(example) == set(schema["properties"])
+    assert not [name for name, field in schema["properties"].items() if not field.get("description")]
+    assert (example["outcome_class"], example["reliable_change"]["points"]) == ("recovered", 6)
+
+
 def test_every_problem_comes_with_an_example_that_fits(said: dict[str, Any]) -> None:
     told = {code for r in said["components"]["responses"].values() for e in every(r, "examples") for code in e}
     assert told == {kind.code for kind in problems()}

@@ -127,11 +127,12 @@ async def another_goal(case: Case) -> dict[str, Any]:
 async def test_nothing_is_compared_across_a_change_of_therapist_or_modality(
     watched: Case, change: Callable[[Case], Awaitable[dict[str, Any]]], count: int
 ) -> None:
+    address = f"/v1/relationships/{watched.relationship_id}"
+    ok(await watched.script.patch(address, json={"modality": "CBT"}, headers={"if-match": "*"}))
     now = datetime.now(UTC) - timedelta(minutes=5)
     for number, score in enumerate((4.25, 4.33, 4.25, 4.33), -4):
         await rate(watched, await watched.session(starts_at=(now + timedelta(weeks=number)).isoformat()), score)
     body = await change(watched)
-    address = f"/v1/relationships/{watched.relationship_id}"
     ok(await watched.script.patch(address, json=body, headers={"if-match": "*"}))
     after = await watched.session(starts_at=datetime.now(UTC).isoformat())
     await rate(watched, after, 2.0)

@@ -21,7 +21,7 @@ ATTEMPT = Repair(id=ID, rupture_id=RUPTURE_ID, relationship_id=RELATIONSHIP_ID)
 def conclude(rule, scores=GOLD, *more, window=3, rupture=AT_FIVE, scale=NORMED, outcome=Outcome.REPAIRED, **said):
     """Conclude by a rule, with what the client rated, and what else there is."""
     seen = Scores((series(scores, scale), *more), window)
-    return do(REPAIR, "conclude", ATTEMPT, parent=rupture, scores=seen, outcome=outcome, score_rule=rule, **said)
+    return do(REPAIR, "conclude", ATTEMPT, parent=rupture, in_sight=seen, outcome=outcome, score_rule=rule, **said)
 
 
 @pytest.mark.parametrize("rule", ScoreRule)

@@ -7,8 +7,8 @@ import pytest
 
 from domain.detection import Scale
 from domain.episodes import Mending
+from domain.relationship import Transition
 from domain.signal import Disposition, SignalPhase
-from domain.trajectory import Transition
 from tests.trajectories import SRS, WAI, V, drawn, mended, rated, ruptured, seats, seen, v_shaped
 
 
