@@ -284,14 +284,14 @@ def insights_shown() -> dict[str, Any]:
 
 
 def outcome() -> dict[str, Any]:
-    """What became of somebody whose depression score went from 17 to 9 in half a year."""
-    scores = {date(2026, 1, 8): 17.0, date(2026, 3, 12): 12.0, date(2026, 7, 2): 9.0}
+    """What became of somebody whose depression score went from 17 to 9 in nine weeks."""
+    scores = {date(2026, 1, 8): 17.0, date(2026, 2, 5): 12.0, date(2026, 3, 12): 9.0}
     reached = [
-        Reached(id=UUID(int=IDS["outcome_score"].int + place), rated_on=day, score=score,
+        Reached(id=UUID(int=IDS["outcome_score"].int - 256 * place), rated_on=day, score=score,
                 completeness=Completeness.COMPLETE)
-        for place, (day, score) in enumerate(scores.items())
+        for place, (day, score) in enumerate(reversed(scores.items()))
     ]  # fmt: skip
-    found: dict[str, Any] = plain(change(PHQ_9, reached))
+    found: dict[str, Any] = plain(change(PHQ_9, reached[::-1]))
     return found
 
 

@@ -394,6 +394,8 @@ class Known:
     parameters: type[Parameters]
     see: Callable[[Sequence[Series], Any], Iterable[Finding]]
     """Over all series of one relationship."""
+    beside: bool = False
+    """Whether it holds one rater's series against another's. Of the others each series may be looked at by itself."""
 
 
 def canonical(inputs: Any) -> str:

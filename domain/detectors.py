@@ -767,7 +767,7 @@ DETECTORS: Mapping[Detector, Known] = MappingProxyType({
     Detector.SUDDEN_LOSS: Known(1, SuddenLoss, each(sudden_loss)),
     Detector.DIRECT_REPORT: Known(1, Reported, each(direct_report)),
     Detector.CUTOFF: Known(2, Cutoff, each(cutoff)),
-    Detector.DIVERGENCE: Known(1, Divergence, two_views),
+    Detector.DIVERGENCE: Known(1, Divergence, two_views, beside=True),
     Detector.CEILING_RUN: Known(1, CeilingRun, each(ceiling_run)),
     Detector.RISK_ITEM: Known(1, RiskItem, each(risk_item, alliance=False)),
     Detector.OBSERVER_3RS: Known(1, Observer3rs, each(observer_3rs)),

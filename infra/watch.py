@@ -1,7 +1,7 @@
 """What the detectors see of one relationship: read, compared and told within the transaction of a change."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from operator import itemgetter
 from typing import Any
@@ -9,10 +9,13 @@ from uuid import UUID
 
 from domain.choosing import Choice, chosen, item_by_item
 from domain.detection import Detector, DirectReport, ObserverCode, Parameters, Rater, Scale, Series, Sitting
-from domain.detectors import detect, rules
+from domain.detectors import DETECTORS, detect, rules
 from domain.form import Form, InstrumentKind
 from domain.instruments import BUILT_IN, form_of
 from domain.measure import Instrument, in_force
+from domain.move import Decision
+from domain.outcome import OUTCOME_SCORE
+from domain.rating import ALLIANCE_RATING
 from domain.series import Reading, Sheet, blanks, gathered, sheet_of
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader
@@ -29,13 +32,39 @@ class Look:
     versions: Mapping[UUID, int]
 
 
-async def look(connection: Any, practice_id: UUID, relationship_id: UUID) -> Look:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a relationship a change can have touched: no more of it is read and compared."""
+
+    alliance: bool = True
+    """Ratings of the alliance."""
+    rater: str | None = None
+    """Those of one rater; none: everybody's."""
+    outcomes: bool = True
+    """Outcome scores."""
+
+
+WHOLE = Part()
+
+
+def touched(decision: Decision) -> Part:
+    """What a decision can have touched."""
+    if decision.machine is ALLIANCE_RATING:
+        return Part(rater=decision.after.rater, outcomes=False)
+    return Part(alliance=False) if decision.machine is OUTCOME_SCORE else WHOLE
+
+
+async def look(connection: Any, practice_id: UUID, relationship_id: UUID, part: Part = WHOLE) -> Look:
     """Look at a relationship again. The connection is in a transaction that holds it."""
     known = await setting(connection, practice_id, relationship_id)
+    if part.rater and any(DETECTORS[name].beside for name in known.chosen):
+        part = replace(part, rater=None)
+    args = practice_id, relationship_id
     ratings, scores = [
-        await connection.fetch(sql, practice_id, relationship_id, known.item_by_item) for sql in (RATINGS, SCORES)
+        await connection.fetch(sql, *args, known.item_by_item, *more) if wanted else ()
+        for sql, wanted, *more in ((RATINGS, part.alliance, part.rater), (SCORES, part.outcomes))
     ]
-    signals = await connection.fetch(SIGNALS, practice_id, relationship_id)
+    signals = await connection.fetch(SIGNALS_OF, *args, part.alliance, part.rater, part.outcomes)
     return compared(relationship_id, ratings, scores, signals, known)
 
 
@@ -147,7 +176,7 @@ FROM session s LEFT JOIN alliance_rating ON alliance_rating.practice_id = $1 AND
 WHERE s.practice_id = $1 AND s.relationship_id = $2 AND s.phase = 'held'"""
 
 
-RATINGS = ratings()
+RATINGS = ratings("($4::text IS NULL OR rater = $4)")
 TURNS = """
 SELECT coalesce(array_agg(since ORDER BY since), '{}')
 FROM relationship, jsonb_to_recordset(treatment_changes) AS turn (since date) WHERE practice_id = $1 AND id = $2"""
@@ -162,6 +191,9 @@ SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
 WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' AND instrument = ANY($3) ORDER BY rated_on, id"""
 SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 AND phase <> 'superseded' ORDER BY id"
+SIGNALS_OF = f"""
+SELECT * FROM ({SIGNALS}) kept WHERE CASE WHEN outcome_score_id IS NULL THEN $3 AND ($4::text IS NULL OR rater = $4)
+  ELSE $5 END ORDER BY id"""
 IN_FORCE = """
 FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1"""
 SETTING = f"""

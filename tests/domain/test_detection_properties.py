@@ -101,6 +101,16 @@ def test_the_order_in_which_ratings_arrive_changes_no_finding_and_no_episode(tol
 
 
 @many
+@given(course())
+def test_but_where_two_views_are_compared_each_series_is_looked_at_by_itself(told):
+    seriess = gathered(*told)
+    for chosen in CHOICES:
+        alone = {name: said for name, said in chosen.items() if not DETECTORS[name].beside}
+        apart = [f for series in seriess for f in detect([series], alone)]
+        assert sorted(map(repr, apart)) == sorted(map(repr, detect(seriess, alone)))
+
+
+@many
 @given(course(), st.lists(st.tuples(st.integers(-30, 300), st.sampled_from(("anna", "ben"))), min_size=1, max_size=6))
 def test_a_session_without_a_rating_changes_no_finding(told, more):
     held, readings = told

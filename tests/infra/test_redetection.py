@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from domain.detection import Detector
 from infra.redetection import redetected
 from tests.conftest import Case, Found, House, made, ok
 from tests.infra.test_store import WAITING, faults_of
@@ -94,6 +95,33 @@ async def test_looking_twice_changes_nothing(house: House, case: Case):
     seq = ok(await case.script.get("/v1/practices/me"))["seq"]
     assert await look(house) == NOTHING
     assert ok(await case.script.get("/v1/practices/me"))["seq"] == seq
+
+
+EVERY = [{"detector": detector} for detector in Detector]
+
+
+@pytest.mark.parametrize("chosen", [None, [DROPS, {"detector": "risk_item"}], EVERY], ids=["default", "some", "every"])
+async def test_what_each_write_looked_at_adds_up_to_a_look_at_everything(
+    house: House, chosen: list[dict[str, Any]] | None
+):
+    """A rating is looked at with its rater's others alone, unless a detector holds two raters beside each other."""
+    if chosen is not None:
+        await choose(house, *chosen)
+    case, sent = await house.case(), []
+    for number, score in enumerate(DIP):
+        sent.append(await rate(case, number, score))
+        said = {"session_id": sent[-1]["session_id"], "rater": "therapist", "instrument": "wai-sr"}
+        theirs = {**said, "scores": [{"subscale": "total", "score": 6.4 - score}]}
+        made(await case.script.post("/v1/alliance-ratings", json=theirs))
+        asked = {"relationship_id": case.relationship_id, "instrument": "phq-9", "rated_on": "2026-02-01"}
+        answers = [{"item": item, "value": int(item == 9 and number % 2)} for item in range(1, 10)]
+        made(await case.script.post("/v1/outcome-scores", json={**asked, "answers": answers}))
+    assert await signals(house)
+    assert await look(house) == NOTHING
+    body = {"scores": [{"subscale": "total", "score": 4.25}], "shared_with_therapist": True}
+    ok(await case.client.patch(f"/v1/alliance-ratings/{sent[4]['id']}", json=body, headers={"If-Match": "*"}))
+    assert await look(house) == NOTHING
+    assert await faults_of(house) == []
 
 
 async def test_what_a_clinician_has_looked_at_stays_as_they_left_it(house: House, case: Case):
