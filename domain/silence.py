@@ -4,47 +4,38 @@ A detector that stays silent for want of norms looks like an alliance without a 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from domain.detection import Detector, Parameters, Rater, RepairRule
-from domain.detectors import Cutoff
+from domain.detectors import DETECTORS, Cutoff
 from domain.form import Form, InstrumentKind
 from domain.instruments import BUILT_IN
 from domain.move import Advisory
 from domain.scoring import listed
 
-
-@dataclass(frozen=True, slots=True)
-class Needs:
-    """The norms without which nothing can be told."""
-
-    norms: tuple[tuple[str, ...], ...]
-    """Each of these is enough."""
-    together: bool = False
-    """Client and therapist are compared, so both need them; else whoever rates."""
-
-
 S_DIFF = ("sd", "reliability")
 """What the error of a form follows from."""
-NEEDS: Mapping[Detector | RepairRule, Needs] = MappingProxyType({
-    Detector.RCI_DROP: Needs((S_DIFF,)),
-    Detector.SUDDEN_LOSS: Needs((S_DIFF,)),
-    Detector.DIVERGENCE: Needs((("mean", "sd"), S_DIFF), together=True),
-    RepairRule.WITHIN_SDIFF: Needs((S_DIFF,)),
+NEEDS: Mapping[Detector | RepairRule, tuple[tuple[str, ...], ...]] = MappingProxyType({
+    Detector.RCI_DROP: (S_DIFF,),
+    Detector.SUDDEN_LOSS: (S_DIFF,),
+    Detector.DIVERGENCE: (("mean", "sd"), S_DIFF),
+    RepairRule.WITHIN_SDIFF: (S_DIFF,),
 })  # fmt: skip
-"""What needs norms. All else goes by the client's own scores, by the range of the form, or by what somebody said."""
+"""What needs norms, and which; of several sets one is enough. All else goes by the client's own scores, by the range of
+the form, or by what somebody said."""
 COMPARED = (Rater.CLIENT, Rater.THERAPIST)
+"""Where two views are compared, both need the norms; else whoever rates."""
 WAY_OUT = "Define the instrument at /v1/instruments with norms of yours (one that is built in with its own key)."
 
 
 def lacking(name: Detector | RepairRule, form: Form) -> dict[Rater, tuple[str, ...]]:
     """The norms that are missing of a form where nothing can be told, by rater; empty where something can."""
-    needs, found = NEEDS[name], dict[Rater, tuple[str, ...]]()
-    for raters in [COMPARED] if needs.together else [(rater,) for rater in form.rated_by]:
+    beside = isinstance(name, Detector) and DETECTORS[name].beside
+    found: dict[Rater, tuple[str, ...]] = {}
+    for raters in [COMPARED] if beside else [(rater,) for rater in form.rated_by]:
         if not set(raters) <= set(form.rated_by):
             continue
-        short = [{r: [n for n in one if form.norm(n, rater=r) is None] for r in raters} for one in needs.norms]
+        short = [{r: [n for n in one if form.norm(n, rater=r) is None] for r in raters} for one in NEEDS[name]]
         if all(any(each.values()) for each in short):
             found |= {r: tuple(dict.fromkeys(n for each in short for n in each[r])) for r in raters}
     return {rater: names for rater, names in found.items() if names}

@@ -35,7 +35,7 @@ def course(form: Form, shares: dict[Rater, tuple[float, ...]]):
 
 def raters(name: Detector | RepairRule, form: Form) -> list[tuple[Rater, ...]]:
     """Whose ratings are looked at together."""
-    if NEEDS[name].together:
+    if DETECTORS[name].beside:
         return [COMPARED] if set(COMPARED) <= set(form.rated_by) else []
     return [(rater,) for rater in form.rated_by]
 
