@@ -29,6 +29,7 @@ from domain.report import EndingReport
 from domain.rituals import RitualAge, RitualModality
 from domain.rupture import RuptureType
 from domain.trajectory import Trajectory
+from domain.webhook import Recovery
 from infra.delivery_log import STATES
 
 JSON, PATCHES = "application/json", ("application/merge-patch+json", "application/json")
@@ -39,6 +40,7 @@ POSTED = {"object": "create", "made": "create", "delivery": "redeliver", "consol
 GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
+    "recover": (*CHANGE, 404, 410),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
     "trajectory": (403, 404), "letter": (403, 404), "report": (403, 404), "feelings": (403, 404), "rituals": (422,),
     "reminders": (403, 422),
@@ -84,7 +86,7 @@ def kind_of(route: Route) -> str:
     if route.method in ("PATCH", "DELETE"):
         return "matched"
     if route.method == "POST":
-        return POSTED.get(answer, "move")
+        return "recover" if route.about.takes is Recovery else POSTED.get(answer, "move")
     return "put" if route.method == "PUT" else READ.get(answer, answer)
 
 
@@ -205,6 +207,7 @@ def in_headers(route: Route) -> list[Schema]:
     about: About = route.about
     names = {
         "create": ["IdempotencyKey"], "move": ["IdempotencyKey", "IfMatch"],
+        "recover": ["IdempotencyKey", "IfMatch"],
         "put": ["IdempotencyKey", "IfNoneMatchAny"],
         "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"], "trajectory": ["IfNoneMatchTag"],
         "letter": ["IfNoneMatchTag"], "report": ["IfNoneMatchTag"],

@@ -17,8 +17,9 @@ from domain.access import Caller
 from domain.catalog import MACHINES
 from domain.errors import NotOpen, Refused
 from domain.move import Decision, Move, Nothing
-from domain.webhook import FED, Address, EndpointDetails, EndpointSettings, Rotation
+from domain.webhook import FED, Address, EndpointDetails, EndpointSettings, Recovery, Rotation
 from infra.addresses import check_url
+from infra.conflicts import HistoryGone
 from infra.deliveries import webhook_id
 from infra.delivery_log import STATES, DeliveryLog
 from infra.egress import rules_of
@@ -38,8 +39,8 @@ class Endpoints(Resource):
         self._seal_with, self._deliveries, self._rules = seal, deliveries, rules_of(settings)
         return self
 
-    def check(self, move: Move, body: Any) -> None:
-        """An address that may be sent to, and filters that name events."""
+    async def check(self, move: Move, body: Any, caller: Caller) -> None:
+        """An address that may be sent to, filters that name events, and a part of the log that is still kept."""
         if isinstance(body, EndpointDetails | Address):
             check_url(body.url, **self._rules)
         if isinstance(body, EndpointSettings):
@@ -49,6 +50,11 @@ class Endpoints(Resource):
                     known_types([wanted])
                 except ValueError:
                     raise Refused("No event is called that.", at=f"event_types/{place}") from None
+        if isinstance(body, Recovery):
+            kept = await self.store.horizon(caller.practice_id)
+            if kept.hides(body.after_seq, body.since):
+                rest = f"What is left of it can be recovered with after_seq {kept.oldest - 1}."
+                raise HistoryGone(oldest=kept.oldest, newest=kept.newest, besides=rest)
 
     async def seal(self, decision: Decision, body: Any, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
         """A new secret: kept sealed, shown this once."""

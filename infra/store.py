@@ -15,7 +15,7 @@ from domain.policies import alone
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
 from infra.insights import COUNTS
-from infra.milestones import Book, page
+from infra.milestones import Book, Horizon, horizon, page
 from infra.reviving import reader
 from infra.rows import (
     Kept,
@@ -114,6 +114,10 @@ class Store:
         """The practice's own instruments of a code, those that are retired among them."""
         rows = await self.pool.fetch(FORMS, practice_id, code)
         return tuple(SHELVES["instrument"].state(row) for row in rows)
+
+    async def horizon(self, practice_id: UUID) -> Horizon:
+        """Where the log begins and ends."""
+        return await horizon(self.pool, practice_id)
 
     async def secrets(self, practice_id: UUID, endpoint_id: UUID) -> bytes | None:
         """The sealed secrets of a webhook endpoint."""

@@ -116,6 +116,10 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     },
     ("outcome_score", "mark_in_error", Role.CLIENT): {"state": {"recorded_by": caller(Role.CLIENT).id}},
     ("webhook_endpoint", "recover", None): {"body": {"after_seq": 0}},
+    ("webhook_endpoint", "shorten_recovery", None): {
+        "state": {"recovery": UNDER_WAY},
+        "body": {"asked_at": NOW, "went_on_after": 9},
+    },
     ("webhook_endpoint", "finish_recovery", None): {"state": {"recovery": UNDER_WAY}, "body": {"asked_at": NOW}},
 }
 """The moves that the least body does not carry (None: by whatever role), and what they ask for."""

@@ -261,15 +261,6 @@ async def test_a_recovery_that_can_not_go_on_holds_up_no_other(house: House, rec
     assert [id for id, recovery in left.items() if recovery] == [str(id) for id in failed]
 
 
-async def test_a_recovery_of_what_is_not_kept_any_more_is_over(house: House, receiver: Receiver):
-    owner = await registered(house, receiver, "client.*")
-    await moved(house, owner, "recover", after_seq=0)
-    service = house.running.service
-    await service.pool.execute("DELETE FROM event WHERE practice_id = $1", house.id)
-    await Recoveries(service.pool, Upkeep(service.store, lambda practice_id: None)).step()
-    assert (await shown(house, owner))["recovery"] is None
-
-
 async def test_however_many_endpoints_there_are_a_dispatcher_has_only_so_many_connections_open(
     house: House, receiver: Receiver
 ):

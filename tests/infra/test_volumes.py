@@ -2,9 +2,9 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -14,14 +14,15 @@ import httpx
 import pytest
 
 from api.app import create_app
-from infra import embedded, housekeeping, schema, volumes
+from infra import embedded, housekeeping, recovery, schema, volumes
 from infra.settings import Settings
 from infra.verify import verified
 from infra.volumes import Rule, make_round, rules
 from tests.conftest import Case, House, Running, everything, made, ok, refused
-from tests.endpoints import endpoint
+from tests.endpoints import endpoint, shown, told
 from tests.receiver import Receiver
 
+OPENED = "SELECT max(opened_at) FROM volume WHERE log = 'event'"
 NOW, FAR = timedelta(0), timedelta(days=999)
 
 
@@ -591,6 +592,102 @@ async def test_an_event_that_is_no_longer_kept_can_not_be_sent_again(library: Li
     refused(await case.script.post(f"/v1/webhook-endpoints/{owner}/deliveries/{gone}/redeliver"), 404)
     assert await library.pool.fetchval("SELECT count(*) FROM delivery WHERE practice_id = $1", case.house.id) == 0
     assert await library.pool.fetchval("SELECT count(*) FROM dead WHERE practice_id = $1", case.house.id) == 1
+
+
+async def recovery_of(case: Case, owner: str, **stretch: Any) -> httpx.Response:
+    return await case.script.post(f"/v1/webhook-endpoints/{owner}/recover", json=stretch)
+
+
+async def shown_until(case: Case, owner: dict[str, Any], holds: Callable[[dict[str, Any]], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds(await shown(case.house, owner)):
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_no_longer_kept_can_not_be_recovered_and_the_refusal_says_what_can(
+    library: Library, case: Case, receiver: Receiver
+):
+    owner = (await endpoint(case.house, receiver, "rupture.*"))["id"]
+    began = datetime.now(UTC)
+    horizon = await begun_anew(library, case)
+    last, opened = await last_number(case), await library.pool.fetchval(OPENED)
+    for stretch in ({"after_seq": 0}, {"after_seq": horizon - 2}, {"since": began.isoformat()},
+                    {"since": (opened - timedelta(microseconds=1)).isoformat()}, {"after_seq": 1, "until_seq": 2}):  # fmt: skip
+        problem = refused(await recovery_of(case, owner, **stretch), 410, "history-gone")
+        assert (problem["oldest"], problem["newest"]) == (horizon, last)
+        assert f"after_seq {horizon - 1}." in problem["detail"]
+    assert ok(await case.script.get(f"/v1/webhook-endpoints/{owner}"))["recovery"] is None
+    receiver.forget()
+    for stretch in ({"after_seq": horizon - 1}, {"since": opened.isoformat()}):
+        ok(await recovery_of(case, owner, **stretch))
+        await receiver.until_taken(2)  # a rupture, and the repair that begins
+        receiver.forget()
+
+
+async def test_a_practice_that_has_lost_nothing_recovers_from_whenever_it_likes(
+    library: Library, case: Case, receiver: Receiver
+):
+    await library.open()
+    await library.drop()
+    newcomer = House(library.running)
+    await library.running.service.store.found_practice(newcomer.id, "Another practice")
+    theirs = await newcomer.case()
+    owner = (await endpoint(newcomer, receiver, "rupture.*"))["id"]
+    await theirs.rupture()
+    await receiver.until_taken(1)
+    for stretch in ({"after_seq": 0}, {"since": "2020-01-01T00:00:00Z"}):
+        receiver.forget()
+        ok(await recovery_of(theirs, owner, **stretch))
+        await receiver.until_taken(1)
+
+
+async def test_a_recovery_whose_beginning_goes_while_it_waits_says_from_where_it_went_on(
+    library: Library, case: Case, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    owner = await endpoint(case.house, receiver, "rupture.*", "webhook_endpoint.*")
+    for _ in range(3):
+        await case.rupture()
+    for name, value in {"ENOUGH": 0, "PIECE": 2}.items():  # two events, and then it waits for a turn
+        monkeypatch.setattr(recovery, name, value)
+    await library.open()
+    last = await case.rupture()
+    horizon = await last_number(case)
+    await receiver.until_taken(4)
+    receiver.forget()
+    ok(await recovery_of(case, owner["id"], after_seq=0))
+    await shown_until(case, owner, lambda found: found["health"]["recovered_to"] == 2)
+    await library.drop()
+    await shown_until(case, owner, lambda found: found["recovery"]["went_on_after"] == horizon - 1)
+    monkeypatch.setattr(recovery, "ENOUGH", 500)
+    types = await told(case.house, owner, "recovery_finished", after=horizon - 1)
+    assert types == ["recovery_asked", "recovery_shortened", "recovery_finished"]
+    assert [event["data"]["id"] for event in await receiver.until_taken(1)] == [last["id"]]
+    assert await library.faults() == []
+
+
+@pytest.mark.parametrize("stretch", [{"after_seq": 0}, {"since": "2020-01-01T00:00:00Z"}])
+async def test_a_recovery_all_of_which_is_gone_before_its_turn_says_so_before_it_ends(
+    library: Library, case: Case, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, stretch: dict[str, Any]
+):
+    owner = await endpoint(case.house, receiver, "rupture.*")
+    await case.rupture()
+
+    async def nobody(self: Any) -> bool:
+        return False
+
+    with monkeypatch.context() as held:
+        held.setattr(recovery.Recoveries, "step", nobody)
+        ok(await recovery_of(case, owner["id"], **stretch))
+        await library.open()
+        await case.rupture()
+        horizon = await last_number(case)
+        await library.drop()
+    types = await told(case.house, owner, "recovery_finished", after=horizon - 1)
+    assert types == ["recovery_shortened", "recovery_finished"]
+    history = ok(await case.script.get(f"/v1/webhook-endpoints/{owner['id']}/history?after=1"))["items"]
+    assert [v["changed"]["recovery"]["went_on_after"] for v in history if v["type"].endswith("shortened")] == [
+        horizon - 1
+    ]
 
 
 async def test_the_record_of_attempts_is_dropped_by_its_own_policy(library: Library, case: Case, receiver: Receiver):

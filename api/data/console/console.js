@@ -227,8 +227,9 @@ function fact(name, text) {
   put($("facts"), name, text || "").parentElement.hidden = !text;
 }
 
-function recovering({ since, after_seq: after }, to) {
-  const from = since ? `from ${clock(since)}` : `after event ${after}`;
+function recovering({ since, after_seq: after, went_on_after: gone }, to) {
+  const begun = since ? `from ${clock(since)}` : `after event ${after}`;
+  const from = gone === null ? begun : `${begun}, of which nothing up to ${gone} is kept any more`;
   return to === null ? `${from}: about to begin` : `${from}: at event ${to}`;
 }
 
