@@ -259,6 +259,8 @@ WEBHOOK_ENDPOINT = Machine(
     Move("close_breaker", (P.ENABLED,), (), "breaker_closed", POLICY, says="It takes events again."),
     Move("give_up", (P.ENABLED,), (), "delivery_abandoned", POLICY,
          says="It did not take an event in ten attempts; see its dead deliveries."),
+    Move("expire", LIVE, (), "deliveries_expired", POLICY,
+         says="What waited for it longer than the log is kept is not sent; what you keep has to be read anew."),
     Move("remove", LIVE, (P.DELETED,), "deleted", KEEPERS, says="The endpoint is gone.", verb="DELETE"),
     together=LIVE, read_by=KEEPERS, scope="webhooks.manage",
 )  # fmt: skip

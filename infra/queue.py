@@ -121,11 +121,11 @@ recorded AS (
   FROM sent ON CONFLICT DO NOTHING),
 gone AS (
   DELETE FROM delivery d USING sent s WHERE s.ours AND s.wait IS NULL AND d.practice_id = s.practice_id
-   AND d.endpoint_id = s.endpoint_id AND d.seq = s.seq),
+   AND d.endpoint_id = s.endpoint_id AND d.seq = s.seq
+  RETURNING s.practice_id, s.endpoint_id, s.seq, s.number, s.outcome),
 buried AS (
   INSERT INTO dead (practice_id, endpoint_id, seq, at, attempts, outcome)
-  SELECT practice_id, endpoint_id, seq, now(), number, outcome FROM sent
-  WHERE ours AND wait IS NULL AND outcome <> 'delivered'
+  SELECT practice_id, endpoint_id, seq, now(), number, outcome FROM gone WHERE outcome <> 'delivered'
   ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET at = now(), attempts = excluded.attempts),
 parked AS (
   SELECT l.practice_id, l.endpoint_id, p.seq, p.behind FROM unnest($12::int[], $13::bigint[], $14::timestamptz[])

@@ -369,18 +369,25 @@ async def test_what_is_too_late_is_not_sent_though_the_connection_is_there(house
     await egress.close()
 
 
-async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped(house: House, receiver: Receiver):
+async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped_with_what_was_given_up(
+    house: House, receiver: Receiver
+):
     pool, waiting = house.running.service.pool, "SELECT count(*) FROM delivery WHERE practice_id = $1"
     owner, other = await endpoint(house, receiver, "client.*"), await endpoint(house, receiver, "client.*")
     script, at = await house.as_("integration"), f"/v1/webhook-endpoints/{owner['id']}"
     for paused in (owner, other):
         ok(await script.post(f"/v1/webhook-endpoints/{paused['id']}/pause"))
     await clients(house, 3)
+    for one in (owner, other):
+        dead = "INSERT INTO dead SELECT $1, $2, seq, now(), 10, 'timeout' FROM delivery WHERE endpoint_id = $2"
+        await pool.execute(dead, house.id, one["id"])
     ok(await script.delete(at, headers={"If-Match": "*"}))
     for statement in (housekeeping.DROP, housekeeping.ERASE):
         await pool.execute(statement)
     assert await pool.fetchval("SELECT secrets FROM webhook_endpoint WHERE id = $1", owner["id"]) is None
     assert await pool.fetchval(waiting, house.id) == 3
+    left = await pool.fetch("SELECT DISTINCT endpoint_id FROM dead WHERE practice_id = $1", house.id)
+    assert [str(row["endpoint_id"]) for row in left] == [other["id"]]
 
 
 async def test_the_metrics_tell_how_deliveries_fare(house: House, receiver: Receiver):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
@@ -16,10 +16,11 @@ import pytest
 from api.app import create_app
 from infra import embedded, housekeeping, recovery, schema, volumes
 from infra.settings import Settings
+from infra.upkeep import Upkeep
 from infra.verify import verified
 from infra.volumes import Rule, make_round, rules
 from tests.conftest import Case, House, Running, everything, made, ok, refused
-from tests.endpoints import endpoint, shown, told
+from tests.endpoints import endpoint, moved, shown, told
 from tests.receiver import Receiver
 
 OPENED = "SELECT max(opened_at) FROM volume WHERE log = 'event'"
@@ -37,7 +38,12 @@ class Library:
         """One round: opens what is said, and drops what is said and has a successor."""
         return await make_round(self.dsn, [
             Rule(log, NOW if log in opening else FAR, NOW if log == dropping else None) for log in ("event", "attempt")
-        ])  # fmt: skip
+        ], self.expired)  # fmt: skip
+
+    async def expired(self, practice_id: UUID, endpoint_id: UUID) -> None:
+        """As the service's own rounds tell it."""
+        upkeep = Upkeep(self.running.service.store, lambda practice_id: None)
+        await upkeep.tell(practice_id, endpoint_id, "expire", {})
 
     async def open(self, log: str = "event") -> int:
         """Opens the next volume, in which something must have been written; returns its number."""
@@ -562,10 +568,10 @@ async def attempts(library: Library, case: Case, count: int) -> None:
     raise AssertionError("it was never attempted")
 
 
-async def test_what_was_not_delivered_when_its_volume_goes_is_given_up(
+async def test_what_was_not_delivered_when_its_volume_goes_is_not_sent_and_the_endpoint_is_told(
     library: Library, case: Case, receiver: Receiver
 ):
-    await endpoint(case.house, receiver, "rupture.*")
+    owner = await endpoint(case.house, receiver, "rupture.*")
     receiver.decides = lambda event: 500
     rupture = await case.rupture()
     await attempts(library, case, 1)
@@ -573,10 +579,10 @@ async def test_what_was_not_delivered_when_its_volume_goes_is_given_up(
     await case.rupture()
     await library.drop()
     waiting = "SELECT seq FROM delivery WHERE practice_id = $1"
-    ended = "SELECT seq, outcome FROM dead WHERE practice_id = $1"
-    last = await last_number(case)
-    assert [row["seq"] for row in await library.pool.fetch(waiting, case.house.id)] == [last]
-    assert [tuple(row) for row in await library.pool.fetch(ended, case.house.id)] == [(last - 1, "expired")]
+    horizon = await last_number(case) - 1
+    assert [row["seq"] for row in await library.pool.fetch(waiting, case.house.id)] == [horizon]
+    assert await told(case.house, owner, "deliveries_expired", after=horizon) == ["deliveries_expired"]
+    assert (await shown(case.house, owner))["health"]["dead"] == 0
     assert ok(await case.supervisor.get(f"/v1/ruptures/{rupture['id']}"))["id"] == rupture["id"]
     assert await library.faults() == []
 
@@ -591,7 +597,52 @@ async def test_an_event_that_is_no_longer_kept_can_not_be_sent_again(library: Li
     await library.drop()
     refused(await case.script.post(f"/v1/webhook-endpoints/{owner}/deliveries/{gone}/redeliver"), 404)
     assert await library.pool.fetchval("SELECT count(*) FROM delivery WHERE practice_id = $1", case.house.id) == 0
-    assert await library.pool.fetchval("SELECT count(*) FROM dead WHERE practice_id = $1", case.house.id) == 1
+
+
+async def test_what_was_given_up_is_counted_and_shown_as_long_as_its_event_is_kept_and_no_longer(
+    library: Library, case: Case, receiver: Receiver
+):
+    owner = await endpoint(case.house, receiver, "rupture.*")
+    receiver.decides = lambda event: 500
+    for _ in range(2):
+        await case.rupture()
+        given_up = "UPDATE delivery SET attempt = 9, next_at = now() WHERE practice_id = $1"
+        async with asyncio.timeout(10):
+            while (health := (await shown(case.house, owner))["health"])["backlog"] or not health["dead"]:
+                await library.pool.execute(given_up, case.house.id)
+                await asyncio.sleep(0.02)
+        dead = (await shown(case.house, owner, "deliveries?state=dead"))["items"]
+        # The one before it went with its volume; or else it would be counted and nobody could see it.
+        assert ([d["seq"] for d in dead], health["dead"]) == ([await rupture_number(case)], 1)
+        metrics = (await (await library.running.client()).get("/metrics")).text
+        assert 'bravespace_delivery_backlog{state="dead"} 1.0' in metrics
+        await library.open()
+        assert (await shown(case.house, owner))["health"]["dead"] == 1
+        await case.script.post("/v1/clients", json={})
+        await library.drop()
+        assert (await shown(case.house, owner))["health"]["dead"] == 0
+
+
+async def rupture_number(case: Case) -> int:
+    sql = "SELECT max(seq) FROM event WHERE practice_id = $1 AND subject = 'rupture'"
+    number: int = await case.house.running.service.pool.fetchval(sql, case.house.id)
+    return number
+
+
+async def test_an_attempt_that_ends_after_its_volume_went_is_buried_nowhere(
+    library: Library, case: Case, receiver: Receiver
+):
+    owner = await endpoint(case.house, receiver, "rupture.*")
+    receiver.decides, receiver.slow = lambda event: 500, 0.5
+    await moved(case.house, owner, "pause")
+    await case.rupture()
+    await library.pool.execute("UPDATE delivery SET attempt = 9 WHERE practice_id = $1", case.house.id)
+    await moved(case.house, owner, "resume")
+    await receiver.until(1)
+    # The tenth is under way, and what is not sent goes with its volume.
+    await library.pool.execute("DELETE FROM delivery WHERE practice_id = $1", case.house.id)
+    await attempts(library, case, 1)
+    assert (await shown(case.house, owner))["health"]["dead"] == 0
 
 
 async def recovery_of(case: Case, owner: str, **stretch: Any) -> httpx.Response:
