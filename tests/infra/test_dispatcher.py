@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +17,7 @@ import pytest
 
 from api.app import create_app
 from infra import embedded, schema
+from infra.clauses import HEALTH
 from infra.deliveries import IN_FLIGHT, Dispatcher
 from infra.patience import NARROW
 from infra.queue import FINISH, READ, TAKE
@@ -288,6 +290,43 @@ async def test_a_look_for_work_does_not_go_through_what_waits_for_an_address_tha
     plan = await pool.fetch(f"EXPLAIN (ANALYZE) {TAKE}", 64, uuid4(), 4.0, 60.0, 60.0)
     rows = [float(found[1]) for line in plan if (found := re.search(r"actual time=\S+ rows=([0-9.]+)", line[0]))]
     assert rows and max(rows) < 1000
+
+
+async def test_the_oldest_that_is_due_is_told_whatever_its_number(house: House, receiver: Receiver):
+    owner, pool = await registered(house, receiver, "client.*"), house.running.service.pool
+    await pool.execute("DELETE FROM delivery WHERE endpoint_id = $1", owner["id"])
+    assert (await shown(house, owner))["health"]["oldest_due_at"] is None
+    await queued(house, owner, 6)
+    numbers = [
+        r["seq"] for r in await pool.fetch("SELECT seq FROM delivery WHERE endpoint_id = $1 ORDER BY 1", owner["id"])
+    ]
+    since = "UPDATE delivery SET first_at = now() - $3::interval WHERE endpoint_id = $1 AND seq = $2 RETURNING first_at"
+    again = "UPDATE delivery SET next_at = now() + $3::interval WHERE endpoint_id = $1 AND seq = $2 RETURNING next_at"
+
+    async def due() -> datetime:
+        return datetime.fromisoformat((await shown(house, owner))["health"]["oldest_due_at"])
+
+    # The first of them was recovered just now; what waits for its next attempt is not due, however old it is.
+    waits = await pool.fetchval(since, owner["id"], numbers[0], timedelta(0))
+    for age, seq in enumerate(reversed(numbers[1:]), 1):
+        ready = await pool.fetchval(since, owner["id"], seq, timedelta(minutes=age))
+    assert await due() == ready < waits
+    await pool.fetchval(since, owner["id"], numbers[2], timedelta(days=1))
+    await pool.fetchval(again, owner["id"], numbers[2], timedelta(hours=1))
+    assert await due() == ready
+    retry = await pool.fetchval(again, owner["id"], numbers[3], timedelta(hours=-2))
+    assert await due() == retry < ready
+
+
+async def test_how_an_endpoint_fares_is_told_without_going_through_its_backlog(house: House, receiver: Receiver):
+    owner, pool = await registered(house, receiver, "client.*"), house.running.service.pool
+    await queued(house, owner, 15_000)
+    await pool.execute("UPDATE delivery SET next_at = now() WHERE endpoint_id = $1 AND seq % 10 = 0", owner["id"])
+    await pool.execute("ANALYZE delivery")
+    plan = await pool.fetch(f"EXPLAIN (ANALYZE) SELECT {HEALTH} FROM webhook_endpoint WHERE id = $1", owner["id"])
+    read = "using (delivery_ready|delivery_waiting) .*actual time=\\S+ rows=([0-9.]+)"
+    rows = {found[1]: float(found[2]) for line in plan if (found := re.search(read, line[0]))}
+    assert rows == {"delivery_ready": 1000, "delivery_waiting": 1}
 
 
 # -- while a turn lasts ------------------------------------------------------------------------------------------------

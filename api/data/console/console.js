@@ -204,7 +204,7 @@ function showRow(body, { id, url, phase, disabled_reason: reason, health }) {
   put(body, "rate", percent(health.success_rate), health.success_rate !== null && health.success_rate < 0.9 ? "bad" : "");
   when(body, "success", health.last_success_at, "never");
   put(body, "backlog", many(health.backlog));
-  when(body, "oldest", health.oldest_since, "–");
+  when(body, "oldest", health.oldest_due_at, "–");
   put(body, "dead", many(health.dead), health.dead ? "bad" : "");
 }
 
