@@ -197,9 +197,10 @@ class Store:
                 await connection.execute(statement, practice_id, plan_id)
             yield Store(connection, held=True)
 
-    async def keep(self, caller: Caller, kept: Kept) -> None:
-        """Keep a refusal under its Idempotency-Key; of two at once the first stands."""
-        await self.pool.execute(f"{KEEP} ON CONFLICT DO NOTHING", *kept_row(kept, caller))
+    async def keep(self, caller: Caller, kept: Kept) -> bool:
+        """Keep an answer under its Idempotency-Key; of two at once the first stands. False for the other."""
+        done: str = await self.pool.execute(f"{KEEP} ON CONFLICT DO NOTHING", *kept_row(kept, caller))
+        return done.endswith(" 1")
 
     async def found_practice(self, id: UUID, name: str) -> None:
         """A new practice."""

@@ -94,9 +94,10 @@ async def revised(house: House, owner: dict[str, Any], **said: Any) -> dict[str,
     return ok(await script.patch(f"/v1/webhook-endpoints/{owner['id']}", json=said, headers={"If-Match": "*"}))
 
 
-async def redelivered(house: House, owner: dict[str, Any], seq: int) -> httpx.Response:
+async def redelivered(house: House, owner: dict[str, Any], seq: int, **headers: str) -> httpx.Response:
     script = await house.as_("integration")
-    return await script.post(f"/v1/webhook-endpoints/{owner['id']}/deliveries/{seq}/redeliver")
+    said = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await script.post(f"/v1/webhook-endpoints/{owner['id']}/deliveries/{seq}/redeliver", headers=said)
 
 
 # A copy of an event that is there: so this needs to know no more columns than it changes.

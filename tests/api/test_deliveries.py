@@ -369,6 +369,26 @@ async def test_what_is_too_late_is_not_sent_though_the_connection_is_there(house
     await egress.close()
 
 
+async def test_an_event_is_sent_once_more_and_no_oftener_under_one_idempotency_key(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    await clients(house, 2)
+    first, second = sorted(event["data"]["seq"] for event in await receiver.until_taken(2))
+    await settled(house, owner)
+    receiver.forget()
+    answers = await asyncio.gather(*(redelivered(house, owner, first, Idempotency_Key="again") for _ in range(5)))
+    await settled(house, owner)
+    answers.append(await redelivered(house, owner, first, Idempotency_Key="again"))
+    assert {(answer.status_code, answer.content) for answer in answers} == {(202, answers[0].content)}
+    assert [a.headers.get("idempotent-replayed") for a in answers].count("true") == 5
+    refused(await redelivered(house, owner, second, Idempotency_Key="again"), 422, "idempotency-key-reused")
+    refused(await redelivered(house, owner, second, If_Match='"1"'), 412)
+    refused(await redelivered(house, owner, 10**9, Idempotency_Key="nothing"), 404)
+    assert (await redelivered(house, owner, second, Idempotency_Key="other")).status_code == 202
+    await receiver.until_taken(2)
+    await settled(house, owner)
+    assert [event["data"]["seq"] for event in receiver.taken] == [first, second]
+
+
 async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped_with_what_was_given_up(
     house: House, receiver: Receiver
 ):
