@@ -389,6 +389,22 @@ async def test_an_event_is_sent_once_more_and_no_oftener_under_one_idempotency_k
     assert [event["data"]["seq"] for event in receiver.taken] == [first, second]
 
 
+async def test_what_is_asked_for_once_more_while_it_is_under_way_is_sent_once_more(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    receiver.slow = 0.3
+    await clients(house, 1)
+    await receiver.until(1)
+    seq = receiver.events()[0]["data"]["seq"]
+    assert (await redelivered(house, owner, seq)).status_code == 202
+    await receiver.until_taken(2)
+    await settled(house, owner)
+    log = (await shown(house, owner, "deliveries", seq))["attempt_log"]
+    assert [(attempt["outcome"], attempt["cause"]) for attempt in log] == [
+        ("delivered", "event"),
+        ("delivered", "redelivery"),
+    ]
+
+
 async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped_with_what_was_given_up(
     house: House, receiver: Receiver
 ):
