@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from infra import embedded, schema
+from infra import deliveries, embedded, schema
 from infra.clauses import HEALTH
 from infra.deliveries import IN_FLIGHT, Dispatcher
 from infra.patience import NARROW
@@ -327,6 +327,31 @@ async def test_how_an_endpoint_fares_is_told_without_going_through_its_backlog(h
     read = "using (delivery_ready|delivery_waiting) .*actual time=\\S+ rows=([0-9.]+)"
     rows = {found[1]: float(found[2]) for line in plan if (found := re.search(read, line[0]))}
     assert rows == {"delivery_ready": 1000, "delivery_waiting": 1}
+
+
+async def test_a_commit_wakes_the_dispatcher_of_its_process_which_would_not_look_for_an_hour(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("POLL", "LOOK"):
+        monkeypatch.setattr(deliveries, name, 3600)
+    delivering = asyncio.create_task(house.running.service.dispatcher.run())
+    owner = await registered(house, receiver, "client.*")
+    await told(house, owner, "verified")
+    receiver.forget()
+    for n in range(5):
+        async with asyncio.timeout(10):
+            while (await shown(house, owner))["health"]["backlog"]:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # it has written down what it sent, found nothing more, and rests
+        await clients(house, 1)
+        await receiver.until_taken(n + 1)
+    seq = receiver.taken[0]["data"]["seq"]
+    await asyncio.sleep(0.1)
+    assert (await redelivered(house, owner, seq)).status_code == 202
+    await receiver.until_taken(6)
+    delivering.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await delivering
 
 
 # -- while a turn lasts ------------------------------------------------------------------------------------------------
