@@ -22,6 +22,6 @@ WORKDIR /var/lib/bravespace
 VOLUME /var/lib/bravespace
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=15s \
-  CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz', timeout=2)"]
+  CMD ["sh", "-c", "python -c \"import urllib.request as u; u.urlopen('http://127.0.0.1:$BRAVESPACE_PORT/readyz', timeout=2)\""]
 ENTRYPOINT ["bravespace"]
 CMD ["serve"]

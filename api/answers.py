@@ -184,6 +184,7 @@ def plain_schemas() -> dict[str, Schema]:
         "Guidance": listed("Prompts, in the order of the steps.", "Prompt"),
         "Rituals": listed("Closure rituals, to choose from or to make one's own from.", "Ritual"),
         "Reminders": reminders(),
+        "OutcomeChanges": listed("What became of the client, by instrument and edition.", "OutcomeChange"),
         "BuiltInInstruments": listed("The instruments that are built in.", "FormShown"),
         "Health": record("How it is.", ["status"], status=text("`ok` or `ready`.", enum=["ok", "ready"])),
         "KeySet": record("A JSON Web Key Set (RFC 7517).", ["keys"], keys=keys),

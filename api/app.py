@@ -17,6 +17,7 @@ from api.endings import Endings
 from api.front import Front, Route
 from api.house import House
 from api.metrics import Metrics
+from api.outcomes import OutcomeChanges
 from api.reading import Instruments, Practices, Repairs
 from api.resource import Resource
 from api.routes import (
@@ -26,6 +27,7 @@ from api.routes import (
     house_routes,
     instrument_routes,
     other_routes,
+    outcome_routes,
     trajectory_routes,
 )
 from api.trajectories import Trajectories
@@ -38,6 +40,7 @@ from infra.feed import Feed
 from infra.garbage import relax
 from infra.housekeeping import tidy_for_ever
 from infra.keys import Keys
+from infra.outcomes import Outcomes
 from infra.papers import Papers
 from infra.pictures import Pictures
 from infra.reminding import Standings
@@ -101,6 +104,7 @@ def wire(config: Settings) -> Service:
     routes += instrument_routes(instruments)
     pictures = Pictures()
     routes += trajectory_routes(Trajectories(resources, Record(pool), pictures))
+    routes += outcome_routes(OutcomeChanges(resources, store, Outcomes(pool)), SHELVES["outcome_score"].machine)
     endings = Endings(resources, store, Papers(pool), Standings(pool), pictures, config.fonts)
     routes += ending_routes(endings, SHELVES["termination_plan"].machine)
     routes += [*console_routes(console, endpoints.machine), *house_routes(house)]

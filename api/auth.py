@@ -10,6 +10,9 @@ from infra.store import Store
 REMEMBERED = 10_000
 """How many verified tokens are remembered. Checking a signature takes as long as the rest of a request."""
 
+GLANCE = 1.0
+"""How many seconds a key that its issuer withdrew may still open with a token that is remembered."""
+
 
 class Door:
     """Lets in who shows a token we take."""
@@ -18,18 +21,22 @@ class Door:
         """`store` knows which practices there are."""
         self._keys, self._store = keys, store
         self._known: dict[str, Caller] = {}
-        self._generation = keys.generation
+        self._generation, self._look_at = keys.generation, 0.0
 
     async def caller(self, authorization: str | None) -> Caller:
         """Who is calling. Raises Unauthorized."""
         if authorization is None:
             raise Unauthorized("Send Authorization: Bearer and a token.", presented=False)
+        now = time.time()
+        if now >= self._look_at:
+            self._keys.look_again()
+            self._look_at = now + GLANCE
         if self._generation != self._keys.generation:
             self._known.clear()
             self._generation = self._keys.generation
         known = self._known.get(authorization)
         if known is not None:
-            if known.expires_at > time.time():
+            if known.expires_at > now:
                 return known
             del self._known[authorization]
         return await self._meet(authorization)

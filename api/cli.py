@@ -207,8 +207,10 @@ def redetect(
 
         typer.echo(json.dumps(told))
     else:
+        from domain.telling import counted
+
         typer.echo(
-            f"{told['relationships']} relationships looked at; signals: {told['raised']} raised, "
+            f"{counted(told['relationships'], 'relationship')} looked at; signals: {told['raised']} raised, "
             f"{told['superseded']} superseded, {told['firmed_up']} firmed up."
         )
 

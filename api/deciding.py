@@ -24,7 +24,7 @@ from infra.shelves import Shelf
 from infra.store import Store
 
 ATTEMPTS = 5
-"""How often a creation is decided anew when what it is made under moved meanwhile."""
+"""How often something is decided anew when what it rests on moved meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +63,13 @@ class Deciding:
         """Bring something into being under `id`."""
         if ask.kept and (prior := await self.store.kept(call.caller, ask.kept.key)):
             return replay(ask.kept, prior)
-        for _ in range(ATTEMPTS):
-            # What it is made under may move meanwhile; then it is decided anew where that stands now.
-            with suppress(Moved):
-                return await self._settled(call, ask, self._decide(call, move, ask, None, id, self.store))
-        return await self._settled(call, ask, self._decide(call, move, ask, None, id, self.store))
+        # What it is made under may move meanwhile.
+        return await anew(lambda: self._settled(call, ask, self._decide(call, move, ask, None, id, self.store)))
 
     async def move_on(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
         """Move what is there."""
         if NEW in move.source:
-            return await self._settled(call, ask, self._insist(call, move, ask, id))
+            return await anew(lambda: self._settled(call, ask, self._insist(call, move, ask, id)))
         return await self._settled(call, ask, self._once(call, move, ask, id, self.store))
 
     async def _insist(self, call: Call, move: Move, ask: Ask, id: UUID) -> Done:
@@ -99,16 +96,22 @@ class Deciding:
         try:
             done = await work
         except Refused as refused:
-            if ask.kept and refused.status in (409, 422):
-                if not isinstance(refused, Moved | Taken):
-                    await self.store.keep(call.caller, refusal_kept(ask.kept, refused, call.request_id))
-                if prior := await self.store.kept(call.caller, ask.kept.key):
-                    return replay(ask.kept, prior)
+            keyed = ask.kept if refused.status in (409, 422) else None
+            if keyed and (prior := await self._answered_before(call, keyed, refused)):
+                return replay(keyed, prior)
             raise
         if done.sent:
             self._wake()
         self.feed.wake(call.caller.practice_id)
         return done.reply
+
+    async def _answered_before(self, call: Call, kept: Kept, refused: Refused) -> Kept | None:
+        """What another request under the key was told first; if none was, this refusal is kept for those to come."""
+        ours = refusal_kept(kept, refused, call.request_id)
+        if not isinstance(refused, Moved | Taken):
+            await self.store.keep(call.caller, ours)
+        prior = await self.store.kept(call.caller, kept.key)
+        return None if prior == ours else prior
 
     async def matched(self, call: Call, move: Move | None) -> Reply:
         """Revise or remove what is there, if it is still the version that was read."""
@@ -171,6 +174,14 @@ class Deciding:
     def _expect(self, expected: int | None, version: int) -> None:
         if expected not in (None, version):
             raise Stale(f"If-Match names version {expected}; it is at {version} now. Read it again and decide anew.")
+
+
+async def anew(decided: Callable[[], Awaitable[Reply]]) -> Reply:
+    """What is decided; where something moved meanwhile, what is decided where that stands now."""
+    for _ in range(ATTEMPTS):
+        with suppress(Moved):
+            return await decided()
+    return await decided()
 
 
 def etag(version: int) -> tuple[bytes, bytes]:

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from api.courses import SESSIONS, SOURCE, THERAPISTS, bring_in_all, courses
+from api.courses import SESSIONS, SOURCE, THERAPISTS, became, bring_in_all, courses
 from api.receiver import Heard, Receiver
 from api.simulated import rated_course
 from api.stories import Failed, Pair, Stage, Voice, client_leaves, dismissed_suspicion, good_goodbye, rupture_and_repair
@@ -250,14 +250,17 @@ async def imported(stage: Stage, desk: Voice) -> dict[int, Pair]:
     stage.headline(
         f"{len(everybody)} courses of therapy from public example data ({SOURCE}, MIT)",
         "A session with a depression or rumination score was held; one with neither is recorded as missed. Nothing "
-        "is filled in. Baseline and follow-ups are no sessions. The last session lies in the past week. What "
-        "happens in the stories below is made up.",
+        "is filled in. Baseline and follow-ups are no sessions. The last session lies in the past week. The "
+        "depression scores come along, as those of an instrument of the practice's own. What happens in the stories "
+        "below is made up.",
     )
     pairs = await bring_in_all(stage, desk, everybody)
+    scores = sum(score is not None for course in everybody for score in course.depression)
     stage.show.print(
         f"  {len(pairs)} courses of therapy imported: {sessions - missed} sessions held, {missed} missed, "
-        f"{len(THERAPISTS)} therapists, in {time.monotonic() - began:.1f} s."
+        f"{scores} scores, {len(THERAPISTS)} therapists, in {time.monotonic() - began:.1f} s."
     )
+    await became(stage, pairs[31], 31)
     return pairs
 
 

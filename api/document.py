@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from api import examples, handbook
+from api import detectors_page, examples, handbook
 from api.answers import delivery_schemas, endpoint_schemas, log_schemas, plain_schemas, webhook_body
 from api.app import wire
 from api.front import Route
@@ -15,7 +15,9 @@ from api.operations import JSON, operation, rules_of
 from api.problems import OutOfScope, problem, problems
 from api.schemas import Schema, Schemas, ref, text
 from domain.catalog import MACHINES
+from domain.change import OutcomeChange
 from domain.errors import Incomplete, NotOpen, Refused
+from domain.insights import Insights
 from infra.conflicts import HistoryGone
 from infra.patience import SCHEDULE
 from infra.settings import Settings
@@ -77,7 +79,7 @@ SENT: Mapping[str, Schema] = {
         "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`; several with spaces while a secret changes."
     ),
 }
-BESIDE = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 503: ["Retry-After"]}
+BESIDE = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 409: ["Retry-After"], 503: ["Retry-After"]}
 TAGS = {
     "events": "The log as a change feed.", "guidance": "Prompts for the five steps.",
     "practices": "The caller's own practice.",
@@ -91,6 +93,7 @@ def write(folder: Path) -> list[Path]:
     texts = {
         "openapi.json": json.dumps(openapi(), indent=1, ensure_ascii=False), "machines.md": handbook.machines(),
         "events.md": handbook.events(), "roles.md": handbook.role_matrix(), "problems.md": handbook.problem_list(),
+        "detectors.md": detectors_page.page(),
     }  # fmt: skip
     for name, said in texts.items():
         (folder / name).write_text(said.rstrip() + "\n", encoding="utf-8")
@@ -159,6 +162,8 @@ def components(schemas: Schemas) -> dict[str, Schema]:
     objects = examples.shown()
     for machine in MACHINES:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
+    found[schemas.shown_as[Insights]]["examples"] = [examples.insights_shown()]
+    found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome()]
     return dict(sorted(found.items()))
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -14,10 +14,15 @@ from api.call import parsed
 from api.representation import after, represent
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, MACHINES, scopes_of
+from domain.change import Reached, change
+from domain.insights import insights
+from domain.instruments import PHQ_9
 from domain.machine import Machine
 from domain.move import NEW, Around, Event, Move
 from domain.rating import Recording
 from domain.relationship import Relationship
+from domain.scoring import Completeness
+from domain.values import plain
 from infra.rows import body_parts
 
 NOW = datetime(2026, 3, 12, 16, 5, tzinfo=UTC)
@@ -49,6 +54,10 @@ SAID: Mapping[str, Body] = {
     },
     "relationship.revise": {"modality": "CBT with schema work"},
     "relationship.screen_risk": {"risk": "low", "screened_on": "2026-03-12"},
+    "relationship.begin_baseline": {
+        "since": "2026-03-12", "reason": "Back after her father's death; what was usual before is not the measure now.",
+    },
+    "relationship.withdraw_baseline": {"since": "2026-03-12"},
     "session.record": {
         "relationship_id": ID["relationship"], "starts_at": "2026-03-12T15:00:00+01:00", "duration_minutes": 50,
         "medium": "video", "status": "held",
@@ -147,6 +156,7 @@ SAID: Mapping[str, Body] = {
     "instrument.revise": {"title": "Our three questions after a session"},
     "alliance_rating.record": {
         "session_id": ID["session"], "instrument": "wai-sr", "shared_with_therapist": True,
+        "sharing_text_version": "who-sees-ratings-2", "sharing_policy_id": ID["policy"],
         "answers": [{"item": item, "value": None if item == 12 else 4} for item in range(1, 13)],
         "direct_report": {"problem": True, "intensity": 2, "resolved": 4},
     },
@@ -162,6 +172,26 @@ SAID: Mapping[str, Body] = {
         "rated_on": "2026-03-12", "answers": [{"item": item, "value": 1} for item in range(1, 10)],
     },
     "outcome_score.correct": {"rated_on": "2026-03-11"},
+    "goal_attainment.agree": {
+        "relationship_id": ID["relationship"], "agreed_on": "2026-01-15", "goals": [
+            {
+                "number": 1, "text": "To speak up at work without losing sleep.", "weight": 2, "baseline": -1, **AGREED,
+                "much_less": "I say nothing, and call in sick.", "less": "I say nothing, and lie awake.",
+                "expected": "I say my piece once a week, and sleep.", "more": "I say it when it matters.",
+                "much_more": "I say it when it matters, and think no more of it.",
+            },
+            {
+                "number": 2, "text": "To see friends again.", "baseline": -1, **AGREED,
+                "less": "I cancel.", "expected": "I see one of them every week.", "more": "I am the one who calls.",
+            },
+        ],
+    },
+    "goal_attainment.rate": {
+        "session_id": ID["session"], "rated_on": "2026-03-12",
+        "levels": [{"goal": 1, "level": 1}, {"goal": 2, "level": 0}],
+    },
+    "goal_attainment.mark_rating_in_error": {"rating": 1},
+    "goal_attainment.revise": {"agreed_on": "2026-01-22"},
     "signal.raise": {
         "relationship_id": ID["relationship"], "session_id": ID["session"], "detector": "direct_report",
         "detector_version": 1, "parameters": {"least_intensity": 1}, "kind": "direct_report", "rater": "client",
@@ -185,9 +215,26 @@ SAID: Mapping[str, Body] = {
 
 STORY = {
     "rupture": ("report",), "repair": ("begin", "recognize", "invite_reflection", "offer_repair"),
-    "termination_plan": ("introduce", "review_readiness"),
+    "termination_plan": ("introduce", "review_readiness"), "goal_attainment": ("agree", "rate"),
 }  # fmt: skip
 """What has happened to the objects that are shown; to the others only their beginning."""
+COUNTED: Mapping[str, Any] = {
+    "ages": {"under_a_week": 6, "under_a_month": 9, "under_a_quarter": 4, "longer": 2},
+    "ruptures": 64, "begun": 51, "concluded": 38,
+    "precipitants": {"felt_misunderstood": 27, "boundary_or_policy": 16, "missed_cue": 11, "external_event": 3},
+    "policies": {"boundary_or_policy": {ID["policy"]: 12}}, "skipped": {"stay_present": 8, "offer_repair": 2},
+    "signals": 7,
+    "endings": [
+        ["planned_mutual", "as_planned", 41], ["planned_mutual", "extended", 9], ["client_initiated", None, 7],
+        ["client_initiated", "earlier_than_clinician_planned", 18], ["lapsed_no_contact", None, 6],
+        ["transfer", None, 3],
+    ],
+    "reasons": {"goals_met": 33, "sufficient_gain": 21, "cost_or_coverage": 8, "relocation": 4},
+    "premature": [["clinician_judgement", "yes", False, 14], ["clinician_judgement", "yes", True, 5],
+                  ["clinician_judgement", "no", False, 32]],
+    "better": 11, "unrepaired": 6,
+}  # fmt: skip
+"""What there is to count in a practice of some size."""
 ABOVE = {"repair": "rupture", "alliance_rating": "session"}
 """What a thing hangs from, where that is not the relationship itself."""
 
@@ -227,6 +274,24 @@ def shown() -> dict[str, dict[str, Any]]:
             row, state = after(row, decision, version, NOW), decision.after
         states[machine.subject] = state
         found[machine.subject] = from_json(to_json(represent(machine, row or {}, who)))
+    return found
+
+
+def insights_shown() -> dict[str, Any]:
+    """What a practice is told of a year."""
+    found: dict[str, Any] = from_json(to_json(plain(insights(NOW.date().replace(year=NOW.year - 1, day=1), COUNTED))))
+    return found
+
+
+def outcome() -> dict[str, Any]:
+    """What became of somebody whose depression score went from 17 to 9 in nine weeks."""
+    scores = {date(2026, 1, 8): 17.0, date(2026, 2, 5): 12.0, date(2026, 3, 12): 9.0}
+    reached = [
+        Reached(id=UUID(int=IDS["outcome_score"].int - 256 * place), rated_on=day, score=score,
+                completeness=Completeness.COMPLETE)
+        for place, (day, score) in enumerate(reversed(scores.items()))
+    ]  # fmt: skip
+    found: dict[str, Any] = plain(change(PHQ_9, reached[::-1]))
     return found
 
 

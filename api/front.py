@@ -15,7 +15,7 @@ from typing import Any
 from api.auth import Door
 from api.call import Call, Receive, Reply, Scope, Send
 from api.metrics import Metrics
-from api.problems import BEHIND, Broken, NotFound, Unavailable, WrongMethod, rendered
+from api.problems import BEHIND, HEADERS, Broken, NotFound, Unavailable, WrongMethod, rendered
 from domain.errors import Refused
 from infra.database import UNMIGRATED, UNREACHABLE
 from infra.log import broken, log
@@ -23,7 +23,6 @@ from infra.log import broken, log
 Handler = Callable[[Call], Awaitable[Reply]]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 NOSNIFF = (b"x-content-type-options", b"nosniff")
-PROBLEM = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), (b"vary", b"Authorization")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +108,7 @@ class Front:
             route, params = self.find(method, scope["path"])
             label, template = route.method, route.path
             call = Call(scope, receive, params, self._limit, request_id)
-            if scope["query_string"] and route.plain:
+            if scope["query_string"] and route.plain and not route.open:
                 call.query()
             if not route.open:
                 call.caller = await self._door.caller(call.header(b"authorization"))
@@ -149,4 +148,4 @@ def given_id(scope: Scope) -> str | None:
 def refusal(refused: Refused, request_id: str) -> Reply:
     """A refusal, as problem details."""
     more = [(name.lower().encode(), value.encode()) for name, value in refused.headers.items()]
-    return Reply(refused.status, rendered(refused, request_id), [*PROBLEM, *more])
+    return Reply(refused.status, rendered(refused, request_id), [*HEADERS, *more])

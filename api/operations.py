@@ -43,6 +43,7 @@ STATUSES: Mapping[str, tuple[int, ...]] = {
     "recover": (*CHANGE, 404, 410),
     "matched": (*CHANGE, 404, 428), "redeliver": (*CHANGE, 404), "history": (403, 404, 422),
     "trajectory": (403, 404), "letter": (403, 404), "report": (403, 404), "feelings": (403, 404), "rituals": (422,),
+    "outcomes": (403, 404, 422),
     "reminders": (403, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
     "delivery": (403, 404), "feed": (403, 410, 422),
@@ -62,6 +63,7 @@ ANSWERS = {
     "feed": "Feed", "timeline": "Timeline", "history": "History", "guidance": "Guidance", "deliveries": "DeliveryPage",
     "keys": "VerificationKeys", "forms": "BuiltInInstruments",
     "console_session": "ConsoleSession", "rituals": "Rituals", "reminders": "Reminders",
+    "outcomes": "OutcomeChanges",
 }  # fmt: skip
 
 
@@ -247,8 +249,8 @@ def responses(route: Route, schemas: Schemas) -> Schema:
                         "headers": found["200"]["headers"] | header("Location")}  # fmt: skip
     if any("/IfNoneMatch" in told["$ref"] for told in in_headers(route)) and route.method == "GET":
         found["304"] = {"description": "It is as you know it.", "headers": header("ETag", "X-Request-Id")}
-    # A query that is not known is refused by name wherever there is one.
-    refused = {*((500,) if route.open else GATE), *STATUSES.get(kind, ()), *([422] if about.query else [])}
+    # A query that is not known is refused by name, but where the house answers anybody.
+    refused = {*((500,) if route.open else (*GATE, 422)), *STATUSES.get(kind, ())}
     refused |= {406} if len(about.media) > 1 else set()
     for status in refused:
         found[str(status)] = {"$ref": f"#/components/responses/Problem{status}"}

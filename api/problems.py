@@ -13,6 +13,8 @@ UNSURE = (
     "The database can not be reached. If this was a write, it is not known whether it was written: read it again, or "
     "repeat it with its Idempotency-Key."
 )
+HEADERS = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), (b"vary", b"Authorization")]
+"""What every refusal comes with."""
 MANY = 200
 """From so many faults on they are not named one by one."""
 
@@ -179,7 +181,10 @@ def invalid(error: ValidationError) -> Refused:
     found = error.errors(include_url=False, include_input=False, include_context=False)
     if any(e["type"] == "json_invalid" for e in found):
         return Malformed("The body is not valid JSON.")
-    errors = [{"pointer": pointer(e["loc"]), "detail": plain_words(e["type"], e["msg"])} for e in found]
+    # Checking stops at a list's first faulty entry; that the list was not full then is no fault of its own.
+    within = {e["loc"][:depth] for e in found for depth in range(len(e["loc"]))}
+    told = [e for e in found if e["type"] != "too_short" or e["loc"] not in within]
+    errors = [{"pointer": pointer(e["loc"]), "detail": plain_words(e["type"], e["msg"])} for e in told]
     names = ", ".join(dict.fromkeys(e["pointer"] for e in errors))
     return Invalid(f"Look at {names}."[:1000], errors=errors)
 

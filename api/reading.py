@@ -105,13 +105,16 @@ class Practices:
         return Reply(200, to_json(shown))
 
     async def insights(self, call: Call) -> Reply:
-        """What the practice's ruptures have in common. For those who see all of it: a caseload's numbers are small."""
+        """What the practice's ruptures and endings have in common, from the first of a month on.
+
+        For those who see all of it: a caseload's numbers are small, and so are those of a single day.
+        """
         if "practices.read" not in call.caller.scopes:
             raise OutOfScope("practices.read")
         if call.caller.role not in WHOLE:
             raise NotYours(f"The practice's insights are read by: {', '.join(sorted(WHOLE))}.")
         query = call.query("since")
         today = datetime.now(UTC).date()
-        since = day(query, "since") or today - timedelta(days=YEAR)
+        since = (day(query, "since") or today - timedelta(days=YEAR)).replace(day=1)
         found = await self._store.counts(call.caller.practice_id, since)
         return Reply(200, to_json(plain(insights(since, found))), [JSON, PRIVATE])

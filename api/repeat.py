@@ -7,11 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from api.call import Call, Reply
-from api.problems import KeyReused, rendered
+from api.problems import HEADERS, KeyReused, rendered
 from domain.errors import Refused
 from infra.rows import Kept
-
-PROBLEM = (b"content-type", b"application/problem+json")
 
 
 def fingerprint(call: Call, raw: bytes) -> bytes:
@@ -42,4 +40,4 @@ def reply_kept(kept: Kept, reply: Reply) -> Kept:
 
 def refusal_kept(kept: Kept, refused: Refused, request_id: str) -> Kept:
     """A refusal to be kept under the key."""
-    return reply_kept(kept, Reply(refused.status, rendered(refused, request_id), [PROBLEM]))
+    return reply_kept(kept, Reply(refused.status, rendered(refused, request_id), HEADERS))

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Any
 
 from api.page import Block, Page
+from domain.access import Role
 from domain.consent import ConsentGiver
 from domain.report import DutyStatus, EndingReport, words
 from domain.telling import day
@@ -15,6 +16,9 @@ STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUT
           DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
 
 
+NHS = {46: "mutually agreed completion", 47: "earlier than the care professional planned",
+       48: "earlier than the patient requested", 49: "deceased", 96: "not known"}  # fmt: skip
+"""What the NHS end codes mean, in the words of the list."""
 GIVER = {ConsentGiver.SELF: "the client", ConsentGiver.GUARDIAN: "a guardian", ConsentGiver.COURT: "a court"}
 
 
@@ -61,7 +65,7 @@ def ending(report: EndingReport) -> Iterator[tuple[str, ...]]:
     yield "Kind", maybe(report.kind)
     yield "Timing", maybe(report.timing)
     yield "Reasons", ", ".join(map(words, report.reasons)).capitalize() or "Not said"
-    yield "NHS end code", str(report.nhs_code or "None fits")
+    yield "NHS end code", f"{report.nhs_code}, {NHS[report.nhs_code]}" if report.nhs_code else "None fits"
     yield "BHA reasons", ", ".join(map(str, report.bha_codes)) or "None fits"
     definition = f", by {words(report.premature_definition)}" if report.premature_definition else ""
     yield "Premature", f"{maybe(report.premature)}{definition}"
@@ -75,11 +79,11 @@ def before(report: EndingReport) -> Iterator[tuple[str, ...]]:
         yield "Consent", f"Text {c.text_version}, {day(c.given_on)}, by {GIVER[c.given_by]}{holder}"
     else:
         yield "Consent", "None on record"
-    yield "First mentioned", on(report.first_mentioned_on)
+    yield "First mentioned", day(report.first_mentioned_on) if report.first_mentioned_on else "None on record"
     ahead = f", {report.notice_days} days ahead" if report.notice_days is not None else ""
     yield "Notice", f"{on(report.notice_given_on)}{ahead}" if report.notice_given_on else "None on record"
     yield "Reviews", "; ".join(f"{on(r.reviewed_on)} ({r.recorded_by})" for r in report.reviews) or "None on record"
-    done = "; ".join(f"{words(t.task)}, {on(t.done_on)}" for t in report.closure)
+    done = "; ".join(f"{title(t.task)}, {on(t.done_on)}" for t in report.closure)
     yield "Closure tasks", done or "None on record"
 
 
@@ -111,10 +115,15 @@ def history(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """The log."""
     if not report.history_complete:
         yield "Before that", "", "The log no longer goes back to the beginning."
-    told = ((on(step.at.date()), step.name or step.by.capitalize(), step.says) for step in report.history)
+    told = ((on(step.at.date()), step.name or by(step.by), step.says) for step in report.history)
     for row, same in groupby(told):
         times = len(list(same))
-        yield row if times == 1 else (*row[:2], f"{row[2]} ({times} times)")
+        yield row if times == 1 else (*row[:2], f"{row[2].rstrip('.')} ({times} times).")
+
+
+def by(role: Role) -> str:
+    """Who it was, where no name is known."""
+    return "The service" if role is Role.POLICY else role.capitalize()
 
 
 def title(value: StrEnum) -> str:

@@ -12,6 +12,7 @@ from api.endings import MEDIA as PAPERS
 from api.endings import Endings, library
 from api.front import Route
 from api.house import House
+from api.outcomes import OutcomeChanges
 from api.reading import Instruments, Practices, prompts
 from api.resource import Resource
 from api.trajectories import MEDIA, Trajectories
@@ -134,8 +135,10 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
         ),
     )
     yield Route("GET", "/v1/practices/me/insights", practices.insights, about=About(
-        "read_insights", "What a practice's ruptures and repairs have in common, without small counts.", "practices",
-        answer="insights", query={"since": "Ruptures recorded from this day on count; a year back when left out."},
+        "read_insights", "What a practice's ruptures, repairs and endings have in common, without small counts.",
+        "practices", answer="insights",
+        query={"since": "Ruptures recorded and therapies ended from the first of this day's month on count; a year "
+                        "back when left out."},
         scope="practices.read"))  # fmt: skip
     yield Route("GET", f"{address}/keys", endpoints.keys, about=About(
         "read_webhook_keys", "The public keys that `v1a` signatures are verified with.", answer="keys", **hooks,
@@ -186,6 +189,19 @@ def trajectory_routes(trajectories: Trajectories) -> Iterator[Route]:
         )  # fmt: skip
         path = f"/v1/relationships/{{id}}/trajectory{ending}"
         yield Route("GET", path, partial(trajectories.answer, ending=ending), about=about)
+
+
+OUTCOME_QUERY = {
+    "from": "Only scores from this day on: the first of them is the start.",
+    "until": "Only scores up to this day: the last of them is the end.",
+}  # fmt: skip
+
+
+def outcome_routes(outcomes: OutcomeChanges, scores: Machine) -> Iterator[Route]:
+    """What became of a client, for whoever may read the scores."""
+    yield Route("GET", "/v1/relationships/{id}/outcomes", outcomes.read, about=About(
+        "outcomes_of_relationship", outcomes.read.__doc__ or "", "relationships", answer="outcomes",
+        query=OUTCOME_QUERY, scope=scores.read_scope))  # fmt: skip
 
 
 REMINDER_QUERY = {

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 from textwrap import dedent
+from types import ModuleType
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -14,6 +16,7 @@ from pydantic import TypeAdapter
 from api.body import adapter
 from domain.access import Role
 from domain.catalog import MACHINES
+from domain.change import OutcomeChange
 from domain.due import Reminder
 from domain.feelings import FeelingsOverTime
 from domain.form import Form
@@ -82,7 +85,7 @@ class Schemas:
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
         more = (Prompt, Practice, Insights, Trajectory, Advisory, Form, Reminder, Ritual, Letter, EndingReport,
-                FeelingsOverTime)  # fmt: skip
+                FeelingsOverTime, OutcomeChange)  # fmt: skip
         said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])
@@ -179,12 +182,15 @@ def said_of(cls: type) -> dict[str, str]:
 
 
 @cache
-def docstrings(cls: type) -> dict[str, str]:
-    """The texts under the fields of one class. Pydantic reads no ancestor's, so this is done here."""
-    body = ast.parse(dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(body, ast.ClassDef)
+def docstrings(owner: type | ModuleType) -> dict[str, str]:
+    """The texts under the fields of one class, or under the names of one module.
+
+    Pydantic reads no ancestor's, so this is done here.
+    """
+    tree = ast.parse(dedent(inspect.getsource(owner)))
+    body = tree.body if isinstance(owner, ModuleType) else getattr(tree.body[0], "body", [])
     found = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
+    for field, text in pairwise(body):
         told = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and str(text.value.value)
         name = (
             field.target

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any
 
-from domain.errors import Incomplete
+from domain.endings import EndingKind
+from domain.errors import Incomplete, Refused
 from domain.move import Advisory, Around, as_said
 from domain.values import Day, Few, Said, Summary
 
@@ -68,6 +69,13 @@ def says_something(state: Any, body: PlanAhead, around: Around) -> None:
 def planned_ahead(state: Any, body: PlanAhead, around: Around) -> Mapping[str, Any]:
     """What is said now stands."""
     return {n: v for n, v in as_said(state, body, around).items() if v not in (None, ())}
+
+
+def for_the_living(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:
+    """Nobody is looked after who has died; without boosters, the usual days are suggested."""
+    if state.died_on or state.kind is EndingKind.CLIENT_DECEASED:
+        raise Refused("The client has died; no way back and no booster is offered any more.")
+    return suggests_boosters(state, body, around)
 
 
 def suggests_boosters(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:

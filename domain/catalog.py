@@ -2,6 +2,7 @@
 
 from domain.access import Role
 from domain.attachment import ATTACHMENT_PROFILE
+from domain.attainment import GOAL_ATTAINMENT
 from domain.machine import Machine
 from domain.measure import INSTRUMENT
 from domain.outcome import OUTCOME_SCORE
@@ -18,7 +19,7 @@ from domain.webhook import WEBHOOK_ENDPOINT
 
 MACHINES: tuple[Machine, ...] = (
     CLIENT, THERAPIST, RELATIONSHIP, SESSION, POLICY, RUPTURE, REPAIR, TERMINATION_PLAN, INSTRUMENT,
-    ALLIANCE_RATING, ATTACHMENT_PROFILE, OUTCOME_SCORE, SIGNAL, WEBHOOK_ENDPOINT,
+    ALLIANCE_RATING, ATTACHMENT_PROFILE, OUTCOME_SCORE, GOAL_ATTAINMENT, SIGNAL, WEBHOOK_ENDPOINT,
 )  # fmt: skip
 BY_SUBJECT = {machine.subject: machine for machine in MACHINES}
 SAYS = {machine.type_of(move): move.says for machine in MACHINES for move in machine.moves}

@@ -140,6 +140,11 @@ class ObserverCode(StrEnum):
     """The therapist confronts."""
 
 
+def s_diff(sd: float, reliability: float) -> float:
+    """The standard error of a difference of two scores (Jacobson & Truax 1991, doi 10.1037/0022-006X.59.1.12)."""
+    return sqrt(2 * (1 - reliability)) * sd
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The range and the norms of one instrument, as one rater uses it. Points are those of the item mean."""
@@ -161,10 +166,10 @@ class Scale:
 
     @property
     def s_diff(self) -> float | None:
-        """The standard error of a difference of two scores, where there are norms (Jacobson & Truax 1991)."""
+        """The standard error of a difference of two scores, where there are norms."""
         if self.sd is None or self.reliability is None:
             return None
-        return sqrt(2 * (1 - self.reliability)) * self.sd or None
+        return s_diff(self.sd, self.reliability) or None
 
     @property
     def floor(self) -> float:
@@ -207,7 +212,7 @@ class Sitting(NamedTuple):
     score: float | None = None
     """The item mean, higher is better. None: not scored, or incomplete; never zero."""
     total: float | None = None
-    """The sum, where the form has one."""
+    """The sum of all items, higher is better, where the form has one."""
     answers: tuple[tuple[int, float], ...] = ()
     """Item numbers with answers, as they were given."""
     direct: DirectReport | None = None
@@ -255,6 +260,8 @@ class Series:
     """Whether it measures the alliance. Of any other form only the risk items are read."""
     risk_items: tuple[int, ...] = ()
     """The items of the form that are never only numbers."""
+    downward: tuple[int, ...] = ()
+    """Those in which a higher answer is a worse one; of all others a higher one is better."""
     rater_id: str = ""
     """Who of those who rate in that role."""
 
@@ -331,7 +338,10 @@ class Finding:
     session_id: UUID
     """The onset: where it was first to be seen."""
     reference_session_id: UUID | None = None
-    """The session it is compared with, where it is one."""
+    """The session it is compared with, where it is one. None where no single session stands for how it was: a score is
+    compared with the mean of a baseline (`shewhart_xmr`, `ewma`, `rci_drop` from `baseline_mean`), with a prediction
+    from all scores before it (`shrunk_prediction`) or with a level (`cutoff`, `ceiling_run`, `risk_item`), and what
+    somebody said, coded or sees differently with nothing before it."""
     magnitude_raw: float | None = None
     """How far from the reference, in points of the item mean, a drop being negative; without a reference, the number
     itself."""
@@ -384,6 +394,8 @@ class Known:
     parameters: type[Parameters]
     see: Callable[[Sequence[Series], Any], Iterable[Finding]]
     """Over all series of one relationship."""
+    beside: bool = False
+    """Whether it holds one rater's series against another's. Of the others each series may be looked at by itself."""
 
 
 def canonical(inputs: Any) -> str:

@@ -5,6 +5,7 @@ planned, 48 earlier than the patient requested, 49 deceased, 96 not known. Color
 Where no code fits there is none: none is invented.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -123,6 +124,11 @@ BHA_KIND: dict[EndingKind | None, frozenset[int]] = {
     EndingKind.CLIENT_DECEASED: frozenset({10}), EndingKind.LAPSED_NO_CONTACT: frozenset({3}),
 }  # fmt: skip
 """The same, where the kind of ending says it and not the reason."""
+
+NHS_SHARES: Mapping[int, float] = {46: 0.605, 47: 0.348, 48: 0.026, 49: 0.0001, 96: 0.021}
+"""How often each NHS end code is given: the share of all courses of therapy that have one."""
+NHS_SOURCE = "NHS Talking Therapies, England: 3,118,520 endings with a code, of 3,504,945 finished courses."
+"""Where these shares are from: counts 1,887,595 (46), 1,084,070 (47), 81,755 (48), 340 (49), 64,760 (96)."""
 
 
 def nhs_code(kind: EndingKind | None, timing: Timing | None) -> int | None:

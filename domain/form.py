@@ -39,6 +39,15 @@ class Rights(StrEnum):
     """The practice wrote it."""
 
 
+class NormGroup(StrEnum):
+    """Which of two groups a sample is of: a line between the two needs one of each."""
+
+    CLINICAL = "clinical"
+    """People in treatment, or on their way into it."""
+    FUNCTIONAL = "functional"
+    """People who are not: the public at large, or people who are known to be well."""
+
+
 Points = Annotated[float, Between(-1000.0, 1000.0)]
 """An answer or a score, in the instrument's own range."""
 Share = Annotated[float, Between(0.0, 1.0)]
@@ -68,6 +77,8 @@ class Norm(Said):
     """Which score: `total` or the name of a subscale."""
     rater: Rater | None = None
     """Whose ratings; none: it is not told apart."""
+    group: NormGroup = NormGroup.CLINICAL
+    """Which group they are of. Scores are held against the clinical one first; a cut-off between the two needs both."""
     mean: Points | None = None
     """The sample's mean, in the unit of the score."""
     sd: Annotated[float, Between(0.000001, 1000.0)] | None = None
@@ -80,6 +91,18 @@ class Norm(Said):
     """Where it is published."""
     verified: bool = False
     """Whether the numbers were read at that source. Those that were not are no standard to quote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caseness(Said):
+    """The score from which on somebody counts as a case: a convention of a service, and no diagnosis."""
+
+    line: Points
+    """The first score on the clinical side, in the unit of the score: this one, or any that is further from health."""
+    source: Summary
+    """Whose convention it is."""
+    verified: bool = False
+    """Whether it was read at that source."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +137,8 @@ class Upkeep(Said):
     """Its name."""
     norms: Annotated[tuple[Norm, ...], Few(40)] = ()
     """Samples it can be held against. The first that gives a number is the one that is used."""
+    caseness: Caseness | None = None
+    """Of an outcome instrument: the line that is used while no functional norm is known."""
     item_texts: Annotated[tuple[ItemText, ...], Few(500)] = ()
     """The wording of its items. Of a licensed instrument only with the licence attested."""
     licence: Licence | None = None
@@ -175,12 +200,21 @@ class Form(Upkeep):
         return self.low * times, self.high * times
 
     def norm(self, name: str, *, of: str = TOTAL, rater: Rater | None = None) -> float | None:
-        """The `mean`, `sd` or `reliability` of a score, from the first sample that gives it.
+        """The `mean`, `sd` or `reliability` of a score, from the first sample that gives it."""
+        found = self.sample(name, of=of, rater=rater)
+        return getattr(found, name) if found else None
 
-        Samples of this rater come before those of raters not told apart.
+    def sample(
+        self, *names: str, of: str = TOTAL, rater: Rater | None = None, group: NormGroup | None = None
+    ) -> Norm | None:
+        """The first sample that gives all of these numbers of a score.
+
+        Samples of this rater come before those of raters not told apart; unless a group is named, all of the clinical
+        group before those of the functional.
         """
-        found = [n for n in self.norms if n.of == of and getattr(n, name) is not None]
-        return next((getattr(n, name) for who in (rater, None) for n in found if n.rater is who), None)
+        found = [n for n in self.norms if n.of == of and all(getattr(n, name) is not None for name in names)]
+        order = [(g, who) for g in ((group,) if group else NormGroup) for who in (rater, None)]
+        return next((n for g, who in order for n in found if n.group is g and n.rater is who), None)
 
 
 KEY = (

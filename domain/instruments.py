@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 from domain.detection import Rater
 from domain.errors import Refused
-from domain.form import Form, InstrumentKind, Norm, Rights, Scoring, Subscale
+from domain.form import Caseness, Form, InstrumentKind, Norm, NormGroup, Rights, Scoring, Subscale
 
 BOTH = (Rater.CLIENT, Rater.THERAPIST)
 ONE_TO_TWELVE = tuple(range(1, 13))
 ALPHA = "Commonly reported internal consistency."
 ECR_R_NORM = "Online sample of the author's site, commonly quoted."
+NHS = "NHS England, Talking Therapies 2024-25, all courses of CBT. The figures hold no functional norms."
+CONVENTION = "The caseness line that NHS Talking Therapies are commonly said to use. A convention, no diagnosis."
 ECR_R_PEOPLE = "Adults who took it online."
 
 
@@ -93,8 +95,9 @@ ECR_R = Form(
     higher_is_better=False, rights=Rights.OPEN,
     source="Fraley, Waller & Brennan 2000, Journal of Personality and Social Psychology 78:350-365. Taken as scores.",
     norms=(
-        Norm(of="anxiety", mean=3.56, sd=1.12, population=ECR_R_PEOPLE, source=ECR_R_NORM),
-        Norm(of="avoidance", mean=2.92, sd=1.19, population=ECR_R_PEOPLE, source=ECR_R_NORM),
+        Norm(of="anxiety", group=NormGroup.FUNCTIONAL, mean=3.56, sd=1.12, population=ECR_R_PEOPLE, source=ECR_R_NORM),
+        Norm(of="avoidance", group=NormGroup.FUNCTIONAL, mean=2.92, sd=1.19, population=ECR_R_PEOPLE,
+             source=ECR_R_NORM),
     ),
 )  # fmt: skip
 
@@ -123,9 +126,10 @@ PHQ_9 = Form(
     rights=Rights.OPEN, source="Pfizer; no permission is said to be required (not verified). LOINC total 44261-6.",
     norms=(
         Norm(mean=14.2, sd=6.1, population="233,776 at the start of CBT in NHS Talking Therapies.", verified=True,
-             source="NHS England 2024-25."),
+             source=NHS),
         Norm(reliability=0.89, population="Clients in primary care.", source=ALPHA),
     ),
+    caseness=Caseness(line=10, source=CONVENTION),
 )  # fmt: skip
 
 GAD_7 = Form(
@@ -134,9 +138,10 @@ GAD_7 = Form(
     source="Pfizer; no permission is said to be required (not verified). LOINC total 70274-6.",
     norms=(
         Norm(mean=13.3, sd=5.1, population="233,776 at the start of CBT in NHS Talking Therapies.", verified=True,
-             source="NHS England 2024-25."),
+             source=NHS),
         Norm(reliability=0.92, population="Clients in primary care.", source=ALPHA),
     ),
+    caseness=Caseness(line=8, source=CONVENTION),
 )  # fmt: skip
 
 BUILT_IN = (WAI_SR, WAI_S, SRS, ARM_5, SAI, ECR_RS, ECR_R, ECR_S, RQ, PHQ_9, GAD_7)

@@ -36,6 +36,8 @@ class LetterPart(StrEnum):
     """What the client said the ending brought up."""
     GOODBYE = "goodbye"
     """How they said goodbye."""
+    WORDS = "words"
+    """What the two wrote to each other that belongs to none of the others."""
     AHEAD = "ahead"
     """Early signs, and what helps then."""
     COMING_BACK = "coming_back"
@@ -51,10 +53,13 @@ class LetterPart(StrEnum):
 HEADINGS = {
     LetterPart.TOGETHER: "Our work together", LetterPart.GOALS: "What you set out to do",
     LetterPart.GAINS: "What you take with you", LetterPart.FEELINGS: "What this ending brought up",
-    LetterPart.GOODBYE: "How we said goodbye", LetterPart.AHEAD: "If it gets hard again",
+    LetterPart.GOODBYE: "How we said goodbye", LetterPart.WORDS: "Words to keep",
+    LetterPart.AHEAD: "If it gets hard again",
     LetterPart.COMING_BACK: "Coming back", LetterPart.ELSEWHERE: "Where else to turn",
     LetterPart.RECORDS: "Your records, and keeping in touch", LetterPart.FAREWELL: "To close",
 }  # fmt: skip
+BEFORE = {LetterPart.FEELINGS: "What the thought of an ending brings up", LetterPart.GOODBYE: "How we say goodbye"}
+"""Headings while nothing has ended yet, where they differ."""
 OF_TASK = {
     ClosureTask.PROCESS_FEELINGS_CLIENT: LetterPart.FEELINGS,
     ClosureTask.PROCESS_FEELINGS_THERAPIST: LetterPart.FEELINGS,
@@ -62,7 +67,7 @@ OF_TASK = {
     ClosureTask.FAREWELL_RITUAL: LetterPart.GOODBYE, ClosureTask.DOOR_OPEN_TERMS: LetterPart.COMING_BACK,
     ClosureTask.REFERRAL: LetterPart.ELSEWHERE, ClosureTask.RECORDS_AND_CONTACT_TERMS: LetterPart.RECORDS,
 }  # fmt: skip
-"""Where the words that belong to a closure task are quoted. All others are about what was gained."""
+"""Where the words that belong to a closure task are quoted. All other tasks are about what was gained."""
 SAFETY = {
     "warning_signs": "How you notice that a crisis is coming", "internal_coping": "What you can do by yourself",
     "social_distraction": "Who and what takes your mind off it", "help_contacts": "Whom you can ask for help",
@@ -162,14 +167,16 @@ def letter(plan: TerminationPlan, pair: Pair, as_of: date) -> Letter:
         LetterPart.FAREWELL: filter(None, [plan.farewell]),
     }  # fmt: skip
     set_aside = [day(on) for on in sorted(plan.boosters)]
+    days = "this day" if len(set_aside) == 1 else "these days"
+    headings = HEADINGS if plan.ended_on else HEADINGS | BEFORE
     listed: dict[LetterPart, Iterable[Listed]] = {
         LetterPart.GOALS: lists(None, goals(pair.relationship)), LetterPart.AHEAD: ahead(plan),
-        LetterPart.COMING_BACK: lists("We have set these days aside to meet again", set_aside),
+        LetterPart.COMING_BACK: lists(f"We have set {days} aside to meet again", set_aside),
         LetterPart.ELSEWHERE: lists(None, plan.alternative_providers),
     }  # fmt: skip
     sections = [
         LetterSection(
-            part=part, heading=HEADINGS[part], paragraphs=tuple(paragraphs.get(part, ())),
+            part=part, heading=headings[part], paragraphs=tuple(paragraphs.get(part, ())),
             lists=tuple(listed.get(part, ())), quotes=tuple(quote for where, quote in quoted if where is part),
         )
         for part in LetterPart
@@ -186,7 +193,7 @@ def lists(title: str | None, lines: Sequence[str]) -> tuple[Listed, ...]:
 
 
 def together(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
-    """When the work began, how often they met, and how it ended."""
+    """When the work began, how often they met, how it ended, and when it goes on with somebody else."""
     began = pair.relationship.started_on or pair.meetings.first_on
     met = often(pair.meetings.count)
     if began and met:
@@ -197,6 +204,7 @@ def together(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
         yield f"We met {met}."
     if plan.ended_on:
         yield ended(plan, pair, day(plan.ended_on))
+        yield from first_appointment(plan)
     elif plan.target_date:
         yield f"We plan to meet for the last time on {day(plan.target_date)}."
 
@@ -218,6 +226,13 @@ def ended(plan: TerminationPlan, pair: Pair, on: str) -> str:
     if plan.kind in (EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE):
         return f"Our work ended on {on}. The decision was not yours."
     return f"Our work ended on {on}."
+
+
+def first_appointment(plan: TerminationPlan) -> Iterator[str]:
+    """When they first meet whoever took over."""
+    made = [done.appointment_on for done in plan.handover if done.appointment_on]
+    if made and plan.kind in (EndingKind.TRANSFER, EndingKind.THERAPIST_INCAPACITY):
+        yield f"Your first appointment with them is on {day(made[-1])}."
 
 
 def often(count: int) -> str | None:
@@ -282,5 +297,5 @@ def quotes(plan: TerminationPlan) -> Iterator[tuple[LetterPart, Quote]]:
 
 
 def part_of(task: ClosureTask | None) -> LetterPart:
-    """The section in which the words of a closure task are quoted."""
-    return OF_TASK.get(task, LetterPart.GAINS) if task else LetterPart.GAINS
+    """The section in which the words of a closure task are quoted, and words that belong to none."""
+    return OF_TASK.get(task, LetterPart.GAINS) if task else LetterPart.WORDS

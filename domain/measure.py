@@ -44,16 +44,16 @@ def in_force(own: Iterable[Instrument]) -> tuple[Form, ...]:
 
 def holds_together(state: Any, body: Form, around: Around) -> None:
     """Its key makes sense, a built-in one keeps its own, and licensed texts come with the licence attested."""
+    original = built_in(body.code, body.edition)
+    rights_are_kept(original, body)
     if faults := list(key_faults(body)):
         named = [{"pointer": f"#/{at}", "detail": detail} for at, detail in faults]
         raise Refused(f"The key does not hold together; look at {listed(dict(faults))}.", errors=named)
-    original = built_in(body.code, body.edition)
     if original and (wrong := [name for name in KEY if getattr(original, name) != getattr(body, name)]):
         raise Refused(
             f"The key of {original.code} {original.edition} is built in and differs in: {listed(wrong)}. Copy it from "
             "/v1/instruments/built-in, or give another edition.", at=wrong[0],
         )  # fmt: skip
-    rights_are_kept(original, body)
     texts_are_licensed(body, body)
 
 
@@ -93,8 +93,18 @@ def key_faults(form: Form) -> Iterator[tuple[str, str]]:
         yield "items", "A sum needs to know its items."
     if form.kind is InstrumentKind.ATTACHMENT and set(names) != DIMENSIONS:
         yield "subscales", "An attachment instrument has the subscales anxiety and avoidance."
-    if {n.of for n in form.norms} - {*names, TOTAL}:
+    yield from upkeep_faults(form, form)
+
+
+def upkeep_faults(form: Form, body: Upkeep) -> Iterator[tuple[str, str]]:
+    """What does not fit the form in what may be corrected of it, by field."""
+    if {n.of for n in body.norms} - {*(s.name for s in form.subscales), TOTAL}:
         yield "norms", "A norm is of the total or of one of the subscales."
+    low, high = form.reach(form.keyed or 1)
+    if body.caseness and form.kind is not InstrumentKind.OUTCOME:
+        yield "caseness", "An outcome instrument alone has a caseness line."
+    elif body.caseness and not low <= body.caseness.line <= high:
+        yield "caseness", f"The line is a score of the form, from {low:g} to {high:g}."
 
 
 def texts_are_licensed(form: Form, body: Upkeep) -> None:
@@ -114,8 +124,8 @@ def defined(state: Any, body: Form, around: Around) -> Mapping[str, Any]:
 
 def still_holds(state: Instrument, body: Upkeep, around: Around) -> None:
     """The key stays, so that ratings stay what they were: another key is another edition."""
-    if {n.of for n in body.norms} - {*(s.name for s in state.subscales), TOTAL}:
-        raise Refused("A norm is of the total or of one of the subscales.", at="norms")
+    for at, detail in upkeep_faults(state, body):
+        raise Refused(detail, at=at)
     texts_are_licensed(state, body)
 
 
@@ -127,7 +137,7 @@ INSTRUMENT = Machine(
     Move("define", (NEW,), (P.CURRENT,), "defined", KEEPERS, Form, holds_together, defined,
          "The practice defines an instrument, or adds norms or texts to a built-in one."),
     Move("revise", (P.CURRENT,), (), "revised", KEEPERS, Upkeep, still_holds,
-         says="Its title, norms, item texts or licence changed.", verb="PATCH"),
+         says="Its title, norms, caseness line, item texts or licence changed.", verb="PATCH"),
     Move("retire", (P.CURRENT,), (P.RETIRED,), "retired", KEEPERS, says="New ratings do not name it.", verb="DELETE"),
     Move("reinstate", (P.RETIRED,), (P.CURRENT,), "reinstated", KEEPERS, says="It is in use again."),
     read_by=CALLERS,

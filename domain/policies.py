@@ -81,10 +81,11 @@ OPENINGS = (Opening((SIGNAL.type_of(SIGNAL.by_name["review"]),), RUPTURE, "ruptu
 SEEN_ANEW = frozenset({
     *(machine.type_of(move) for machine in (ALLIANCE_RATING, OUTCOME_SCORE) for move in machine.moves),
     *(SESSION.type_of(SESSION.by_name[name]) for name in ("revise", "correct", "mark_in_error")),
+    *(RELATIONSHIP.type_of(RELATIONSHIP.by_name[name]) for name in ("revise", "begin_baseline", "withdraw_baseline")),
     REPAIR.type_of(REPAIR.by_name["conclude"]),
 })  # fmt: skip
-"""After these the detectors look at the relationship again: what they look at has changed, or a repair held and a new
-baseline begins."""
+"""After these the detectors look at the relationship again: what they look at has changed, others treat the client, a
+repair held, or a clinician had a new baseline begin."""
 
 
 def following(event_type: str) -> tuple[Policy, ...]:

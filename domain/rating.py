@@ -4,8 +4,9 @@ Client, therapist and observers rate side by side; nothing blends them. Who may 
 
 - a client sees their own ratings, never a therapist's, an observer's or a supervisor's;
 - a therapist sees a client's rating only if the client chose so: `shared_with_therapist`. The choice is recorded with
-  each rating, by the client's own app or by an integration that asked them; nobody saying is a no. Of what is not
-  shared a therapist is shown nothing, not even that there is one: that alone would ask for an explanation;
+  each rating, by the client's own app or by an integration that asked them, and beside it what they had been told;
+  nobody saying is a no. Of what is not shared a therapist is shown nothing, not even that there is one: that alone
+  would ask for an explanation;
 - supervisors and integrations see all, as of other clinical content.
 
 A direct question is asked beside the scores, or instead of them: it finds more than any score.
@@ -74,6 +75,11 @@ class Correction(Said):
     """What an observer or supervisor coded; each code once."""
     shared_with_therapist: bool = False
     """The client's informed choice: whether the therapist is shown this rating of theirs."""
+    sharing_text_version: Token | None = None
+    """What the client had been told when they chose, whether yes or no: the version of the text, with a
+    `sharing_policy_id` its edition."""
+    sharing_policy_id: Annotated[UUID, Ref("policy")] | None = None
+    """The practice's policy that keeps the text: each edition of its wording stays in its history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,10 +214,7 @@ def named(told: Any, around: Around) -> Form | None:
 
 def fits(form: Form | None, rater: Rater, body: Correction) -> None:
     """Raises Refused for what is not this rater's to say, or does not fit the form."""
-    if body.shared_with_therapist and rater is not Rater.CLIENT:
-        raise Refused(
-            "This is a client's choice about a rating of their own; leave it out.", at="shared_with_therapist"
-        )
+    informed(rater, body)
     if body.direct_report and rater not in ASKED:
         raise Refused("Client and therapist are asked directly; an observer codes.", at="direct_report")
     if body.observer_codes and rater in ASKED:
@@ -224,6 +227,15 @@ def fits(form: Form | None, rater: Rater, body: Correction) -> None:
     score(form, body)
     if form is None and not body.direct_report and not body.observer_codes:
         raise Incomplete([("instrument", "An instrument with its answers, a direct report, or observer codes.")])
+
+
+def informed(rater: Rater, body: Correction) -> None:
+    """The choice who is shown a rating is a client's, about one of their own; and so is what they were told."""
+    for name in ("shared_with_therapist", "sharing_text_version", "sharing_policy_id"):
+        if getattr(body, name) and rater is not Rater.CLIENT:
+            raise Refused("This is a client's choice about a rating of their own; leave it out.", at=name)
+    if body.sharing_policy_id and not body.sharing_text_version:
+        raise Incomplete([("sharing_text_version", "Which edition of the policy's text the client was told.")])
 
 
 def score(form: Form | None, body: Any) -> Scored | None:

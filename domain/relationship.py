@@ -1,6 +1,10 @@
-"""The therapeutic relationship: bond, goals and tasks, held by one client and those who treat them."""
+"""The therapeutic relationship: bond, goals and tasks, held by one client and those who treat them.
 
-from dataclasses import dataclass
+What the detectors have to know of its course stands here, dated, and not in the log alone, which a practice may keep
+for a while only: when other therapists or another modality came in, and where a clinician had a new baseline begin.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Annotated, Any
@@ -9,9 +13,9 @@ from uuid import UUID
 from domain.access import CLINICIANS, POLICY, STAFF, Role
 from domain.errors import Refused
 from domain.machine import Machine
-from domain.move import NEW, Around, Move
+from domain.move import NEW, Added, Around, Move, as_said
 from domain.people import ExternalIds
-from domain.values import Day, Few, Name, Private, Ref, Said, Summary
+from domain.values import Day, Few, Name, Private, Ref, Said, Summary, Token
 
 
 class Setting(StrEnum):
@@ -69,6 +73,47 @@ class Agreement(Said):
     """Goals and tasks are shared by their nature; false keeps a draft out of the client's app."""
 
 
+class Changed(StrEnum):
+    """What became another, so that ratings before and after it are not compared."""
+
+    THERAPISTS = "therapists"
+    """Who treats the client."""
+    MODALITY = "modality"
+    """The kind of therapy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TreatmentChange(Said):
+    """A day from which others treat the client, or in another way. Ratings from it on are a run of their own."""
+
+    since: Day
+    """The first day (UTC) on which it was so."""
+    changed: Annotated[tuple[Changed, ...], Few(2, least=1)]
+    """What changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Baseline(Said):
+    """A day from which a clinician had a new baseline begin."""
+
+    since: Day
+    """The first session on this day (UTC) or after it that is scored is the first of the baseline."""
+    begun_by: Token
+    """The token subject that had it begin."""
+    reason: Summary | None = None
+    """Why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition(Said):
+    """A time in the transition phase."""
+
+    begun_on: date
+    """The day it began."""
+    over_on: date | None = None
+    """The day it was over: the pair went back to work, or the therapy ended."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelationshipDetails(Said):
     """What may be corrected about a relationship."""
@@ -87,6 +132,9 @@ class RelationshipDetails(Said):
     """The shared objectives of therapy (founding text)."""
     tasks: Annotated[tuple[Agreement, ...], Few(50)] = ()
     """The collaborative work done to achieve the goals (founding text)."""
+    treatment_changes: Annotated[tuple[TreatmentChange, ...], Few(200)] = ()
+    """When other therapists or another modality came in. A revision that changes either is added, as of today; send the
+    list to date it otherwise, to import a history, or to take back what was only a correction."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +158,10 @@ class Relationship(Beginning):
     """The day of the last risk screening."""
     ended_on: date | None = None
     """The day it ended."""
+    transitions: tuple[Transition, ...] = ()
+    """Its times in the transition phase."""
+    baselines: Annotated[tuple[Baseline, ...], Private()] = ()
+    """Where clinicians had a new baseline begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +174,80 @@ class RiskScreen(Said):
     """The day it was done; today when left out."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineBeginning(Said):
+    """A new baseline, where the old one says nothing any more."""
+
+    since: Day | None = None
+    """The day (UTC) whose session, or the next that is scored, is its first; today when left out."""
+    reason: Summary | None = None
+    """Why: a life event, a new frame, a form explained anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaselineWithdrawal(Said):
+    """A baseline that was begun by mistake."""
+
+    since: Day
+    """The day it began."""
+
+
 def includes_themselves(state: Any, body: RelationshipDetails, around: Around) -> None:
     """A therapist does not write themselves out of sight, nor open work for others."""
     if around.caller.role is Role.THERAPIST and around.caller.person not in body.therapist_ids:
         raise Refused(
             "A therapist is one of the therapists of a relationship they begin or revise.", at="therapist_ids"
         )
+
+
+def has_begun(state: Any, body: RelationshipDetails, around: Around) -> None:
+    """Those who treat the client are known, and so is when they began to."""
+    includes_themselves(state, body, around)
+    for place, change in enumerate(body.treatment_changes):
+        around.has_come(change.since, f"treatment_changes/{place}/since")
+
+
+def revised(state: Relationship, body: RelationshipDetails, around: Around) -> dict[str, Any]:
+    """The new details; what changed of the treatment is dated, unless it was said when."""
+    said = {**as_said(state, body, around)}
+    changed = what_changed(state, body)
+    if changed and body.treatment_changes == state.treatment_changes:
+        said["treatment_changes"] = Added(TreatmentChange(since=around.today, changed=changed))
+    return said
+
+
+def what_changed(state: Relationship, body: RelationshipDetails) -> tuple[Changed, ...]:
+    """What of the treatment is another now. A modality that nobody had named, or nobody names any more, is no other."""
+    others = {
+        Changed.THERAPISTS: set(state.therapist_ids) != set(body.therapist_ids),
+        Changed.MODALITY: state.modality and body.modality and state.modality != body.modality,
+    }
+    return tuple(what for what, other in others.items() if other)
+
+
+def is_a_first(state: Relationship, body: BaselineBeginning, around: Around) -> None:
+    """A baseline begins on a day that has come, and once."""
+    around.has_come(body.since, "since")
+    if (body.since or around.today) in {baseline.since for baseline in state.baselines}:
+        raise Refused("A baseline begins on that day already.", at="since")
+
+
+def rebased(state: Relationship, body: BaselineBeginning, around: Around) -> dict[str, Any]:
+    """One baseline more."""
+    since = body.since or around.today
+    return {"baselines": Added(Baseline(since=since, begun_by=around.caller.id, reason=body.reason))}
+
+
+def is_there(state: Relationship, body: BaselineWithdrawal, around: Around) -> None:
+    """Only what a clinician began is taken back: a run's own first baseline, and a repair's, are not."""
+    if body.since not in (days := [baseline.since for baseline in state.baselines]):
+        there = ", ".join(map(str, sorted(days))) or "none"
+        raise Refused(f"No clinician had a baseline begin on that day; the days there are: {there}.", at="since")
+
+
+def unbased(state: Relationship, body: BaselineWithdrawal, around: Around) -> dict[str, Any]:
+    """One baseline less."""
+    return {"baselines": tuple(baseline for baseline in state.baselines if baseline.since != body.since)}
 
 
 def has_been(state: Any, body: RiskScreen, around: Around) -> None:
@@ -140,14 +260,24 @@ def screened(state: Any, body: RiskScreen, around: Around) -> dict[str, Any]:
     return {"risk": body.risk, "screened_on": body.screened_on or around.today}
 
 
-def ended(state: Any, body: Any, around: Around) -> dict[str, Any]:
+def in_transition(state: Any, body: Any, around: Around) -> dict[str, Any]:
+    """The day the transition phase began."""
+    return {"transitions": Added(Transition(begun_on=around.today))}
+
+
+def ended(state: Relationship, body: Any, around: Around) -> dict[str, Any]:
     """The day its plan ended it."""
-    return {"ended_on": around.today}
+    return {"ended_on": around.today, **out_of_transition(state, around)}
 
 
-def reactivated(state: Any, body: Any, around: Around) -> dict[str, Any]:
+def reactivated(state: Relationship, body: Any, around: Around) -> dict[str, Any]:
     """The work goes on, so there is no day it ended."""
-    return {"ended_on": None}
+    return {"ended_on": None, **out_of_transition(state, around)}
+
+
+def out_of_transition(state: Relationship, around: Around) -> dict[str, Any]:
+    """The transition phase is over, where they were in it."""
+    return {"transitions": tuple(t if t.over_on else replace(t, over_on=around.today) for t in state.transitions)}
 
 
 P = RelationshipPhase
@@ -155,16 +285,20 @@ OPEN = (P.ACTIVE, P.ON_HOLD, P.IN_TRANSITION)
 
 RELATIONSHIP = Machine(
     "relationship", "relationships", Relationship, RelationshipPhase,
-    Move("begin", (NEW,), (P.ACTIVE,), "begun", STAFF, Beginning, includes_themselves,
+    Move("begin", (NEW,), (P.ACTIVE,), "begun", STAFF, Beginning, has_begun,
          says="The work begins."),
-    Move("revise", OPEN, (), "revised", STAFF, RelationshipDetails, includes_themselves,
-         says="Goals, tasks, therapists or details changed.", verb="PATCH"),
+    Move("revise", OPEN, (), "revised", STAFF, RelationshipDetails, has_begun, revised,
+         "Goals, tasks, therapists or details changed.", verb="PATCH"),
     Move("put_on_hold", (P.ACTIVE,), (P.ON_HOLD,), "put_on_hold", STAFF, says="The work pauses."),
     Move("resume", (P.ON_HOLD,), (P.ACTIVE,), "resumed", STAFF, says="The work goes on after a pause."),
     Move("screen_risk", (*OPEN, P.ENDED), (), "risk_screened", CLINICIANS, RiskScreen, has_been, screened,
          "Risk was screened.", private=True),
+    Move("begin_baseline", OPEN, (), "baseline_begun", CLINICIANS, BaselineBeginning, is_a_first, rebased,
+         "A clinician has the ratings measured against a new baseline from a day on.", private=True),
+    Move("withdraw_baseline", OPEN, (), "baseline_withdrawn", CLINICIANS, BaselineWithdrawal, is_there, unbased,
+         "A baseline that a clinician had begun is taken back.", private=True),
     Move("enter_transition", (P.ACTIVE, P.ON_HOLD), (P.IN_TRANSITION,), "transition_entered", POLICY,
-         says="The transition phase began."),
+         effect=in_transition, says="The transition phase began."),
     Move("reactivate", (P.ON_HOLD, P.IN_TRANSITION, P.ENDED), (P.ACTIVE,), "reactivated", POLICY, effect=reactivated,
          says="The pair returned to the work."),
     Move("end", OPEN, (P.ENDED,), "ended", POLICY, effect=ended, says="The relationship ended."),

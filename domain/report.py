@@ -51,7 +51,7 @@ class Duty(StrEnum):
     ACCEPTANCE = "acceptance"
     """The receiver's word that they have the client now."""
     RUPTURES_FACED = "ruptures_faced"
-    """Somebody said that they saw which ruptures stood open."""
+    """Whoever ended it said that they saw which ruptures stood open."""
 
 
 class DutyStatus(StrEnum):
@@ -248,7 +248,8 @@ class EndingReport:
     consent: ConsentOnRecord | None
     """The informed consent; null where there was none."""
     first_mentioned_on: date | None
-    """The day the ending was first mentioned, as far as is on record."""
+    """The day the ending was first mentioned; null where that is not on record, as when a client left or fell silent
+    before anybody spoke of it."""
     notice_given_on: date | None
     """The day the client was told."""
     notice_days: int | None
@@ -330,7 +331,7 @@ def report(plan: TerminationPlan, evidence: Evidence, as_of: date) -> EndingRepo
         reasons=plan.reasons, nhs_code=nhs_code(plan.kind, plan.timing),
         bha_codes=bha_codes(plan.kind, plan.reasons), premature=plan.premature,
         premature_definition=plan.premature_definition, ended_on=plan.ended_on, ended_by=plan.ended_by, duties=owed,
-        exception=exception(plan), consent=consent(plan), first_mentioned_on=first_mention(plan, history),
+        exception=exception(plan), consent=consent(plan), first_mentioned_on=plan.ending_mentioned_on,
         notice_given_on=plan.notice_given_on, notice_days=notice(plan),
         reviews=tuple(ReviewOnRecord(reviewed_on=r.reviewed_on, recorded_by=r.by) for r in plan.reviews),
         closure=tuple(TaskOnRecord(task=c.task, done_on=c.done_on, recorded_by=c.by) for c in plan.closure),
@@ -372,7 +373,8 @@ def duties(plan: TerminationPlan, evidence: Evidence) -> Iterator[DutyOnRecord]:
         accepted = moved and moved.accepted_on
         yield judged(plan, Duty.HIGH_RISK_HANDED_OVER, handed or accepted,
                      "Handed over to emergency care." if handed else "The receiver accepted.")  # fmt: skip
-    if standing := evidence.open_ruptures + evidence.ended_unrepaired:
+    standing = evidence.open_ruptures + evidence.ended_unrepaired
+    if standing and plan.kind in (*AGREED, *OWED):
         detail = f"{standing} stood open; it was acknowledged."
         yield judged(plan, Duty.RUPTURES_FACED, plan.open_ruptures_acknowledged, detail)
 
@@ -423,10 +425,14 @@ def high_at_the_end(plan: TerminationPlan, relationship: Relationship) -> bool:
     return relationship.risk is Risk.HIGH and not since
 
 
+ENDS = frozenset(TERMINATION_PLAN.type_of(m) for m in TERMINATION_PLAN.moves if m.to == (PlanPhase.ENDED,))
+LEFT = TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["client_ends"])
+
+
 def planned_with(log: Sequence[Logged]) -> bool:
     """Whether the client's ending was planned and ended by the pair, not left by the client."""
-    ends = [entry.type for entry in log if entry.target == PlanPhase.ENDED]
-    return not ends or ends[-1] != TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["client_ends"])
+    ends = [entry.type for entry in log if entry.type in ENDS]
+    return not ends or ends[-1] != LEFT
 
 
 # -- the rest ----------------------------------------------------------------------------------------------------------
@@ -466,11 +472,6 @@ def consent(plan: TerminationPlan) -> ConsentOnRecord | None:
         text_version=given.text_version, given_on=given.given_on, given_by=given.given_by,
         holder_on_record=bool(given.holder or given.holders),
     )  # fmt: skip
-
-
-def first_mention(plan: TerminationPlan, history: Sequence[StepOnRecord]) -> date | None:
-    """As the plan has it; else the day of the first entry there is."""
-    return plan.ending_mentioned_on or (history[0].at.date() if history else None)
 
 
 def notice(plan: TerminationPlan) -> int | None:

@@ -16,7 +16,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import POLICY, Role
-from domain.aftercare import Aftercare, Lines, PlanAhead, SafetyPlan, planned_ahead, says_something, suggests_boosters
+from domain.aftercare import Aftercare, Lines, PlanAhead, SafetyPlan, for_the_living, planned_ahead, says_something
 from domain.closure import (
     Closed,
     Closing,
@@ -263,7 +263,7 @@ class TerminationPlan(Terms):
     open_ruptures_acknowledged: bool = False
     """Ruptures were open at the end, and somebody faced that."""
     died_on: date | None = None
-    """The day the client died."""
+    """The day the client died; of a death in aftercare whose day is not known, the day it was recorded."""
     ended_on: date | None = None
     """The day the therapy ended."""
     ended_by: Role | None = None
@@ -396,13 +396,13 @@ def put_right(state: Any, body: Terms, around: Around) -> Iterator[Advisory]:
 
 def as_they_see_it(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
     """Whether an ending was premature is for the client to say as well: "better, and stopped" is not dropout."""
-    by_client = Role.CLIENT in (around.caller.role, state and state.ended_by)
-    if by_client or body.premature not in (Premature.YES, Premature.NO):
+    if around.caller.role is Role.CLIENT or body.premature not in (Premature.YES, Premature.NO):
         return
+    heard = state and (state.client_asked or state.ended_by is Role.CLIENT)
     if body.premature is Premature.YES and BETTER.intersection(body.reasons or (state.reasons if state else ())):
         detail = "They left because they are better, by the reasons given. That is not dropout."
         yield Advisory(code="better_is_not_dropout", detail=detail, source=UNILATERAL)
-    elif not (body.client_asked or (state and state.client_asked)):
+    elif not (body.client_asked or heard):
         detail = "Ask the client how they see it: therapists know only in part why clients leave."
         yield Advisory(code="ask_the_client", detail=detail, source=UNILATERAL)
 
@@ -555,7 +555,7 @@ def client_died(state: Any, body: Death, around: Around) -> dict[str, Any]:
     """Nothing more is planned, sent or asked. A therapy that had ended before keeps the ending it had."""
     day = body.died_on
     if state and state.phase is PlanPhase.AFTERCARE:
-        return {"died_on": day, "boosters": ()}
+        return {"died_on": day or around.today, "boosters": ()}
     return {
         "kind": EndingKind.CLIENT_DECEASED, "died_on": day, "ended_on": day or around.today, "target_date": None,
         "boosters": (), "ended_by": around.caller.role, **unasked(state, around),
@@ -671,7 +671,7 @@ TERMINATION_PLAN = Machine(
          effect=back_to_work, says="The receiver declined; the work goes on."),
     Move("record_handover", (P.TRANSFERRING, P.ENDED), (), "handover_recorded", by(T, S, API), Handing, seen_to, handed,
          "Something was seen to for whoever takes over."),
-    Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare, suggests_boosters,
+    Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare, for_the_living,
          says="A way back, and perhaps a booster."),
     Move("archive", (P.ENDED, P.AFTERCARE), (P.ARCHIVED,), "archived", by(T), says="The plan is filed."),
     Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),

@@ -23,6 +23,7 @@ from domain.detection import (
 )
 from domain.detectors import BASELINE, ShewhartXmr, chart
 from domain.episodes import MENDING, Mending, episodes, reports_of
+from domain.relationship import Transition
 from domain.repair import Outcome
 from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
@@ -163,16 +164,6 @@ class RuptureMark:
     """The day it happened; the day it was recorded, where nobody said."""
     repairs: tuple[RepairMark, ...] = ()
     """Every attempt at mending it, in order."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
-    """A time in which the relationship was in its transition phase."""
-
-    begun_on: date
-    """The day it began."""
-    over_on: date | None = None
-    """The day it was over; nothing while it lasts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

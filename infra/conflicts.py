@@ -17,11 +17,16 @@ class Taken(Refused):
 
 
 class Moved(Refused):
-    """Somebody else moved first; nothing was written."""
+    """Somebody else moved first; nothing was written. Read it again after `Retry-After` seconds, and decide anew."""
 
     status = 409
     code = "moved-meanwhile"
     title = "Somebody else moved first"
+
+    def __init__(self, detail: str) -> None:
+        """Says when to come back: at once, as far as anybody knows."""
+        super().__init__(detail)
+        self.headers = {"Retry-After": "1"}
 
 
 class HistoryGone(Refused):

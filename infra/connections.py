@@ -11,6 +11,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+PATIENCE = 5.0
+"""Seconds that a caller waits for a connection while all of them are in use."""
+
 
 class Connections:
     """Up to `size` connections of a pool, each used by one caller at a time."""
@@ -39,7 +42,8 @@ class Connections:
     @asynccontextmanager
     async def acquire(self) -> AsyncIterator[Any]:
         """A connection for several statements."""
-        async with self._free:
+        await self._turn()
+        try:
             connection = await self._take()
             sound = False
             try:
@@ -47,6 +51,8 @@ class Connections:
                 sound = True
             finally:
                 await self._give_back(connection, sound=sound)
+        finally:
+            self._free.release()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -55,7 +61,8 @@ class Connections:
         await self._pool.close()
 
     async def _on_one(self, method: str, sql: str, *args: Any) -> Any:
-        async with self._free:
+        await self._turn()
+        try:
             connection = await self._take()
             sound = False
             try:
@@ -67,6 +74,16 @@ class Connections:
                     self._idle.append(connection)
                 else:
                     await self._give_back(connection, sound=False)
+        finally:
+            self._free.release()
+
+    async def _turn(self) -> None:
+        """Wait until one is free. Raises TimeoutError: where none comes free, nobody waits behind those who wait."""
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        async with asyncio.timeout(PATIENCE):
+            await self._free.acquire()
 
     async def _take(self) -> Any:
         while self._idle:

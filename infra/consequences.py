@@ -22,7 +22,7 @@ from infra.rows import (
     wording,
 )  # fmt: skip
 from infra.shelves import SHELVES, Shelf
-from infra.watch import look
+from infra.watch import WHOLE, Part, look, touched
 
 
 class Together:
@@ -54,7 +54,7 @@ class Together:
         done: list[tuple[Decision, int]] = []
         await self._change(connection, decision, around, version, done, secrets)
         if decision.event.type in SEEN_ANEW:
-            await self._look(connection, relationship_of(decision), around, done)
+            await self._look(connection, relationship_of(decision), around, done, touched(decision))
         sent = await self._append(connection, around, done)
         if kept:
             await connection.execute(KEEP, *kept_row(kept, around.caller))
@@ -68,7 +68,7 @@ class Together:
         done: list[tuple[Decision, int]] = []
         async with self.pool.acquire() as connection, connection.transaction():
             await connection.execute(HOLD, around.caller.practice_id, relationship_id)
-            await self._look(connection, relationship_id, around, done)
+            await self._look(connection, relationship_id, around, done, WHOLE)
             if done:
                 await self._append(connection, around, done)
         return [decision.event.type for decision, _ in done]
@@ -145,10 +145,15 @@ class Together:
         await self._change(connection, decision, stamp, 0, done)
 
     async def _look(
-        self, connection: Any, relationship_id: UUID | None, around: Around, done: list[tuple[Decision, int]]
+        self,
+        connection: Any,
+        relationship_id: UUID | None,
+        around: Around,
+        done: list[tuple[Decision, int]],
+        part: Part,
     ) -> None:
         assert relationship_id
-        seen = await look(connection, around.caller.practice_id, relationship_id)
+        seen = await look(connection, around.caller.practice_id, relationship_id, part)
         known = Around(caller=as_policy(around.caller), now=around.now, relationship=around.relationship)
         for change in seen.changes:
             before = change.signal

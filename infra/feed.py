@@ -115,6 +115,8 @@ class Feed:
             left = until - loop.time()
             if rows or event is None or left <= 0:
                 return rows, (rows[-1]["seq"] if len(rows) == limit else max(upto, after))
+            # What was looked through is done with: a reader of rare types would go through it all at each turn.
+            after = max(upto, after)
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, ELSEWHERE)):
                     await event.wait()
@@ -142,7 +144,7 @@ class Feed:
         sql = reading(caller.role, "e.relationship_id = $5", f">= {known.volume_after(after)}", at_most(limit))
         sub = subject_of(caller)["sub"]
         rows = await self.pool.fetch(sql, practice_id, after, sub, readable(caller), relationship_id)
-        return rows[:limit], known.reach(after) or await self.pool.fetchval(BEGUN, practice_id, relationship_id)
+        return rows[:limit], await self.pool.fetchval(WHOLE, practice_id, relationship_id, after)
 
     async def history(self, practice_id: UUID, id: UUID, after: int, limit: int) -> History:
         """The versions of an object after one."""
@@ -151,7 +153,10 @@ class Feed:
         return History(events, wordings, await self.pool.fetch(SHARING, practice_id, id))
 
 
-BEGUN = "SELECT EXISTS (SELECT FROM event WHERE practice_id = $1 AND subject_id = $2 AND version = 1)"
+WHOLE = """
+SELECT EXISTS (SELECT FROM milestone WHERE practice_id = $1 AND first_seq <= $3 + 1)
+  OR EXISTS (SELECT FROM event WHERE practice_id = $1 AND subject_id = $2 AND version = 1)"""
+"""Whether the log still goes back so far, or to the relationship's own beginning; asked after what is left was read."""
 HISTORY = f"""SELECT {FIELDS} FROM event e
 WHERE e.practice_id = $1 AND e.subject_id = $2 AND e.version > $3 ORDER BY e.version LIMIT $4"""
 WORDINGS = "SELECT version, field, text FROM wording WHERE practice_id = $1 AND subject_id = $2 ORDER BY field, version"

@@ -117,6 +117,11 @@ class Keys:
             raise BadToken("The token's alg is not its key's.")
         return found[0], str(header["alg"])
 
+    def look_again(self) -> None:
+        """Read the keys of trusted issuers anew where their files changed: who verified tokens before forgets them."""
+        for issuer in self._read_at.copy():
+            self._learnt(issuer)
+
     def _learnt(self, issuer: str) -> KeySet:
         """The keys of a trusted issuer, as its file has them now: a key that left it is not trusted any more."""
         path = self._settings.trusted_issuers.get(issuer)

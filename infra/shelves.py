@@ -20,6 +20,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal_column,
     null,
     or_,
     select,
@@ -61,6 +62,9 @@ from infra.clauses import (
 )  # fmt: skip
 from infra.reviving import reader
 from infra.statements import Statement
+
+NAMED = ("external_system", "external_value")
+"""The filters that ask for what another system calls a thing."""
 
 
 class Shelf:
@@ -164,8 +168,9 @@ class Shelf:
         def build() -> Any:
             t = self.table.c
             where = [t.practice_id == PRACTICE_ID, self._sight(role)]
-            for name in filters:
-                where.append(self._filter(name))
+            where += [self._filter(name) for name in filters if name not in NAMED]
+            if named := [name for name in filters if name in NAMED]:
+                where.append(self._named(named))
             query = select(*self._columns())
             if not changed:
                 after = t.id > bindparam("after", type_=Uuid())
@@ -185,12 +190,16 @@ class Shelf:
             return bool_of(RELATIONSHIP.c.client_id == bindparam("by_client_id", type_=Uuid()))
         if name == "therapist_id":
             return bool_of(bindparam("by_therapist_id", type_=Uuid()) == any_(RELATIONSHIP.c.therapist_ids))
-        if name in ("external_system", "external_value"):
-            return bool_of(exists().where(
-                EXTERNAL_ID.c.practice_id == t.practice_id, EXTERNAL_ID.c.subject_id == t.id,
-                EXTERNAL_ID.c[name.removeprefix("external_")] == bindparam(f"by_{name}", type_=Text()),
-            ))  # fmt: skip
         return bool_of(t[name] == bindparam(f"by_{name}", type_=t[name].type))
+
+    def _named(self, filters: list[str]) -> ColumnElement[bool]:
+        """What another system calls it: system and value are of one and the same name."""
+        named = EXTERNAL_ID.c
+        return exists().where(
+            named.practice_id == self.table.c.practice_id, named.subject == literal_column(f"'{self.machine.subject}'"),
+            named.subject_id == self.table.c.id,
+            *(named[name.removeprefix("external_")] == bindparam(f"by_{name}", type_=Text()) for name in filters),
+        )  # fmt: skip
 
     def filters(self) -> tuple[str, ...]:
         """The names a list can be filtered by."""
@@ -199,7 +208,7 @@ class Shelf:
         if self.related or self.is_relationship:
             own += ["client_id", "therapist_id"]
         if "external_identifiers" in t:
-            own += ["external_system", "external_value"]
+            own += NAMED
         return tuple(own)
 
     def write(
@@ -294,7 +303,8 @@ MODELS: dict[str, type[SQLModel]] = {
     "session": tables.Session, "policy": tables.Policy, "rupture": tables.Rupture, "repair": tables.Repair,
     "termination_plan": tables.TerminationPlan, "instrument": tables.Instrument,
     "alliance_rating": tables.AllianceRating,
-    "attachment_profile": tables.AttachmentProfile, "outcome_score": tables.OutcomeScore, "signal": tables.Signal,
+    "attachment_profile": tables.AttachmentProfile, "outcome_score": tables.OutcomeScore,
+    "goal_attainment": tables.GoalAttainment, "signal": tables.Signal,
     "webhook_endpoint": tables.WebhookEndpoint,
 }  # fmt: skip
 SHELVES = {machine.subject: Shelf(machine, MODELS[machine.subject]) for machine in MACHINES}

@@ -12,6 +12,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field, SQLModel
 
 from domain.attachment import ATTACHMENT_PROFILE
+from domain.attainment import GOAL_ATTAINMENT
 from domain.measure import INSTRUMENT
 from domain.outcome import OUTCOME_SCORE
 from domain.people import CLIENT, THERAPIST
@@ -120,9 +121,12 @@ class Relationship(Kept, table=True):
     external_identifiers: list[Any] = records()
     goals: list[Any] = records()
     tasks: list[Any] = records()
+    treatment_changes: list[Any] = records()
     risk: str
     screened_on: date | None = None
     ended_on: date | None = None
+    transitions: list[Any] = records()
+    baselines: list[Any] = records()
 
 
 class Session(Kept, table=True):
@@ -295,6 +299,7 @@ class Instrument(Kept, table=True):
     risk_items: list[Any] = records()
     rated_by: list[Any] = records()
     norms: list[Any] = records()
+    caseness: dict[str, Any] | None = record()
     item_texts: list[Any] = records()
     licence: dict[str, Any] | None = record()
     rights: str
@@ -308,7 +313,7 @@ class AllianceRating(Kept, table=True):
     __tablename__ = "alliance_rating"
     __table_args__ = (
         belongs_to("relationship", "relationship_id"), belongs_to("session", "relationship_id", "session_id"),
-        *one_of(ALLIANCE_RATING.cls),
+        belongs_to("policy", "sharing_policy_id"), *one_of(ALLIANCE_RATING.cls),
         Index("alliance_rating_of_relationship", "practice_id", "relationship_id", "id"),
         Index("alliance_rating_one_live", "practice_id", "session_id", "rater", text("coalesce(rater_id, '')"),
               text("coalesce(instrument, '')"), unique=True, postgresql_where=text("phase = 'recorded'")),
@@ -325,6 +330,8 @@ class AllianceRating(Kept, table=True):
     direct_report: dict[str, Any] | None = record()
     observer_codes: list[Any] = records()
     shared_with_therapist: bool
+    sharing_policy_id: UUID | None = None
+    sharing_text_version: str | None = None
     bond: float | None = None
     goal: float | None = None
     task: float | None = None
@@ -377,6 +384,27 @@ class OutcomeScore(Kept, table=True):
     score: float | None = None
     subscales: list[Any] = records()
     completeness: str
+    recorded_by: str | None = None
+
+
+class GoalAttainment(Kept, table=True):
+    """Goals with levels said in advance, and how far they are reached."""
+
+    __tablename__ = "goal_attainment"
+    __table_args__ = (
+        belongs_to("relationship", "relationship_id"), *one_of(GOAL_ATTAINMENT.cls),
+        Index("goal_attainment_of_relationship", "practice_id", "relationship_id", "id"),
+    )  # fmt: skip
+
+    relationship_id: UUID
+    goals: list[Any] = records()
+    agreed_on: date | None = None
+    assumed_correlation: float
+    baseline_t_score: float | None = None
+    client_ratings: list[Any] = records()
+    client_attained: dict[str, Any] | None = record()
+    therapist_ratings: list[Any] = records()
+    therapist_attained: dict[str, Any] | None = record()
     recorded_by: str | None = None
 
 

@@ -12,14 +12,16 @@ from domain.episodes import Mending
 from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.measure import Instrument, in_force
+from domain.relationship import Transition
+from domain.returning import Scores
 from domain.rupture import RupturePhase
 from domain.session import SessionPhase
 from domain.signal import SIGNAL
 from domain.telling import in_words
-from domain.trajectory import RuptureMark, Seat, SignalMark, Trajectory, Transition, trajectory
+from domain.trajectory import RuptureMark, Seat, SignalMark, Trajectory, trajectory
 from infra.clauses import IN_SIGHT
 from infra.reviving import reader
-from infra.watch import IN_FORCE, MENDED, SIGNALS, TURNS, alliance, ratings
+from infra.watch import BASELINES, IN_FORCE, SIGNALS, TURNS, alliance, ratings
 
 Row = Mapping[str, Any]
 
@@ -33,17 +35,32 @@ class Record:
 
     async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
         """The trajectory of a relationship in the caller's sight."""
-        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS)
-        own = in_force(map(reader(Instrument), told["forms"]))
-        turns = [datetime.fromisoformat(at) for at in told["turns"]]
-        mended = [date.fromisoformat(day) for day in told["mended"]]
-        series = alliance([revived(row) for row in told["ratings"]], own, turns, mended)
+        told = await self._told(caller, relationship_id)
+        own, series = drawn(told)
         return in_words(trajectory(
             relationship_id, series=series, titles=titles(series, own), limited=caller.role is not Role.CLIENT,
             seats=tuple(map(reader(Seat), told["seats"])), signals=tuple(map(reader(SignalMark), told["signals"])),
             ruptures=tuple(map(reader(RuptureMark), told["ruptures"])),
             transitions=tuple(map(reader(Transition), told["transitions"])), mending=reader(Mending)(told["mending"]),
         ))  # fmt: skip
+
+    async def scores(self, caller: Caller, relationship_id: UUID) -> Scores:
+        """The ratings of a relationship in the caller's sight."""
+        told = await self._told(caller, relationship_id)
+        return Scores(drawn(told)[1], reader(Mending)(told["mending"]).repair_window)
+
+    async def _told(self, caller: Caller, relationship_id: UUID) -> Row:
+        found: Row = await self._pool.fetchval(
+            everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS
+        )  # fmt: skip
+        return found
+
+
+def drawn(told: Row) -> tuple[tuple[Form, ...], tuple[Series, ...]]:
+    """The practice's own forms, and the ratings as series."""
+    own = in_force(map(reader(Instrument), told["forms"]))
+    turns, baselines = ([date.fromisoformat(day) for day in told[name]] for name in ("turns", "baselines"))
+    return own, alliance([revived(row) for row in told["ratings"]], own, turns, baselines)
 
 
 def revived(row: Row) -> dict[str, Any]:
@@ -73,11 +90,6 @@ SELECT r.id, r.type, r.phase, r.session_id,
    FROM repair p WHERE p.practice_id = $1 AND p.relationship_id = $2 AND p.rupture_id = r.id) AS repairs
 FROM rupture r LEFT JOIN session s ON s.practice_id = r.practice_id AND s.id = r.session_id
 WHERE r.practice_id = $1 AND r.relationship_id = $2 AND r.phase NOT IN ({HIDDEN})"""
-# When it began is told by the log, and nowhere else.
-TRANSITIONS = """
-SELECT version, (at AT TIME ZONE 'UTC')::date AS on_day, target = 'in_transition' AS begins FROM event
-WHERE practice_id = $1 AND subject_id = $2 AND (source = 'in_transition') <> (target = 'in_transition')"""
-
 NO_ANSWERS: tuple[str, ...] = ()
 """A picture shows scores: the answers of no form are read."""
 
@@ -91,19 +103,16 @@ WITH sat AS MATERIALIZED (
   SELECT id, starts_at, phase, CASE WHEN phase = 'held' THEN
     row_number() OVER (PARTITION BY phase ORDER BY starts_at, id) END AS ordinal
   FROM session WHERE practice_id = $1 AND relationship_id = $2 AND phase IN ({SHOWN})),
-seen AS MATERIALIZED ({ratings(IN_SIGHT["alliance_rating"].get(role, "true"))}),
-turned AS ({TRANSITIONS})
+seen AS MATERIALIZED ({ratings(IN_SIGHT["alliance_rating"].get(role, "true"))})
 SELECT jsonb_build_object(
   'seats', (SELECT coalesce(jsonb_agg(jsonb_build_object('session_id', id, 'starts_at', starts_at, 'status', phase,
     'ordinal', ordinal) ORDER BY starts_at, id), '[]') FROM sat),
   'ratings', (SELECT coalesce(jsonb_agg(to_jsonb(seen)), '[]') FROM seen),
-  'turns', ({TURNS}), 'mended', ({MENDED}),
+  'turns', ({TURNS}), 'baselines', ({BASELINES}),
   'forms', (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i
     WHERE i.practice_id = $1 AND i.code IN (SELECT instrument FROM seen)),
   'mending', coalesce((SELECT to_jsonb(p) FROM (SELECT repair_rules, repair_window {IN_FORCE}) p), '{{}}'),
   'signals', (SELECT coalesce(jsonb_agg(to_jsonb(signal) ORDER BY sat.starts_at, signal.id), '[]')
     FROM ({SIGNALS}) signal JOIN sat ON sat.id = signal.session_id WHERE {signals}),
   'ruptures', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.happened_on, r.id), '[]') FROM ({RUPTURES}) r),
-  'transitions', (SELECT coalesce(jsonb_agg(jsonb_build_object('begun_on', b.on_day, 'over_on',
-      (SELECT e.on_day FROM turned e WHERE NOT e.begins AND e.version > b.version ORDER BY e.version LIMIT 1))
-    ORDER BY b.version), '[]') FROM turned b WHERE b.begins))"""
+  'transitions', (SELECT transitions FROM relationship WHERE practice_id = $1 AND id = $2))"""

@@ -1,10 +1,13 @@
 """The proof that the log and the rows agree."""
 
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from domain.move import Event
-from domain.values import plain, texts
+from domain.values import plain, records, texts
 from infra.shelves import SHELVES, Shelf
 
 PRACTICES = """
@@ -101,7 +104,8 @@ async def compare(connection: Any, practice: Any, shelf: Shelf, faults: list[str
             faults.append(f"{place}: versions are not {first} to {last}")
         held = facts(shelf, rows[id])
         told = machine.fold(id, logged[id]) if first == 1 else told_since(logged[id], held)
-        faults += [f"{place}: {name} differs from its events" for name in told if held[name] != told[name]]
+        known = grown(machine.cls, told)
+        faults += [f"{place}: {name} differs from its events" for name in known if held[name] != known[name]]
 
 
 def told_since(events: list[Event], held: dict[str, Any]) -> dict[str, Any]:
@@ -113,6 +117,26 @@ def told_since(events: list[Event], held: dict[str, Any]) -> dict[str, Any]:
         began_before = (began_before - event.set.keys()) | (event.add.keys() - told.keys())
         told |= {name: [*(told.get(name) or []), entry] for name, entry in event.add.items()}
     return told | {n: held[n][: -len(told[n])] + told[n] for n in began_before if len(told[n]) <= len(held[n])}
+
+
+def grown(cls: type, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What was told of a record; what was added to the records in it since is at its default, as a row is read."""
+    found = dict(told)
+    for name, inner in records(cls).items():
+        value = told.get(name)
+        if isinstance(value, list):
+            found[name] = [usual(inner) | grown(inner, entry) for entry in value]
+        elif isinstance(value, dict):
+            found[name] = usual(inner) | grown(inner, value)
+    return found
+
+
+@cache
+def usual(record: type) -> dict[str, Any]:
+    """The defaults of a record, but for texts."""
+    words = texts(record)
+    kept = [f for f in fields(record) if f.name not in words]
+    return {f.name: plain(f.default, words=False) for f in kept if f.default is not MISSING}
 
 
 async def compare_names(

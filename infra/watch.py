@@ -1,7 +1,7 @@
 """What the detectors see of one relationship: read, compared and told within the transaction of a change."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from operator import itemgetter
 from typing import Any
@@ -9,10 +9,13 @@ from uuid import UUID
 
 from domain.choosing import Choice, chosen, item_by_item
 from domain.detection import Detector, DirectReport, ObserverCode, Parameters, Rater, Scale, Series, Sitting
-from domain.detectors import detect, rules
+from domain.detectors import DETECTORS, detect, rules
 from domain.form import Form, InstrumentKind
 from domain.instruments import BUILT_IN, form_of
 from domain.measure import Instrument, in_force
+from domain.move import Decision
+from domain.outcome import OUTCOME_SCORE
+from domain.rating import ALLIANCE_RATING
 from domain.series import Reading, Sheet, blanks, gathered, sheet_of
 from domain.signal import Change, Signal, changes, seen
 from infra.reviving import reader
@@ -29,13 +32,39 @@ class Look:
     versions: Mapping[UUID, int]
 
 
-async def look(connection: Any, practice_id: UUID, relationship_id: UUID) -> Look:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What of a relationship a change can have touched: no more of it is read and compared."""
+
+    alliance: bool = True
+    """Ratings of the alliance."""
+    rater: str | None = None
+    """Those of one rater; none: everybody's."""
+    outcomes: bool = True
+    """Outcome scores."""
+
+
+WHOLE = Part()
+
+
+def touched(decision: Decision) -> Part:
+    """What a decision can have touched."""
+    if decision.machine is ALLIANCE_RATING:
+        return Part(rater=decision.after.rater, outcomes=False)
+    return Part(alliance=False) if decision.machine is OUTCOME_SCORE else WHOLE
+
+
+async def look(connection: Any, practice_id: UUID, relationship_id: UUID, part: Part = WHOLE) -> Look:
     """Look at a relationship again. The connection is in a transaction that holds it."""
     known = await setting(connection, practice_id, relationship_id)
+    if part.rater and any(DETECTORS[name].beside for name in known.chosen):
+        part = replace(part, rater=None)
+    args = practice_id, relationship_id
     ratings, scores = [
-        await connection.fetch(sql, practice_id, relationship_id, known.item_by_item) for sql in (RATINGS, SCORES)
+        await connection.fetch(sql, *args, known.item_by_item, *more) if wanted else ()
+        for sql, wanted, *more in ((RATINGS, part.alliance, part.rater), (SCORES, part.outcomes))
     ]
-    signals = await connection.fetch(SIGNALS, practice_id, relationship_id)
+    signals = await connection.fetch(SIGNALS_OF, *args, part.alliance, part.rater, part.outcomes)
     return compared(relationship_id, ratings, scores, signals, known)
 
 
@@ -49,10 +78,10 @@ class Setting:
     """Its own forms."""
     item_by_item: Collection[str]
     """The forms whose answers are read one by one."""
-    turns: Sequence[datetime]
-    """When the therapists or the modality changed."""
-    mended: Sequence[date]
-    """The days on which a repair was concluded that the client confirmed."""
+    turns: Sequence[date]
+    """The days on which other therapists or another modality came in."""
+    baselines: Sequence[date]
+    """The days from which a new baseline begins."""
 
 
 async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> Setting:
@@ -60,7 +89,7 @@ async def setting(connection: Any, practice_id: UUID, relationship_id: UUID) -> 
     row = await connection.fetchrow(SETTING, practice_id, relationship_id)
     run = chosen(None if row["detectors"] is None else map(reader(Choice), row["detectors"]))
     forms = in_force(map(reader(Instrument), row["forms"]))
-    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)), row["turns"], row["mended"])
+    return Setting(run, forms, item_by_item(run, (*forms, *BUILT_IN)), row["turns"], row["baselines"])
 
 
 def compared(
@@ -71,7 +100,7 @@ def compared(
     kept: list[Signal] = [shelf.state(row) for row in signals]
     if not (kept or ratings or scores):
         return Look((), {})
-    series = alliance(ratings, known.forms, known.turns, known.mended)
+    series = alliance(ratings, known.forms, known.turns, known.baselines)
     found = detect([*series, *outcomes(scores, known.forms)], known.chosen)
     session_of = {row["id"]: row["session_id"] for row in scores}
     now = [seen(finding, relationship_id, session_of) for finding in found]
@@ -79,10 +108,10 @@ def compared(
 
 
 def alliance(
-    rows: Sequence[Row], own: tuple[Form, ...], turns: Sequence[datetime], mended: Sequence[date]
+    rows: Sequence[Row], own: tuple[Form, ...], turns: Sequence[date], baselines: Sequence[date]
 ) -> tuple[Series, ...]:
     """The held sessions with their alliance ratings, as series."""
-    held = blanks({row["session_id"]: row["starts_at"] for row in rows}, turns, mended)
+    held = blanks({row["session_id"]: row["starts_at"] for row in rows}, turns, baselines)
     return gathered(held, rated(rows, own))
 
 
@@ -147,20 +176,26 @@ FROM session s LEFT JOIN alliance_rating ON alliance_rating.practice_id = $1 AND
 WHERE s.practice_id = $1 AND s.relationship_id = $2 AND s.phase = 'held'"""
 
 
-RATINGS = ratings()
-# A run ends where the therapists or the modality change; that is told by the log, and nowhere else.
+RATINGS = ratings("($4::text IS NULL OR rater = $4)")
 TURNS = """
-SELECT coalesce(array_agg(at ORDER BY at), '{}') FROM event WHERE practice_id = $1 AND subject_id = $2
- AND type = 'relationship.revised' AND data -> 'set' ?| ARRAY['therapist_ids', 'modality']"""
-MENDED = """
-SELECT coalesce(array_agg(concluded_on ORDER BY concluded_on), '{}') FROM repair
-WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired' AND concluded_on IS NOT NULL"""
+SELECT coalesce(array_agg(since ORDER BY since), '{}')
+FROM relationship, jsonb_to_recordset(treatment_changes) AS turn (since date) WHERE practice_id = $1 AND id = $2"""
+BASELINES = """
+SELECT coalesce(array_agg(since ORDER BY since), '{}') FROM (
+  SELECT concluded_on AS since FROM repair
+  WHERE practice_id = $1 AND relationship_id = $2 AND outcome = 'repaired' AND concluded_on IS NOT NULL
+  UNION ALL
+  SELECT since FROM relationship, jsonb_to_recordset(baselines) AS baseline (since date)
+  WHERE practice_id = $1 AND id = $2) begun"""
 SCORES = """
 SELECT id, session_id, rated_on, instrument, instrument_version, score, answers FROM outcome_score
 WHERE practice_id = $1 AND relationship_id = $2 AND phase = 'recorded' AND instrument = ANY($3) ORDER BY rated_on, id"""
 SIGNALS = "SELECT * FROM signal WHERE practice_id = $1 AND relationship_id = $2 AND phase <> 'superseded' ORDER BY id"
+SIGNALS_OF = f"""
+SELECT * FROM ({SIGNALS}) kept WHERE CASE WHEN outcome_score_id IS NULL THEN $3 AND ($4::text IS NULL OR rater = $4)
+  ELSE $5 END ORDER BY id"""
 IN_FORCE = """
 FROM policy WHERE practice_id = $1 AND kind = 'detection' AND phase = 'current' ORDER BY updated_at DESC LIMIT 1"""
 SETTING = f"""
-SELECT ({TURNS}) AS turns, ({MENDED}) AS mended, (SELECT detectors {IN_FORCE}) AS detectors,
+SELECT ({TURNS}) AS turns, ({BASELINES}) AS baselines, (SELECT detectors {IN_FORCE}) AS detectors,
   (SELECT coalesce(jsonb_agg(to_jsonb(i) - 'item_texts'), '[]') FROM instrument i WHERE i.practice_id = $1) AS forms"""

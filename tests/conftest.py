@@ -119,9 +119,9 @@ class Case:
         rupture = rupture or await self.rupture()
         return made(await self.therapist.post("/v1/repairs", json={"rupture_id": rupture["id"]}))
 
-    async def plan(self) -> dict[str, Any]:
-        consent = {"text_version": "3", "given_on": "2026-09-01"}
-        body = {"relationship_id": self.relationship_id, "consent": consent}
+    async def plan(self, **consent: Any) -> dict[str, Any]:
+        said = {"text_version": "3", "given_on": "2026-09-01", **consent}
+        body = {"relationship_id": self.relationship_id, "consent": said}
         return made(await self.therapist.post("/v1/termination-plans", json=body))
 
 

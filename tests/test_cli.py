@@ -1,5 +1,6 @@
 """The command line, run as it is run."""
 
+import asyncio
 import json
 import os
 import socket
@@ -9,6 +10,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 import jwt
+
+from tests.conftest import House, Running, made
 
 
 def bravespace(*words: str, data_dir: Path, **more: str) -> subprocess.CompletedProcess[str]:
@@ -64,3 +67,29 @@ def test_a_database_that_is_not_there_is_said_plainly(tmp_path: Path):
     assert said.returncode == 3
     assert "BRAVESPACE_DATABASE_URL" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+async def test_redetect_prints_what_came_of_it_and_its_progress_is_kept_apart(data_dir: Path, house: House):
+    case = await house.case()
+    asked = {"session_id": (await case.session())["id"], "direct_report": {"problem": True}}
+    made(await case.client.post("/v1/alliance-ratings", json=asked))
+    admin = await house.as_("admin")
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "We ask, and do not count"}))
+    words = ("redetect", "--practice", str(house.id))
+    for more, said in (
+        (("--json",), {"relationships": 1, "raised": 0, "superseded": 1, "firmed_up": 0}),
+        (("--json",), {"relationships": 1, "raised": 0, "superseded": 0, "firmed_up": 0}),
+        ((), "1 relationship looked at; signals: 0 raised, 0 superseded, 0 firmed up."),
+    ):
+        ran = await asyncio.to_thread(bravespace, *words, *more, data_dir=data_dir)
+        assert ran.returncode == 0, ran.stderr
+        assert (json.loads(ran.stdout) if more else ran.stdout.strip()) == said
+        assert "1/1" in ran.stderr and "1/1" not in ran.stdout
+        assert "We ask" not in ran.stderr
+
+
+async def test_redetect_of_a_practice_that_is_not_there_says_so_and_prints_nothing(data_dir: Path, running: Running):
+    ran = await asyncio.to_thread(bravespace, "redetect", "--practice", str(uuid4()), data_dir=data_dir)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert "--practice" in ran.stderr and "There is no practice" in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -36,8 +36,15 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def test_the_public_data_become_43_courses_of_therapy(shown: str):
-    assert "43 courses of therapy imported: 474 sessions held, 42 missed, 4 therapists" in shown
+    assert "43 courses of therapy imported: 474 sessions held, 42 missed, 486 scores, 4 therapists" in shown
     assert "Importing 10 of 43" in shown
+
+
+def test_what_became_of_somebody_is_told_with_its_formula_and_without_a_line_nobody_has_recovered(shown: str):
+    told = " ".join(shown.partition("What became of person 31")[2].partition("A. A rupture")[0].split())
+    assert "improved: From 37 to 10 points. That is reliably better." in told
+    assert "1.96 * sqrt(2) * 10.5 * sqrt(1 - 0.961) = 5.75 points, so 6 or more" in told
+    assert "there is no line" in told
 
 
 def test_a_step_before_its_turn_counts_and_brings_advice(shown: str):
@@ -128,6 +135,9 @@ def test_what_the_file_says_is_what_is_read():
     assert sum(course.attended.count(False) for course in read) == 42
     assert [number for number, came in enumerate(read[7].attended, 1) if came] == [1, 2, 10, 12]
     assert all(read[0].attended) and len(read[0].attended) == 12
+    assert [course.depression for course in read][6:8] == [
+        (None, 37, None, 23, 21, None, 21, None, None, None, None, None, 20), (40, 41, 37, *[None] * 10),
+    ]  # fmt: skip
     with (ROOT / "api" / "data" / "session-scores-wide.csv").open() as file:
         assert sum((row[2 + n], row[17 + n]) == ("", "") for row in csv.reader(file) for n in range(12)) == 42
 

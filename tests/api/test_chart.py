@@ -13,7 +13,8 @@ import pytest
 
 from api.chart import specification, titled
 from api.sheet import INKS, RATERS, Theme
-from domain.trajectory import Trajectory, Transition
+from domain.relationship import Transition
+from domain.trajectory import Trajectory
 from infra.pictures import Kind, Pictures, Undrawn
 from tests.trajectories import SRS, V, drawn, mended, rated, ruptured, seats, seen, v_shaped
 

@@ -3,21 +3,14 @@
 import httpx
 
 from tests.conftest import Case, House, ok, refused
+from tests.endings import at, do
 
 OWN = "I never told you how afraid I was."
 
 
-async def do(case: Case, plan: dict, move: str, by: str = "therapist", **said):
-    return ok(await getattr(case, by).post(f"/v1/termination-plans/{plan['id']}/{move}", json=said))
-
-
-def at(plan: dict, more: str = "") -> str:
-    return f"/v1/termination-plans/{plan['id']}{more}"
-
-
 async def everywhere(who: httpx.AsyncClient, plan: dict) -> str:
     """Everything that is told of a plan."""
-    places = (at(plan), at(plan, "/history"), "/v1/termination-plans", "/v1/events?limit=500",
+    places = (at(plan), at(plan, "history"), "/v1/termination-plans", "/v1/events?limit=500",
               "/v1/termination-plans?changed_after=0")  # fmt: skip
     return " ".join([(await who.get(place)).text for place in places])
 
@@ -50,14 +43,14 @@ async def test_a_therapists_reflection_is_for_the_client_when_the_therapist_says
 async def test_nobody_shares_the_words_of_another(case: Case):
     plan = await case.plan()
     await do(case, plan, "reflect", by="client", words=OWN)
-    url = at(plan, "/share-reflection")
+    url = at(plan, "share-reflection")
     problem = refused(await case.therapist.post(url, json={"reflection": 1, "shared": True}), 422)
     assert problem["errors"][0]["pointer"] == "#/reflection"
 
 
 async def test_an_answer_that_is_replayed_shows_no_more_than_the_first_time(case: Case):
     plan, key = await case.plan(), {"Idempotency-Key": "once"}
-    url = at(plan, "/reflect")
+    url = at(plan, "reflect")
     for _ in range(2):
         assert ok(await case.client.post(url, json={"words": OWN}, headers=key))["reflections"][0]["words"] == OWN
     answer = await case.therapist.post(url, json={"words": "Mine."}, headers=key)
@@ -84,6 +77,6 @@ async def test_a_plan_made_before_there_is_an_ending_is_a_list_of_a_few_short_li
         ({"safety_plan": {"diagnosis": ["x"]}}, "#/safety_plan/diagnosis"),
         ({}, "#/relapse_signature"),
     ):
-        problem = refused(await case.client.post(at(plan, "/plan-ahead"), json=wrong), 422)
+        problem = refused(await case.client.post(at(plan, "plan-ahead"), json=wrong), 422)
         assert problem["errors"][0]["pointer"] == where
     assert ok(await case.client.get(at(plan)))["version"] == plan["version"]

@@ -163,6 +163,34 @@ async def test_what_another_system_calls_it_finds_it_and_means_one_thing(house: 
     made(await script.post("/v1/clients", json=names))
 
 
+async def test_system_and_value_are_asked_for_as_one_name(house: House):
+    """Whose number 2 in one system is somebody else's in another is not found by the wrong pair."""
+    script = await house.as_("integration")
+    names = [{"system": "ehr", "value": "1"}, {"system": "lab", "value": "2"}]
+    client = made(await script.post("/v1/clients", json={"external_identifiers": names}))
+    made(await script.post("/v1/therapists", json={"external_identifiers": [{"system": "ehr", "value": "2"}]}))
+    for query, found in {
+        "external_system=ehr&external_value=1": [client["id"]], "external_system=lab&external_value=2": [client["id"]],
+        "external_system=ehr&external_value=2": [], "external_system=lab&external_value=1": [],
+        "external_value=2": [client["id"]], "external_system=lab": [client["id"]],
+    }.items():  # fmt: skip
+        page = ok(await script.get(f"/v1/clients?{query}"))
+        assert [item["id"] for item in page["items"]] == found, query
+
+
+async def test_a_query_that_is_not_known_is_refused_wherever_the_document_says_so(house: House):
+    """Everywhere but where anybody may ask: a probe's address may carry what its load balancer puts there."""
+    script = await house.as_("integration")
+    document = ok(await script.get("/openapi.json"))
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            open_to_all, documented = operation["security"] == [], "422" in operation["responses"]
+            assert documented is not open_to_all, f"{method} {path}"
+            if method == "get" and "{" not in path:
+                answer = await script.get(f"{path}?nonsense=1")
+                assert (answer.status_code == 422) is documented, f"{method} {path}: {answer.text[:200]}"
+
+
 async def test_a_script_follows_what_changed_since_it_last_looked(case: Case):
     first = await case.rupture()
     seen = ok(await case.script.get("/v1/ruptures?changed_after=0"))

@@ -167,6 +167,9 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
               subscales=[], norms=[], item_texts=[{"item": 1, "text": f"{world.house} item"}])  # fmt: skip
     await put(case.therapist, "attachment_profile", instrument="ecr-r", anxiety_score=3.0, avoidance_score=2.0)
     await put(case.therapist, "outcome_score", instrument="phq-9", total=7)
+    await put(case.therapist, "outcome_score", str(uuid4()), instrument=f"own-{world.mark}", total=2)
+    await put(case.therapist, "goal_attainment")
+    await tell("goal_attainment", "rate", levels=[{"goal": 1, "level": 1}])
     # What a client says when asked is what a signal needs least for.
     await put(case.client, "alliance_rating", direct_report={"problem": True}, shared_with_therapist=True)
     (signal,) = ok(await case.therapist.get("/v1/signals"))["items"]
@@ -178,6 +181,7 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     for subject in ("therapist", "policy", "instrument", "client", "relationship", "rupture"):
         await revise(subject)
     await tell("relationship", "screen_risk", risk="moderate")
+    await tell("relationship", "begin_baseline")
     await tell("repair", "recognize")
     await tell("repair", "skip", step="stay_present")
     await tell("repair", "offer_repair")
@@ -303,9 +307,12 @@ def swapped(text: str, names: Mapping[str, str]) -> str:
     return text
 
 
+SUBJECTS = {machine.collection: machine.subject for machine in MACHINES}
+
+
 def subject_of(route: Route) -> str:
-    machine = route.about.machine
-    return machine.subject if machine else "relationship"
+    """What the id in its address is an id of."""
+    return next((SUBJECTS[part] for part in route.path.split("/") if part in SUBJECTS), "relationship")
 
 
 def references(takes: type) -> Iterator[tuple[tuple[str, ...], Ref, bool]]:
@@ -343,7 +350,7 @@ def tries(routes: tuple[Route, ...], mine: World, theirs: World) -> Iterator[Try
         for path, ref, many in references(takes) if takes else ():
             id = theirs.ids[ref.subject]
             yield Try(route.method, here, placed(body or {}, path, [id] if many else id), headers)
-        if route.method == "GET" and about.answer == "page":
+        if route.method == "GET":
             for name in about.query:
                 if name.endswith("_id"):
                     yield Try("GET", f"{route.path}?{name}={theirs.ids[name.removesuffix('_id')]}")
@@ -545,7 +552,7 @@ async def client_visible(world: World) -> list[httpx.Response]:
             one = f"/v1/{machine.collection}/{item['id']}"
             found += [await caller.get(one), await caller.get(f"{one}/history?limit=500")]
             if machine.subject == "relationship":
-                found.append(await caller.get(f"{one}/timeline?limit=500"))
+                found += [await caller.get(f"{one}/timeline?limit=500"), await caller.get(f"{one}/outcomes")]
             if machine.subject == "repair":
                 found.append(await caller.get(f"{one}?include=guidance"))
             if machine.subject == "termination_plan":

@@ -1,35 +1,20 @@
 """The letter and the report over HTTP: who may have them, in which form, and what is never in them."""
 
 import asyncio
-import io
 from pathlib import Path
 from typing import Any
 
-import httpx
-import pypdfium2
 import pytest
 
 from infra.pictures import Kind, Pictures, Undrawn
-from tests.api.test_endings import AGREED, IMPOSED, OWED, do
 from tests.conftest import Case, House, ok, refused
+from tests.endings import AGREED, IMPOSED, OWED, at, do, text_of
 
 SECRET = {
     "note": "For colleagues only.", "exception": "She threatened to sue.", "own": "I never told you how afraid I was.",
 }  # fmt: skip
 SHARED = "I came in hiding. I leave saying what I need."
 FORMS = {"": "application/json", ".html": "text/html; charset=utf-8", ".pdf": "application/pdf"}
-
-
-def at(plan: dict[str, Any], paper: str) -> str:
-    return f"/v1/termination-plans/{plan['id']}/{paper}"
-
-
-def text_of(response: httpx.Response) -> str:
-    """What a person reads, whatever the form."""
-    if response.headers["content-type"] != FORMS[".pdf"]:
-        return response.text
-    pages = pypdfium2.PdfDocument(io.BytesIO(response.content))
-    return " ".join(page.get_textpage().get_text_range() for page in pages).replace("\r\n", " ")
 
 
 async def ended(case: Case) -> dict[str, Any]:

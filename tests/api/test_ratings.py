@@ -324,6 +324,30 @@ async def test_the_choice_is_recorded_with_who_made_it(case: Case) -> None:
     )  # fmt: skip
 
 
+async def test_what_the_client_had_been_told_is_recorded_with_the_choice_and_so_is_each_that_follows(
+    house: House, case: Case
+) -> None:
+    admin = await house.as_("admin")
+    text = {"kind": "informed_consent", "title": "Who sees what I rate", "edition": "2", "wording": "Only if you wish."}
+    policy = made(await admin.post("/v1/policies", json=text))["id"]
+    told = {"sharing_text_version": "2", "sharing_policy_id": policy}
+    rating = made(await rate(case.client, await case.session(), scores=total(4), shared_with_therapist=True, **told))
+    ok(await corrected(case.client, rating, shared_with_therapist=False, sharing_text_version="3"))
+    yes, no = ok(await case.supervisor.get(f"{RATINGS}/{rating['id']}/history"))["items"]
+    assert {name: yes["changed"][name] for name in ("shared_with_therapist", *told)} == {
+        "shared_with_therapist": True, **told
+    }  # fmt: skip
+    assert no["changed"] == {"shared_with_therapist": False, "sharing_text_version": "3"}
+    assert yes["actor"] == no["actor"] == {"kind": "client", "id": case.client_id}
+    assert yes["at"] < no["at"]
+
+
+async def test_a_text_that_the_practice_does_not_have_is_refused_by_name(case: Case) -> None:
+    said = {"scores": total(4), "shared_with_therapist": True, "sharing_text_version": "2"}
+    answer = await rate(case.client, await case.session(), **said, sharing_policy_id=case.client_id)
+    assert places(answer) == {"#/sharing_policy_id"}
+
+
 async def test_what_was_seen_in_a_rating_is_hidden_with_it_and_so_is_what_was_seen_before(
     house: House, case: Case
 ) -> None:

@@ -1,19 +1,12 @@
 """What is due around an ending: read at any time, and told once."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
-from infra.reminding import remind_all
 from tests.conftest import Case, House, made, ok, refused
-
-TODAY = datetime.now(UTC).date()
-
-
-def ahead(days: int) -> str:
-    return (TODAY + timedelta(days)).isoformat()
+from tests.endings import TODAY, ahead, due, told
 
 
 async def planned(case: Case, days: int) -> dict[str, Any]:
@@ -21,19 +14,6 @@ async def planned(case: Case, days: int) -> dict[str, Any]:
     plan = await case.plan()
     said = {"kind": "therapist_initiated", "target_date": ahead(days)}
     return ok(await case.therapist.post(f"/v1/termination-plans/{plan['id']}/plan-ending", json=said))
-
-
-async def due(who: httpx.AsyncClient, **by: Any) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = ok(await who.get("/v1/reminders", params=by))["items"]
-    return found
-
-
-async def told(house: House, day: date = TODAY) -> list[dict[str, Any]]:
-    """A round of the service's own, and what is in this practice's log after it."""
-    await remind_all(house.running.service.store, house.running.service.dispatcher.heard, day)
-    feed = await (await house.as_("supervisor")).get("/v1/events?types=termination_plan.reminder_due")
-    found: list[dict[str, Any]] = ok(feed)["items"]
-    return found
 
 
 async def test_an_ending_that_is_near_is_due_from_the_point_it_reached(case: Case) -> None:

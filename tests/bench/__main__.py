@@ -22,6 +22,9 @@ other. CPU is of the sender and of Postgres for it.
 
 First with a backlog, then at 100 events a second, then with a backlog where 20 of 200 receivers hang, fail or refuse.
 
+`ratings` measures what the detectors add to a write in a therapy of 200 sessions, how long they look at a practice of
+100,000 ratings on one core, and how long pictures take.
+
     --big     the service with a million events in 200 practices beside a small database; 32 writers in one practice.
               With `webhooks`: 100,000 deliveries beside the bad receivers instead of 20,000
     --start   from the command to the first answer, on a new and on an existing database; where imports take their time
@@ -33,6 +36,7 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable
+from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -41,7 +45,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from tests.bench import contest, report, scale, startup, webhooks
+from tests.bench import contest, ratings, report, scale, startup, webhooks
 from tests.bench.contest import Budget
 from tests.bench.cpu import cores
 from tests.bench.rounds import Rig
@@ -55,6 +59,7 @@ class Part(StrEnum):
 
     REQUESTS = "requests"
     WEBHOOKS = "webhooks"
+    RATINGS = "ratings"
 
 
 def main(
@@ -73,10 +78,10 @@ def main(
     """Measure what the service promises about speed."""
     logging.getLogger("alembic").setLevel(logging.WARNING)
     console = report.wide()
-    sending = part is Part.WEBHOOKS
+    sending, rated = part is Part.WEBHOOKS, part is Part.RATINGS
     seconds, rounds = (1.0, 1) if quick else (seconds or (5.0 if sending else 2.5), rounds)
-    if sending and start:
-        raise typer.BadParameter("Start-up has no webhooks.", param_hint="--start")
+    if part is not Part.REQUESTS and start:
+        raise typer.BadParameter("Start-up is measured by itself.", param_hint="--start")
 
     def rig_of(postmaster: int) -> Rig:
         return Rig(postmaster, cores()[1], seconds, min(1.0, seconds / 3), rounds, patience)
@@ -84,7 +89,9 @@ def main(
     with tempfile.TemporaryDirectory(prefix="bravespace-bench-") as folder, console.status("starting") as status:
         try:
             delivering = partial(delivering_at, webhooks.QUICK if quick else webhooks.BIG if big else webhooks.SMALL)
-            measure = delivering if sending else starting if start else growing if big else contesting
+            looking = partial(looking_at, ratings.QUICK if quick else ratings.USUAL)
+            others = starting if start else growing if big else contesting
+            measure = delivering if sending else looking if rated else others
             budgets, found = measure(console, Path(folder), rig_of, status.update)
         except BenchError as error:
             console.print(f"[red]{error}[/red]", markup=True)
@@ -140,6 +147,17 @@ def delivering_at(
     parts = {"backlogs": found.backlogs, "delays": found.delays, "drains": found.drains}
     told = {part: {sender: report.as_json(s) for sender, s in by.items()} for part, by in parts.items()}
     return webhooks.budgets(found), {"webhooks": told}
+
+
+def looking_at(
+    scale: ratings.Scale, console: Console, folder: Path, rig_of: Callable[[int], Rig], tell: Tell
+) -> tuple[list[Budget], dict[str, Any]]:
+    """Ratings."""
+    found = asyncio.run(ratings.rate(folder, rig_of, scale, tell))
+    report.show_ratings(console, found)
+    told = {part: {name: report.as_json(s) for name, s in by.items()}
+            for part, by in (("writes", found.writes), ("pictures", found.pictures))}  # fmt: skip
+    return ratings.budgets(found, scale), {**told, "whole": asdict(found.whole)}
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from tests.bench.contest import NOISY, Budget, Results
 from tests.bench.operations import OPERATIONS
+from tests.bench.ratings import Found as Ratings
 from tests.bench.rounds import Series, ratio
 from tests.bench.startup import Start
 from tests.bench.webhooks import RATE, Found
@@ -116,6 +117,17 @@ def show_webhooks(console: Console, found: Found) -> None:
         console.print(
             f"[yellow]Other work kept up to {others:.1f} cores busy meanwhile: only ratios mean much.[/yellow]"
         )
+
+
+def show_ratings(console: Console, found: Ratings) -> None:
+    """What looking and drawing need."""
+    for title, windows in (("Corrections", found.writes), ("Pictures", found.pictures)):
+        made = table(title, "median [dim]min-max[/dim]", *COLUMNS.values())
+        for name, series in windows.items():
+            made.add_row(name, *(str(series.figure(column)) for column in COLUMNS))
+        console.print(made)
+    whole = found.whole
+    console.print(f"{whole.ratings:,} ratings looked at in {whole.took:.1f} s, {whole.cpu:.1f} s of it Postgres.")
 
 
 def show_start(console: Console, times: dict[str, Start], imports: list[tuple[str, float, float]]) -> None:

@@ -33,16 +33,17 @@ def test_a_person_is_named_by_their_token_and_by_nothing_else():
 
 CLINICAL = {
     "clients", "relationships", "sessions", "ruptures", "repairs", "termination-plans", "alliance-ratings",
-    "outcome-scores", "attachment-profiles",
+    "outcome-scores", "attachment-profiles", "goal-attainments",
 }  # fmt: skip
 READS = {f"{name}.read" for name in CLINICAL | {"therapists", "policies", "instruments"}}
 READS |= {"events.read", "practices.read"}
 SCOPES = {
     C: (READS - {"attachment-profiles.read"}) | {f"{name}.write" for name in (
         "sessions", "ruptures", "repairs", "termination-plans", "alliance-ratings", "outcome-scores",
-        "attachment-profiles")},
+        "attachment-profiles", "goal-attainments")},
     T: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"signals"}},
-    S: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"signals", "therapists", "policies"}},
+    S: READS | {"signals.read"} | {
+        f"{name}.write" for name in CLINICAL - {"goal-attainments"} | {"signals", "therapists", "policies"}},
     API: READS | {"signals.read"} | {f"{name}.write" for name in CLINICAL | {"therapists", "policies", "instruments"}}
     | {"webhooks.manage"},
     A: {"instruments.read", "instruments.write", "therapists.read", "policies.read", "events.read", "practices.read",

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from domain.access import Role
 from domain.attachment import ProfileCorrection, ProfileRecording, Target, TargetAnswers
+from domain.attainment import GoalLevel, GoalSet, GoalSetting, MistakenRating, RatingGoals, ScaledGoal
 from domain.catalog import MACHINES
 from domain.detection import Rater
 from domain.errors import Refused
@@ -118,6 +119,13 @@ CODES = st.just(()) | st.tuples(record(ObserverRating))
 ABOUT_A_PERSON = filled_in(ECR_RS).map(lambda answers: (TargetAnswers(target=Target.PARTNER, answers=answers),))
 HELD = {"session_id": st.just(SOMEBODY), "direct_report": REPORTS, "observer_codes": CODES}
 WHERE = {"relationship_id": st.just(RELATIONSHIP_ID), "rated_on": DAYS}
+GOALS = st.lists(record(ScaledGoal), min_size=3, max_size=3).map(
+    lambda goals: tuple(replace(goal, number=number) for number, goal in enumerate(goals, 1))
+)
+LEVELS = st.lists(st.none() | st.integers(-2, 2), min_size=3, max_size=3).map(
+    lambda levels: tuple(GoalLevel(goal=goal, level=level) for goal, level in enumerate(levels, 1))
+)
+VIEW = st.sampled_from((None, Rater.CLIENT, Rater.THERAPIST))
 FILLED_IN: dict[type, st.SearchStrategy[Any]] = {
     Recording: told(Recording, spread(WAI_SR, WAI_S, SRS, at="answers"), ONES_OWN, **HELD),
     RatingCorrection: told(RatingCorrection, direct_report=REPORTS, answers=st.one_of(map(filled_in, (WAI_SR, SRS)))),
@@ -125,6 +133,10 @@ FILLED_IN: dict[type, st.SearchStrategy[Any]] = {
     ProfileCorrection: told(ProfileCorrection, targets=ABOUT_A_PERSON, rated_on=DAYS),
     OutcomeRecording: told(OutcomeRecording, spread(PHQ_9, GAD_7, at="answers"), **WHERE),
     OutcomeCorrection: told(OutcomeCorrection, answers=st.one_of(map(filled_in, (PHQ_9, GAD_7))), rated_on=DAYS),
+    GoalSetting: told(GoalSetting, goals=GOALS, relationship_id=st.just(RELATIONSHIP_ID), agreed_on=DAYS),
+    GoalSet: told(GoalSet, goals=GOALS, agreed_on=DAYS),
+    RatingGoals: told(RatingGoals, levels=LEVELS, rated_on=DAYS, rater=VIEW),
+    MistakenRating: told(MistakenRating, rating=st.integers(1, 2), rater=VIEW),
     Form: st.sampled_from(BUILT_IN).flatmap(
         lambda form: st.tuples(record(Licence), SAYS_SO).map(lambda told: replace(form, licence=told[0], title=told[1]))
     ),

@@ -143,6 +143,12 @@ def test_what_the_client_said_when_they_left_is_not_asked_for_again():
     assert codes(do(TERMINATION_PLAN, "revise", left, T, premature=Premature.NO, **DEFINED)) == set()
 
 
+def test_a_client_who_said_they_are_better_is_not_called_a_dropout_unnoticed():
+    left = do(TERMINATION_PLAN, "client_ends", plan(P.REVIEWING), C, reasons=(Reason.SUFFICIENT_GAIN,)).after
+    called = do(TERMINATION_PLAN, "revise", left, T, premature=Premature.YES, reasons=left.reasons, **DEFINED)
+    assert codes(called) == {"better_is_not_dropout"}
+
+
 # -- reminders on the plan ---------------------------------------------------------------------------------------------
 
 

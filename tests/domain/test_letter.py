@@ -12,6 +12,7 @@ from domain.aftercare import SafetyPlan
 from domain.closure import Closed, ClosureTask, Reflection
 from domain.endings import EndingKind, Reason, Timing
 from domain.feelings import Feelings
+from domain.handover import Handed, HandoverTask
 from domain.letter import HEADINGS, SAFETY, Letter, LetterPart, Meetings, Pair, letter
 from domain.relationship import Agreement
 from domain.rituals import RitualCode
@@ -112,6 +113,25 @@ def test_private_words_are_in_nobodys_letter_not_even_the_clients_own():
     assert told(plan(reflections=private)).sections == ()
 
 
+def test_words_that_belong_to_nothing_else_are_put_under_no_heading_that_nobody_chose():
+    written = Reflection(by=C, written_on=D, words="I hope she is all right.", shared=True)
+    assert [s.part for s in told(plan(reflections=(written,))).sections] == [LetterPart.WORDS]
+
+
+def test_before_there_is_an_ending_nobody_is_told_that_there_was_one():
+    said = Review(reviewed_on=D, by=C, note="Not yet.", shared_with_client=True)
+    for ended_on, heading in ((None, "What the thought of an ending brings up"), (D, "What this ending brought up")):
+        assert section(told(plan(ended_on=ended_on, reviews=(said,))), LetterPart.FEELINGS)["heading"] == heading
+
+
+def test_who_is_passed_on_is_told_of_the_appointment_that_was_made():
+    made = tuple(Handed(task=HandoverTask.FIRST_APPOINTMENT, appointment_on=on) for on in (date(2026, 6, 1), D))
+    passed = plan(kind=EndingKind.TRANSFER, ended_on=D, handover=(Handed(task=HandoverTask.RISK_TOLD), *made))
+    assert sentences(passed, receiver="Riverside Clinic")[1:] == ["Your first appointment with them is on 28 May 2026."]
+    left = replace(passed, kind=EndingKind.CLIENT_INITIATED)
+    assert len(sentences(left)) == 1, "who has left is going nowhere"
+
+
 def test_a_ritual_is_told_as_it_was_done_and_else_by_its_name():
     farewell = Closed(task=ClosureTask.FAREWELL_RITUAL, ritual_code=RitualCode.STONE)
     assert sentences(plan(closure=(farewell,)), LetterPart.GOODBYE) == ["A stone to keep."]
@@ -131,7 +151,11 @@ def test_the_way_back_is_told_in_the_words_it_was_offered_in():
     back = plan(return_route="Call whenever you like.", boosters=(date(2026, 11, 2), date(2026, 8, 1)))
     found = section(told(back), LetterPart.COMING_BACK)
     assert found["paragraphs"] == ["Call whenever you like."]
-    assert found["lists"][0]["lines"] == ["1 August 2026", "2 November 2026"]
+    assert found["lists"] == [
+        {"title": "We have set these days aside to meet again", "lines": ["1 August 2026", "2 November 2026"]}
+    ]
+    once = section(told(replace(back, boosters=(D,))), LetterPart.COMING_BACK)
+    assert once["lists"][0]["title"] == "We have set this day aside to meet again"
 
 
 def test_who_fell_silent_is_told_that_they_are_welcome_only_if_that_was_offered():
@@ -144,6 +168,7 @@ def test_who_fell_silent_is_told_that_they_are_welcome_only_if_that_was_offered(
 def test_every_section_has_a_heading_and_they_come_in_one_order():
     assert set(HEADINGS) == set(LetterPart)
     full = plan(
+        reflections=(Reflection(by=C, written_on=D, words="Thank you.", shared=True),),
         farewell="Go well.", ended_on=D, relapse_signature=("I hide.",), alternative_providers=("Dr Okafor",),
         return_route="Call.", receiver=Receiver(name="Dr Okafor"),
         closure=tuple(Closed(task=task, by=C, reflection="So.", ritual="A walk.") for task in ClosureTask),

@@ -18,6 +18,7 @@ import pytest
 import domain
 from domain.access import Role
 from domain.attachment import ProfilePhase
+from domain.attainment import AttainmentPhase, GoalLevel, GoalRating
 from domain.catalog import EVENT_TYPES, MACHINES
 from domain.closure import Reflection
 from domain.detection import ObserverCode, Rater
@@ -31,6 +32,7 @@ from domain.outcome import OutcomePhase
 from domain.outreach import Channel, Outreach
 from domain.people import PersonPhase
 from domain.rating import DirectReport, ObserverRating, RatingPhase
+from domain.relationship import Baseline
 from domain.repair import RepairPhase
 from domain.rupture import Reporter, Rupture, RupturePhase
 from domain.session import SessionPhase
@@ -67,10 +69,13 @@ MINE: dict[str, Any] = {"body": {"therapist_ids": (THERAPIST_ID,)}}
 ASKED = DirectReport(problem=True, intensity=4)
 CODED = (ObserverRating(code=ObserverCode.WD_P, salience=3),)
 LOW = {"anxiety_score": 2.0, "avoidance_score": 2.0}
+REACHED = {"levels": (GoalLevel(goal=1, level=1),)}
+GIVEN = (GoalRating(by=Role.INTEGRATION, **REACHED),)
 PHQ = {"instrument": "phq-9", "instrument_version": "2001"}
 ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
     ("relationship", "begin", Role.THERAPIST): MINE,
     ("relationship", "revise", Role.THERAPIST): MINE,
+    ("relationship", "withdraw_baseline", None): {"state": {"baselines": (Baseline(since=TODAY, begun_by="them"),)}},
     ("rupture", "withdraw", Role.CLIENT): CLIENTS,
     ("rupture", "withdraw", Role.THERAPIST): {"state": {"recorded_by": caller(Role.THERAPIST).id}},
     ("rupture", "withdraw", Role.SUPERVISOR): {"state": {"recorded_by": caller(Role.SUPERVISOR).id}},
@@ -115,6 +120,16 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
         "body": {"total": 5.0},
     },
     ("outcome_score", "mark_in_error", Role.CLIENT): {"state": {"recorded_by": caller(Role.CLIENT).id}},
+    ("goal_attainment", "rate", None): {"body": REACHED},
+    ("goal_attainment", "rate", Role.INTEGRATION): {"body": {**REACHED, "rater": Rater.CLIENT}},
+    **{
+        ("goal_attainment", "mark_rating_in_error", role): {"state": {f"{rater}_ratings": GIVEN}, "body": said}
+        for role, rater, said in (
+            (Role.CLIENT, Rater.CLIENT, {}),
+            (Role.THERAPIST, Rater.THERAPIST, {}),
+            (Role.INTEGRATION, Rater.CLIENT, {"rater": Rater.CLIENT}),
+        )
+    },
     ("webhook_endpoint", "recover", None): {"body": {"after_seq": 0}},
     ("webhook_endpoint", "shorten_recovery", None): {
         "state": {"recovery": UNDER_WAY},
@@ -226,6 +241,7 @@ FINAL = {
     ("alliance_rating", RatingPhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
     ("attachment_profile", ProfilePhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
     ("outcome_score", OutcomePhase.ENTERED_IN_ERROR): "kept out of count; recorded anew if it was none",
+    ("goal_attainment", AttainmentPhase.ENTERED_IN_ERROR): "kept out of count; agreed anew if it was none",
     ("webhook_endpoint", EndpointPhase.DELETED): "its secret is gone; registered anew",
 }
 LEFT_BY_CONSEQUENCE = {

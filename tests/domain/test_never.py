@@ -65,6 +65,8 @@ def test_every_rating_names_its_rater_and_none_is_a_blend(cls, path):
         "attachment_profile": {"anxiety_score", "avoidance_score"}, "instrument.norms": {"mean"},
         "alliance_rating.other_subscales": {"score"}, "alliance_rating.scores": {"score"},
         "outcome_score.subscales": {"score"}, "signal": {"outcome_score_id"},
+        "goal_attainment": {"baseline_t_score"}, "goal_attainment.client_ratings": {"t_score"},
+        "goal_attainment.client_attained": {"t_score"},
     }  # fmt: skip
     blends = {
         "score",

@@ -165,6 +165,19 @@ def test_what_a_client_shows_is_the_clients_to_say() -> None:
             rating(by, shared_with_therapist=True, **({"rater": Rater.OBSERVER} if by is SUPERVISOR else {}))
 
 
+def test_what_a_client_was_told_stands_beside_the_choice_whichever_it_was() -> None:
+    for choice in (True, False):
+        told = rating(shared_with_therapist=choice, sharing_text_version="2", sharing_policy_id=SOMEBODY)
+        assert (told.sharing_text_version, told.sharing_policy_id) == ("2", SOMEBODY)
+    assert (rating().sharing_text_version, rating().sharing_policy_id) == (None, None)
+    with refused("sharing_text_version"):
+        rating(sharing_policy_id=SOMEBODY)
+    with refused("sharing_text_version"):
+        rating(THERAPIST, sharing_text_version="2")
+    with refused("sharing_policy_id"):
+        rating(THERAPIST, sharing_policy_id=SOMEBODY)
+
+
 @pytest.mark.parametrize("by", [THERAPIST, SUPERVISOR])
 def test_a_clients_rating_is_nobody_elses_to_correct_or_to_show(by: Role) -> None:
     for move, said in (("correct", {"scores": TOTAL, "shared_with_therapist": True}), ("mark_in_error", {})):

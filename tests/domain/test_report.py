@@ -83,6 +83,7 @@ def test_who_leaves_or_dies_owes_nothing_and_is_owed_nothing():
     left = plan(kind=EndingKind.CLIENT_INITIATED, phase=PlanPhase.ENDED, ended_on=TODAY)
     for found in (
         told(left, HIGH, logged("client_ends", "ended"), ended_unrepaired=1),
+        told(left, HIGH, logged("client_ends", "ended"), logged("revise", "ended", 2), ended_unrepaired=1),
         told(plan(kind=EndingKind.CLIENT_DECEASED, ended_on=TODAY), HIGH),
     ):
         assert found.duties == ()
@@ -131,6 +132,13 @@ def test_ruptures_that_stood_open_were_faced_or_were_not():
     for seen, status in ((True, DutyStatus.MET), (False, DutyStatus.OUTSTANDING)):
         state = plan(kind=EndingKind.PLANNED_MUTUAL, agreed_by_client=True, open_ruptures_acknowledged=seen)
         assert standing(told(state, open_ruptures=2))[Duty.RUPTURES_FACED] is status
+
+
+@pytest.mark.parametrize("kind", [EndingKind.TRANSFER, EndingKind.LAPSED_NO_CONTACT, EndingKind.THERAPIST_INCAPACITY])
+def test_where_no_move_asks_whether_ruptures_were_seen_nobody_owes_an_answer(kind):
+    over = plan(kind=kind, phase=PlanPhase.ENDED, ended_on=TODAY)
+    found = told(over, ended_unrepaired=1)
+    assert Duty.RUPTURES_FACED not in standing(found) and "Ruptures that ended unrepaired: 1." in found.in_short
 
 
 def test_a_screening_that_found_the_same_is_told_although_the_log_has_only_what_changed():

@@ -475,6 +475,17 @@ def test_when_a_client_dies_nothing_more_is_planned_or_sent(phase, by):
     assert (over.target_date, over.boosters, over.died_on) == (None, (), None)
     dated = act("client_died", planned, by, died_on=date(2026, 2, 20)).after
     assert (dated.died_on, dated.ended_on) == (date(2026, 2, 20), date(2026, 2, 20))
+    for dead in (over, dated):
+        with refused(saying="died"):
+            act("open_aftercare", dead, return_route="Call us.", boosters=(TODAY + timedelta(30),))
+
+
+@pytest.mark.parametrize("day", [None, date(2026, 2, 20)])
+def test_who_dies_after_the_end_is_known_to_have_died_whether_or_not_the_day_is(day):
+    ended = plan(P.AFTERCARE, **MUTUAL, ended_on=date(2026, 1, 5), boosters=(TODAY + timedelta(30),))
+    over = act("client_died", ended, T, died_on=day).after
+    assert (over.kind, over.ended_on, over.boosters) == (EndingKind.PLANNED_MUTUAL, date(2026, 1, 5), ())
+    assert over.died_on == (day or TODAY)
 
 
 @pytest.mark.parametrize(("phase", "by"), list(product((NEW, *ACTIVE), (T, S, A))))

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -38,12 +38,13 @@ from infra import (
     store,
     verify,
     volumes,
+    watch,
 )
 from infra.database import open_pool
 from infra.settings import Settings
 from infra.shelves import SHELVES
 from infra.tables import METADATA
-from tests.conftest import made, ok
+from tests.conftest import Case, House, Running, made, ok
 
 
 def installed() -> Iterator[Path]:
@@ -283,6 +284,48 @@ async def test_a_log_that_was_one_table_becomes_a_first_volume_with_all_that_was
         assert (await verify.verified(service.pool))["faults"] == []
 
 
+async def test_what_parts_the_runs_is_brought_over_from_the_log_and_the_log_tells_it_again(make: Make, tmp_path: Path):
+    dsn = await migrated(await make())
+    config = Settings(data_dir=tmp_path, database_url=dsn, pool_size=4, dispatch=False)
+    app = create_app(config)
+    async with app.router.lifespan_context(app), AsyncExitStack() as stack:
+        house = House(Running(app, app.state.service, httpx.ASGITransport(app=app), stack))
+        await house.running.service.store.found_practice(house.id, "A practice")
+        case = await house.case()
+        path = await changed_and_back(case)
+        before = {name: ok(await case.script.get(path))[name] for name in BROUGHT_OVER}
+        assert [change["changed"] for change in before["treatment_changes"]] == [["modality"], ["therapists"]]
+        assert [spell["over_on"] is None for spell in before["transitions"]] == [False, True]
+        await asyncio.to_thread(command.downgrade, schema.configuration(dsn), "0006")
+        pool = await open_pool(dsn, 1)
+        assert not await pool.fetchval("SELECT count(*) FROM event WHERE data::text ~ 'treatment_changes|transitions'")
+        await migrated(dsn)
+        # Read by a pool of its own: the service's has statements of before.
+        row = await pool.fetchrow("SELECT treatment_changes, transitions FROM relationship")
+        assert dict(row) == before
+        assert (await verify.verified(pool))["faults"] == []
+        await pool.close()
+
+
+BROUGHT_OVER = ("treatment_changes", "transitions")
+
+
+async def changed_and_back(case: Case) -> str:
+    """The address of a relationship in which much has changed, and some of it more than once."""
+    path, ours = f"/v1/relationships/{case.relationship_id}", {"If-Match": "*"}
+    other = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
+    for said in (
+        {"modality": "CBT"}, {"modality": "EMDR"}, {"goals": [{"text": "To sleep."}]},
+        {"therapist_ids": [case.therapist_id, other]},
+    ):  # fmt: skip
+        ok(await case.script.patch(path, json=said, headers=ours))
+    plan = f"/v1/termination-plans/{(await case.plan())['id']}"
+    ending = {"kind": "client_initiated", "target_date": "2027-01-15", "agreed_by_client": True}
+    for move, body in (("plan-ending", ending), ("return-to-work", {}), ("plan-ending", ending)):
+        ok(await case.therapist.post(f"{plan}/{move}", json=body))
+    return path
+
+
 def test_the_newest_revision_is_the_one_the_service_asks_for():
     assert ScriptDirectory.from_config(schema.configuration("")).get_heads() == [schema.HEAD]
 
@@ -330,7 +373,7 @@ async def prepare_all(pool: Any) -> None:
             if where in shelf.names:
                 statements[f"lock {where}"] = shelf.lock(where).sql
         await prepared(pool, shelf.machine.subject, statements)
-    for module in (store, consequences, feed, queue, delivery_log, recovery, milestones, verify, volumes):
+    for module in (store, consequences, feed, queue, delivery_log, recovery, milestones, verify, volumes, watch):
         constants = {n: v for n, v in vars(module).items() if n.isupper() and isinstance(v, str)}
         said = {
             n: v

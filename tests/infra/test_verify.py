@@ -39,6 +39,9 @@ async def live(house: House) -> Case:
     endpoint = {"url": "http://127.0.0.1:9/", "event_types": ["rupture.*"], "payload": "id_only"}
     made(await case.script.post("/v1/webhook-endpoints", json=endpoint))
     made(await case.script.post("/v1/clients", json={"external_identifiers": [{"system": "ehr", "value": "1"}]}))
+    norm = {"mean": 4, "sd": 2, "population": "Our clients.", "source": "Our own count."}
+    form = {"code": "own", "edition": "1", "title": "Ours", "kind": "outcome", "low": 0, "high": 9, "norms": [norm]}
+    made(await case.script.post("/v1/instruments", json=form))
     made(await case.script.post("/v1/policies", json={"kind": "no_contact", "title": "Silence", "edition": "1"}))
     rupture = await case.rupture("client", summary="It hurt.", strains=["bond"])
     patch, headers = {"type": "mixed", "summary": "It hurt a lot."}, {"If-Match": '"1"'}
@@ -200,6 +203,18 @@ async def test_every_field_that_was_changed_behind_the_log_is_named(damaged: Dam
     assert told == {(table, field) for table, field, _ in FIELDS}
 
 
+OLDER_ROW = "UPDATE instrument SET norms = (SELECT jsonb_agg(n - 'group') FROM jsonb_array_elements(norms) n)"
+OLDER_LOG = """UPDATE event SET data = jsonb_set(data, '{set,norms}',
+  (SELECT jsonb_agg(n - 'group') FROM jsonb_array_elements(data #> '{set,norms}') n)) WHERE data #> '{set,norms}' <> '[]'"""
+OTHER_GROUP = "UPDATE instrument SET norms = jsonb_set(norms, '{0,group}', '\"functional\"')"
+
+
+async def test_what_was_recorded_before_norms_had_a_group_has_no_fault(damaged: Damage):
+    assert await damaged(OLDER_LOG, OLDER_ROW) == []
+    (fault,) = await damaged(OTHER_GROUP)
+    assert "norms differs from its events" in fault
+
+
 async def test_an_external_identifier_that_was_changed_behind_the_log_is_named(damaged: Damage):
     faults = await damaged(
         "UPDATE client SET external_identifiers = '[]' WHERE external_identifiers <> '[]'",
@@ -269,6 +284,7 @@ async def test_a_practice_that_is_gone_with_everything_left_behind_is_found(dama
         "ALTER TABLE client DROP CONSTRAINT client_practice_id_fkey",
         "ALTER TABLE therapist DROP CONSTRAINT therapist_practice_id_fkey",
         "ALTER TABLE policy DROP CONSTRAINT policy_practice_id_fkey",
+        "ALTER TABLE instrument DROP CONSTRAINT instrument_practice_id_fkey",
         "ALTER TABLE webhook_endpoint DROP CONSTRAINT webhook_endpoint_practice_id_fkey",
         f"INSERT INTO practice (id, name, volume) VALUES ('{uuid4()}', 'Another', 1)",
         f"DELETE FROM practice WHERE id = '{template.practice}'",

@@ -333,6 +333,15 @@ async def test_a_history_that_has_lost_its_beginning_begins_later_and_says_so(li
     assert await told(f"{timeline}?after={begun}") == (events[1:], True)
 
 
+async def test_who_read_a_timeline_before_its_beginning_was_dropped_is_told_that_it_is_not_all(
+    library: Library, case: Case
+):
+    timeline = f"/v1/relationships/{case.relationship_id}/timeline"
+    assert ok(await case.therapist.get(timeline))["complete"] is True
+    await begun_anew(library, case)
+    assert ok(await case.therapist.get(timeline))["complete"] is False
+
+
 async def test_a_relationship_that_began_after_the_horizon_has_all_of_its_timeline(library: Library, case: Case):
     await write(case)
     await library.open()
@@ -807,3 +816,58 @@ async def test_a_sweep_that_takes_too_long_keeps_no_volume_from_being_seen_to(
     tidying.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await tidying
+
+
+# -- what outlives the log ---------------------------------------------------------------------------------------------
+
+
+async def there_and_back(case: Case) -> None:
+    """An ending is planned, and the two go on working after all."""
+    plan = f"/v1/termination-plans/{(await case.plan())['id']}"
+    ending = {"kind": "client_initiated", "target_date": "2027-01-15", "agreed_by_client": True}
+    ok(await case.therapist.post(f"{plan}/plan-ending", json=ending))
+    ok(await case.therapist.post(f"{plan}/return-to-work"))
+
+
+async def rate(case: Case, number: int, score: float) -> dict[str, Any]:
+    """What the client thought of a weekly session."""
+    session = await case.session(starts_at=f"2026-01-{5 + 7 * number:02}T10:00:00Z")
+    said = {"session_id": session["id"], "instrument": "wai-sr", "shared_with_therapist": True}
+    return made(await case.client.post("/v1/alliance-ratings", json={**said, "scores": total(score)}))
+
+
+def total(score: float) -> list[dict[str, Any]]:
+    return [{"subscale": "total", "score": score}]
+
+
+async def drawn(case: Case) -> dict[str, Any]:
+    """The relationship's picture, in numbers."""
+    return ok(await case.supervisor.get(f"/v1/relationships/{case.relationship_id}/trajectory"))
+
+
+async def test_what_parts_the_ratings_parts_them_still_when_the_log_tells_of_it_no_more(library: Library, case: Case):
+    admin = await case.house.as_("admin")
+    drops = {"kind": "detection", "title": "Drops", "detectors": [{"detector": "rci_drop"}]}
+    made(await admin.post("/v1/policies", json=drops))
+    await there_and_back(case)
+    for number, score in enumerate((4.0, 4.17, 4.25)):
+        rating = await rate(case, number, score)
+    path = f"/v1/relationships/{case.relationship_id}"
+    other = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
+    changes = [{"since": "2026-01-25", "changed": ["therapists"]}]
+    said = {"therapist_ids": [other], "treatment_changes": changes}
+    ok(await case.script.patch(path, json=said, headers={"If-Match": "*"}))
+    before = await drawn(case)
+    await library.open()
+    await library.drop()
+    sql = "SELECT count(*) FROM event WHERE practice_id = $1 AND subject = 'relationship'"
+    assert await library.pool.fetchval(sql, case.house.id) == 0
+    assert await drawn(case) == before
+    assert [spell.keys() for spell in before["transitions"]] == [{"begun_on", "over_on"}]
+    await rate(case, 3, 3.0)
+    higher = {"scores": total(4.4)}
+    ok(await case.client.patch(f"/v1/alliance-ratings/{rating['id']}", json=higher, headers={"If-Match": "*"}))
+    assert ok(await case.supervisor.get("/v1/signals"))["items"] == []
+    runs = [point["run"] for point in (await drawn(case))["panels"][0]["lines"][0]["points"]]
+    assert runs[0] == runs[1] == runs[2] != runs[3]
+    assert await library.faults() == []
