@@ -100,6 +100,7 @@ async def readiness(stage: Stage, pair: Pair, path: str) -> None:
     days = sorted({on for felt in values.values() for on in felt})
     felt = [f"{name} {', '.join(str(by_day.get(on, '-')) for on in days)}" for name, by_day in values.items()]
     stage.aside(f"{', '.join(map(spelled, days))}; 0 to 4, - where nothing was said: {'; '.join(felt)}.")
+    await pair.therapist.post(f"/v1/relationships/{pair.relationship_id}/screen-risk", {"risk": "none"})
     await stage.step("The therapist's view; the two are never blended.", pair.therapist,
         f"POST {path}/review-readiness", {
             "therapist_ready": "yes", "facts": [
