@@ -39,9 +39,12 @@ async def around(
             SHELVES[name.ref.subject], caller.practice_id, name.id, within
         ):
             raise nothing_there(name.pointer, name.ref.subject)
-    if move.knows == "parent" and state is not None:
+    if move.knows in ("parent", "scores") and state is not None:
         rupture = await store.row(SHELVES["rupture"], caller, state.rupture_id)
         parent = rupture and SHELVES["rupture"].state(rupture)
+    scores = None
+    if move.knows == "scores" and body.score_rule and relationship_id:
+        scores = await store.scores(caller, relationship_id)
     endings = None
     if move.knows == "endings" and relationship_id:
         endings = await store.endings(caller.practice_id, relationship_id)
@@ -49,15 +52,19 @@ async def around(
     new_id = uuid7() if move.knows == "new_id" else None
     return Around(
         caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings, forms=forms,
-        new_id=new_id,
+        scores=scores, new_id=new_id,
     )  # fmt: skip
 
 
 async def forms_of(store: Store, caller: Caller, told: Any) -> tuple[Instrument, ...]:
-    """The practice's own forms of the instrument that is named; for what is new, only those that are in use."""
-    if told.instrument is None:
+    """The practice's own forms of the instrument that is named; for what is new, only those that are in use.
+
+    A policy names none: it is about all of them.
+    """
+    code = getattr(told, "instrument", "")
+    if code is None:
         return ()
-    found = await store.forms(caller.practice_id, coded(told.instrument))
+    found = await store.forms(caller.practice_id, coded(code))
     return tuple(form for form in found if hasattr(told, "id") or form.phase is InstrumentPhase.CURRENT)
 
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from api import examples, handbook
+from api import detectors_page, examples, handbook
 from api.answers import delivery_schemas, endpoint_schemas, log_schemas, plain_schemas, webhook_body
 from api.app import wire
 from api.front import Route
@@ -93,6 +93,7 @@ def write(folder: Path) -> list[Path]:
     texts = {
         "openapi.json": json.dumps(openapi(), indent=1, ensure_ascii=False), "machines.md": handbook.machines(),
         "events.md": handbook.events(), "roles.md": handbook.role_matrix(), "problems.md": handbook.problem_list(),
+        "detectors.md": detectors_page.page(),
     }  # fmt: skip
     for name, said in texts.items():
         (folder / name).write_text(said.rstrip() + "\n", encoding="utf-8")

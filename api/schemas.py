@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 from textwrap import dedent
+from types import ModuleType
 from typing import Any, get_args
 
 from pydantic import TypeAdapter
@@ -180,12 +182,15 @@ def said_of(cls: type) -> dict[str, str]:
 
 
 @cache
-def docstrings(cls: type) -> dict[str, str]:
-    """The texts under the fields of one class. Pydantic reads no ancestor's, so this is done here."""
-    body = ast.parse(dedent(inspect.getsource(cls))).body[0]
-    assert isinstance(body, ast.ClassDef)
+def docstrings(owner: type | ModuleType) -> dict[str, str]:
+    """The texts under the fields of one class, or under the names of one module.
+
+    Pydantic reads no ancestor's, so this is done here.
+    """
+    tree = ast.parse(dedent(inspect.getsource(owner)))
+    body = tree.body if isinstance(owner, ModuleType) else getattr(tree.body[0], "body", [])
     found = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
+    for field, text in pairwise(body):
         told = isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant) and str(text.value.value)
         name = (
             field.target

@@ -13,7 +13,8 @@ Read it in this order, and it is the founding text:
 - `attainment`   how far the goals are reached, as client and therapist each see it
 - `signal`       what a detector saw in ratings, for a person to look at: `detection` has the words, `series` the scores
                  side by side, `detectors` and `shrunk` what they see, `episodes` what became of a dip; which of them
-                 run is the practice's choice (`choosing`), and until then a cautious one (`default_set`)
+                 run is the practice's choice (`choosing`), and until then a cautious one (`default_set`); `silence`
+                 where they lack the norms to say anything, `returning` whether scores bear a repair out
 - `trajectory`   all of it from session to session, and the same in words (`telling`); `insights` what a practice's
                  ruptures and endings have in common
 - `policies`     what follows from what

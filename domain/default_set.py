@@ -1,7 +1,8 @@
 """Which detectors raise signals unless the practice chooses otherwise.
 
 Conservative: together at most three false alarms in a hundred scored sessions in which nothing happened. A signal that
-is mostly wrong teaches people to look away. What each detector finds and costs is measured in `openapi/detection.md`.
+is mostly wrong teaches people to look away. What each detector finds and costs is measured, on simulated courses, in
+`openapi/detection.md`.
 
 On, because somebody said or saw it, so that it is no inference at all:
 

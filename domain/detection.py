@@ -212,7 +212,7 @@ class Sitting(NamedTuple):
     score: float | None = None
     """The item mean, higher is better. None: not scored, or incomplete; never zero."""
     total: float | None = None
-    """The sum, where the form has one."""
+    """The sum of all items, higher is better, where the form has one."""
     answers: tuple[tuple[int, float], ...] = ()
     """Item numbers with answers, as they were given."""
     direct: DirectReport | None = None
@@ -260,6 +260,8 @@ class Series:
     """Whether it measures the alliance. Of any other form only the risk items are read."""
     risk_items: tuple[int, ...] = ()
     """The items of the form that are never only numbers."""
+    downward: tuple[int, ...] = ()
+    """Those in which a higher answer is a worse one; of all others a higher one is better."""
     rater_id: str = ""
     """Who of those who rate in that role."""
 
@@ -336,7 +338,10 @@ class Finding:
     session_id: UUID
     """The onset: where it was first to be seen."""
     reference_session_id: UUID | None = None
-    """The session it is compared with, where it is one."""
+    """The session it is compared with, where it is one. None where no single session stands for how it was: a score is
+    compared with the mean of a baseline (`shewhart_xmr`, `ewma`, `rci_drop` from `baseline_mean`), with a prediction
+    from all scores before it (`shrunk_prediction`) or with a level (`cutoff`, `ceiling_run`, `risk_item`), and what
+    somebody said, coded or sees differently with nothing before it."""
     magnitude_raw: float | None = None
     """How far from the reference, in points of the item mean, a drop being negative; without a reference, the number
     itself."""

@@ -44,7 +44,7 @@ from domain.detection import (
 from domain.shrunk import VERSION as SHRUNK_VERSION
 from domain.shrunk import ShrunkPrediction
 from domain.shrunk import see as shrunk_prediction
-from domain.values import Between, Code
+from domain.values import Between, Few, Token
 
 Deviations = Annotated[float, Between(0.1, 10.0)]
 """A limit in standard deviations of what the detector goes by."""
@@ -173,7 +173,7 @@ def rci_looks(series: Series, run: Run, parameters: RciDrop) -> Iterator[Sight]:
     if s_diff is None:
         return
     limit = -parameters.limit * s_diff
-    for at, against, reference, used in REFERENCES[parameters.reference](run):
+    for at, against, reference, used in REFERENCES[parameters.reference](run, series.scale.hair):
         drop = run.scores[at] - against
         if drop < limit - series.scale.hair:
             rci = drop / s_diff
@@ -184,22 +184,22 @@ Compared = tuple[int, float, int | None, Sequence[int]]
 """A position, the score it is compared with, that score's position where it is one, and what that rests on."""
 
 
-def with_previous(run: Run) -> Iterator[Compared]:
+def with_previous(run: Run, hair: float) -> Iterator[Compared]:
     """Each score with the one before."""
     for at in range(1, len(run.scores)):
         yield at, run.scores[at - 1], at - 1, (at - 1,)
 
 
-def with_best(run: Run) -> Iterator[Compared]:
-    """Each score with the best before it, the latest of equals."""
+def with_best(run: Run, hair: float) -> Iterator[Compared]:
+    """Each score with the best before it, the latest of equals, by whichever answers they are equal."""
     best = 0
     for at in range(1, len(run.scores)):
         yield at, run.scores[best], best, range(at)
-        if run.scores[at] >= run.scores[best]:
+        if run.scores[at] >= run.scores[best] - hair:
             best = at
 
 
-def with_baseline(run: Run) -> Iterator[Compared]:
+def with_baseline(run: Run, hair: float) -> Iterator[Compared]:
     """Each score after a baseline with its mean."""
     for start, end in judged(run):
         mean = sum(run.scores[start : start + BASELINE]) / BASELINE
@@ -212,7 +212,7 @@ def judged(run: Run) -> Iterator[tuple[int, int]]:
     return pairwise((*run.baselines, len(run.scores)))
 
 
-REFERENCES: Mapping[Reference, Callable[[Run], Iterator[Compared]]] = {
+REFERENCES: Mapping[Reference, Callable[[Run, float], Iterator[Compared]]] = {
     Reference.PREVIOUS: with_previous,
     Reference.RUNNING_MAX: with_best,
     Reference.BASELINE_MEAN: with_baseline,
@@ -540,10 +540,10 @@ def risk_item(series: Series, parameters: RiskItem) -> tuple[Finding, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Cutoff(Parameters):
-    """`cutoff`: a published cut-off. As shares of the range; of the SRS, 36 of 40 and 9 of 10 are both 0.9."""
+    """`cutoff`: a published cut-off, as shares of the range from its worst end (SRS: 36 of 40 and 9 of 10 are 0.9)."""
 
-    instruments: tuple[Annotated[str, Code()], ...] = ("srs",)
-    """The forms it is for."""
+    instruments: Annotated[tuple[Token, ...], Few(20, least=1)] = ("srs",)
+    """The forms it is for, by their codes."""
     total: Annotated[float, Between(0.0, 1.0)] = 0.9
     """Of the total's range."""
     total_at: bool = True
@@ -565,7 +565,7 @@ def cutoff(series: Series, parameters: Cutoff) -> tuple[Finding, ...]:
     for run in series.runs:
         was_low = False
         for s in run.sittings:
-            low = lowest(series.scale, s, parameters)
+            low = lowest(series, s, parameters)
             if low and not was_low:
                 grade, number, limit = low
                 inputs = [series.norms, canonical([s.session_id, grade, float(number)])]
@@ -579,8 +579,9 @@ def cutoff(series: Series, parameters: Cutoff) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def lowest(scale: Scale, sitting: Sitting, parameters: Cutoff) -> tuple[str, float, float] | None:
-    """What is low, the number and the cut-off."""
+def lowest(series: Series, sitting: Sitting, parameters: Cutoff) -> tuple[str, float, float] | None:
+    """What is low, the number and the cut-off. A reversed item is turned, so that low is bad in all of them."""
+    scale = series.scale
     reach = scale.high - scale.low
     if sitting.total is not None:
         limit = scale.items * (scale.low + parameters.total * reach)
@@ -588,7 +589,8 @@ def lowest(scale: Scale, sitting: Sitting, parameters: Cutoff) -> tuple[str, flo
             return "total", sitting.total, limit
     if sitting.answers and parameters.item is not None:
         limit = scale.low + parameters.item * reach
-        least = min(answer for _, answer in sitting.answers)
+        turned = scale.low + scale.high
+        least = min(turned - answer if item in series.downward else answer for item, answer in sitting.answers)
         if least < limit + (scale.hair if parameters.item_at else -scale.hair):
             return "item", least, limit
     return None
@@ -739,11 +741,17 @@ def each(
             if series.alliance or not alliance:
                 yield from see(series, parameters)
 
+    over_all.__doc__ = see.__doc__
     return over_all
 
 
 def two_views(seriess: Sequence[Series], parameters: Divergence) -> Iterator[Finding]:
-    """Every form on which the client and the therapist have series: two forms are not compared."""
+    """Client and therapist on every form that both fill in; two forms are not compared.
+
+    Grade `level`: their levels differ, each standardised by its own norms. Grade `opposite_change`: one went up and the
+    other down, each by more than its error. Raised once for as long as every session both score diverges; the first
+    that both score is not judged.
+    """
     for client in seriess:
         for therapist in seriess:
             raters = (client.rater, therapist.rater) == (Rater.CLIENT, Rater.THERAPIST)
@@ -758,7 +766,7 @@ DETECTORS: Mapping[Detector, Known] = MappingProxyType({
     Detector.EWMA: Known(1, Ewma, each(ewma)),
     Detector.SUDDEN_LOSS: Known(1, SuddenLoss, each(sudden_loss)),
     Detector.DIRECT_REPORT: Known(1, Reported, each(direct_report)),
-    Detector.CUTOFF: Known(1, Cutoff, each(cutoff)),
+    Detector.CUTOFF: Known(2, Cutoff, each(cutoff)),
     Detector.DIVERGENCE: Known(1, Divergence, two_views, beside=True),
     Detector.CEILING_RUN: Known(1, CeilingRun, each(ceiling_run)),
     Detector.RISK_ITEM: Known(1, RiskItem, each(risk_item, alliance=False)),

@@ -29,8 +29,7 @@ REPAIR_RULES = (RepairRule.DIRECT, RepairRule.FULL_RETURN)
 strictest. A dip called over that is not is one nobody asks about again; one called `unrepaired_so_far` too long costs a
 question. `openapi/detection.md` has how often each rule is wrong."""
 WINDOW = 3
-"""So many held sessions after the onset, scored or not, may bring the repair where nobody says otherwise. A longer one
-lets more chance scores pass for a repair."""
+"""In held sessions, where nobody says otherwise. A longer one lets more chance scores pass for a repair."""
 LIMIT = 3.0
 """The lower limit of `in_control`, in sigma below the mean of the frozen chart."""
 SAID = SignalKind.DIRECT_REPORT

@@ -88,10 +88,12 @@ class Around(Stamp):
     """For a move that knows its parent: a repair's rupture."""
     endings: "Endings | None" = None
     """For a move that knows about endings."""
+    scores: Any = None
+    """For a move that knows scores, and rests on them: the ratings of the relationship in the caller's sight."""
     new_id: UUID | None = None
     """For a move that may open something else."""
     forms: tuple[Any, ...] = ()
-    """For a move that knows about forms: the practice's own instruments of the code that is named."""
+    """For a move that knows about forms: the practice's own instruments of the code that is named; all, if none is."""
 
     @property
     def today(self) -> date:
@@ -139,9 +141,10 @@ class Move:
     private: bool = False
     """Left out of what a client's own feed and timeline show."""
     knows: str = ""
-    """What the decision rests on beyond the object: its `parent`, its `endings` (open ruptures, and the policies about
-    endings), the `forms` the practice has of the instrument it names, or `where` its relationship stands; or the
-    `new_id` of what it may open."""
+    """What the decision rests on beyond the object: its `parent`, or beside it the `scores` where it names a rule that
+    they have to meet; its `endings` (open ruptures, and the policies about endings); the `forms` the practice has (of
+    the instrument it names, where it names one); `where` its relationship stands; or the `new_id` of what it may open.
+    """
 
     @property
     def advises(self) -> bool:

@@ -1,5 +1,6 @@
 """The practice: the tenant, and the policies it lives by, each with the wording it was agreed in."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -12,7 +13,9 @@ from domain.detection import Detector, RepairRule
 from domain.episodes import REPAIR_RULES, WINDOW
 from domain.errors import Refused
 from domain.machine import Machine
-from domain.move import ATTEMPTS, CHANNELS, NEW, Around, Move, as_said
+from domain.measure import in_force
+from domain.move import ATTEMPTS, CHANNELS, NEW, Advisory, Around, Move, as_said
+from domain.silence import advice
 from domain.values import Between, Few, Name, Ref, Said, Token, Words
 
 
@@ -110,20 +113,27 @@ class Policy(PolicyTerms):
     """The day the practice adopted this edition."""
 
 
-def can_be_run(state: Any, body: PolicyTerms, around: Around) -> None:
-    """Detectors are set as they can be, and they and what counts as repaired by the policy that is for it."""
+def can_be_run(state: Any, body: PolicyTerms, around: Around) -> Iterator[Advisory]:
+    """Detectors are set as they can be, and they and what counts as repaired by the policy that is for it.
+
+    Which of them lack the norms to say anything comes as advice.
+    """
+    run = chosen(body.detectors)
     if body.detectors and body.kind is not PolicyKind.DETECTION:
         raise Refused("Detectors are chosen by a policy of the kind detection.", at="detectors")
     if body.repair_rules != REPAIR_RULES and body.kind is not PolicyKind.DETECTION:
         raise Refused("What counts as repaired is chosen by a policy of the kind detection.", at="repair_rules")
     if len(set(body.repair_rules)) < len(body.repair_rules):
         raise Refused("Each rule is named once.", at="repair_rules")
-    chosen(body.detectors)
+    return advice(run, body.repair_rules, in_force(around.forms))
 
 
-def makes_sense(state: Any, body: PolicyTerms, around: Around) -> None:
-    """A policy says what its kind can say, and a consent text that says something else is another edition."""
-    can_be_run(state, body, around)
+def makes_sense(state: Any, body: PolicyTerms, around: Around) -> Iterator[Advisory]:
+    """A policy says what its kind can say, and a consent text that says something else is another edition.
+
+    For a choice of detectors it is told which of them can say nothing for want of norms.
+    """
+    silent = can_be_run(state, body, around)
     if body.kind is not PolicyKind.PROFESSIONAL_WILL and (body.therapist_id or body.deputy_therapist_id):
         raise Refused("This is said in a policy of the kind professional_will.", at="therapist_id")
     named = [i for i in (body.therapist_id, body.successor_therapist_id, body.deputy_therapist_id) if i]
@@ -132,6 +142,7 @@ def makes_sense(state: Any, body: PolicyTerms, around: Around) -> None:
     other = state and state.wording not in (None, body.wording) and state.edition == body.edition
     if other and PolicyKind.INFORMED_CONSENT in (state.kind, body.kind):
         raise Refused("People said yes to this wording: give the new one an edition of its own.", at="edition")
+    return silent
 
 
 def dated(state: Any, body: PolicyTerms, around: Around) -> dict[str, Any]:
@@ -147,9 +158,9 @@ KEEPERS = frozenset({Role.ADMIN, Role.SUPERVISOR, Role.INTEGRATION})
 POLICY = Machine(
     "policy", "policies", Policy, PolicyPhase,
     Move("adopt", (NEW,), (P.CURRENT,), "adopted", KEEPERS, PolicyTerms, makes_sense,
-         dated, "The practice adopts a policy."),
+         dated, "The practice adopts a policy.", knows="forms"),
     Move("revise", (P.CURRENT,), (), "revised", KEEPERS, PolicyTerms, makes_sense,
-         dated, "Its wording or terms changed.", verb="PATCH"),
+         dated, "Its wording or terms changed.", verb="PATCH", knows="forms"),
     Move("retire", (P.CURRENT,), (P.RETIRED,), "retired", KEEPERS, says="The policy is no longer in force.",
          verb="DELETE"),
     Move("reinstate", (P.RETIRED,), (P.CURRENT,), "reinstated", KEEPERS, says="The policy is in force again."),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from domain.access import STAFF, Role
 from domain.errors import Incomplete, Refused
 from domain.machine import Machine
 from domain.move import NEW, Added, Advisory, Around, Effect, Move, Rule
+from domain.returning import ScoreRule, insist_returned, score_alone
 from domain.rupture import MENDABLE, Rupture, RupturePhase
 from domain.skills import PATTERN_LINKING, Skill, Strategy
 from domain.values import Day, Few, Private, Ref, Said, Scale, Summary, Token
@@ -39,24 +41,11 @@ class Outcome(StrEnum):
     """How a repair came out."""
 
     REPAIRED = "repaired"
-    """Mended. Needs the client's own view, or a named score-return rule."""
+    """Mended. Needs the client's own view, or a named score-return rule that the client's scores meet."""
     PARTIALLY_REPAIRED = "partially_repaired"
     """Mended in part."""
     NOT_REPAIRED = "not_repaired"
     """Not mended this time."""
-
-
-class ScoreRule(StrEnum):
-    """A named rule by which scores may be said to have returned. None is a standard; the name says which was used."""
-
-    FULL_RETURN = "full_return"
-    """The score is back at or above the one before the drop."""
-    WITHIN_SDIFF = "within_sdiff"
-    """Within one standard error of difference of the one before the drop."""
-    HALF_RECOVERY = "half_recovery"
-    """At least half of the drop is regained."""
-    IN_CONTROL = "in_control"
-    """Two scores in a row within the limits of a frozen control chart."""
 
 
 class RepairPhase(StrEnum):
@@ -152,7 +141,7 @@ class Repair(Terms):
     outcome: Outcome | None = None
     """How it came out."""
     score_rule: ScoreRule | None = None
-    """The rule by which scores returned, where the outcome rests on one."""
+    """The rule by which the client's scores returned, where the outcome rests on one."""
     within_session: bool | None = None
     """True when it was mended in the session it happened in; such a repair leaves no trace in any score."""
     concluded_on: date | None = None
@@ -212,7 +201,7 @@ class Conclusion(Said):
     therapist_resolution: Scale | None = None
     """How resolved it is as the therapist sees it, 1 to 5."""
     score_rule: ScoreRule | None = None
-    """The rule by which scores returned, where the outcome rests on one."""
+    """The rule by which the client's scores returned, where the outcome rests on one."""
     within_session: bool | None = None
     """True when it was mended in the session it happened in."""
 
@@ -327,7 +316,10 @@ def viewed(state: Any, body: View, around: Around) -> dict[str, Any]:
 
 
 def client_agrees(state: Repair, body: Conclusion, around: Around) -> Iterator[Advisory]:
-    """`repaired` needs the client's own view or a named score-return rule; a therapist's claim alone is refused."""
+    """`repaired` needs the client's own view or a named score-return rule; a therapist's claim alone is refused.
+
+    A rule that is named has to be met by the client's scores since the rupture, as far as the caller sees them.
+    """
     told = body.client_resolution
     if state.client_recorded_view and told not in (None, state.client_resolution):
         raise Refused(
@@ -345,7 +337,9 @@ def client_agrees(state: Repair, body: Conclusion, around: Around) -> Iterator[A
                 f"The client sees it at {view} of 5; `repaired` needs {RESOLVED}. Conclude it as partially_repaired, "
                 "or stay with it.", at="outcome",
             )  # fmt: skip
-    return talk_more(state)
+    if body.score_rule:
+        insist_returned(body.score_rule, around)
+    return chain(talk_more(state), score_alone(body.score_rule, view))
 
 
 def talk_more(state: Repair) -> Iterator[Advisory]:
@@ -390,7 +384,7 @@ REPAIR = Machine(
     Move("take_up", (P.SET_ASIDE,), ACTIVE, "taken_up", RECORDERS, guard=can_mend_again, effect=where_it_was,
          says="The pair comes back to it.", knows="parent"),
     Move("conclude", (*ACTIVE, P.SET_ASIDE), (P.CONCLUDED,), "concluded", RECORDERS, Conclusion, client_agrees,
-         concluded, "The attempt is over, with an outcome.", knows="parent"),
+         concluded, "The attempt is over, with an outcome.", knows="scores"),
     Move("revise", (*ACTIVE, P.SET_ASIDE, P.CONCLUDED), (), "revised", RECORDERS, Terms,
          says="The terms of the offer changed.", verb="PATCH"),
     together=ACTIVE,

@@ -23,6 +23,7 @@ class Reading(NamedTuple):
     scale: Scale
     alliance: bool = True
     risk_items: tuple[int, ...] = ()
+    downward: tuple[int, ...] = ()
     score: float | None = None
     total: float | None = None
     answers: tuple[tuple[int, float], ...] = ()
@@ -51,6 +52,11 @@ def upwards(form: Form, score: float) -> float:
     return score if form.higher_is_better else form.low + form.high - score
 
 
+def downward(form: Form) -> tuple[int, ...]:
+    """The items in which a higher answer is a worse one."""
+    return tuple(item for item in form.items if (item in form.reversed_items) is form.higher_is_better)
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
     """A form as one rater uses it, worked out once: a relationship has hundreds that are filled in."""
@@ -63,29 +69,31 @@ class Sheet:
     per: int
     """How many items' points one point of its score is shared by."""
     alliance: bool
+    downward: tuple[int, ...]
+    """The items in which a higher answer is a worse one."""
 
     def read(self, session_id: UUID, total: float | None, *, rater_id: str = "", **more: Any) -> Reading:
         """What it came to when it was filled in. `total` is its score, in its own unit."""
         form = self.form
+        score = None if total is None else upwards(form, total / self.per)
         return Reading(
             session_id, self.rater, rater_id, form.code, form.edition, self.scale, self.alliance, form.risk_items,
-            None if total is None else upwards(form, total / self.per),
-            None if total is None else total * self.items / self.per, **more,
+            self.downward, score, None if score is None else score * self.items, **more,
         )  # fmt: skip
 
 
 def sheet_of(form: Form, rater: Rater) -> Sheet:
     """The form as this rater uses it."""
     alliance = form.kind is InstrumentKind.ALLIANCE
-    return Sheet(form, rater, scale_of(form, rater), form.keyed or 1, per_item(form), alliance)
+    return Sheet(form, rater, scale_of(form, rater), form.keyed or 1, per_item(form), alliance, downward(form))
 
 
 def blanks(held: Mapping[UUID, datetime], turns: Sequence[date], baselines: Sequence[date]) -> Iterator[Sitting]:
     """Sessions by their id and time, as they are before anybody rates them.
 
     A run begins on each of the days (UTC, in order) on which other therapists or another modality came in: `turns`. A
-    baseline begins anew with the first session on each of `baselines` or after it: a repair was concluded that the
-    client confirmed, or a clinician had it begin.
+    baseline begins anew with the first session on each of `baselines` or after it: a repair was concluded as
+    repaired, or a clinician had it begin.
     """
     over = 0
     for id, at in sorted(held.items(), key=itemgetter(1, 0)):
@@ -128,7 +136,7 @@ def series(held: Sequence[Sitting], versions: Mapping[str, Mapping[UUID, Reading
     r = mine[max(mine)]
     return Series(
         rater=r.rater, rater_id=r.rater_id, instrument=r.instrument, version=r.version, scale=r.scale,
-        sittings=tuple(sittings), alliance=r.alliance, risk_items=r.risk_items,
+        sittings=tuple(sittings), alliance=r.alliance, risk_items=r.risk_items, downward=r.downward,
     )  # fmt: skip
 
 

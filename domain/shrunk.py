@@ -71,7 +71,11 @@ class Step(NamedTuple):
 
 
 def see(seriess: Sequence[Series], said: ShrunkPrediction) -> Iterator[Finding]:
-    """What lies too far below its prediction, in the series of each rater apart."""
+    """What lies too far below its prediction, in the series of each rater apart.
+
+    The client's mean and swing begin at what the reference sample says and move to the client's own with every score
+    (empirical Bayes). A drop is raised once, and again only if the scores after it fall further.
+    """
     for series in seriess:
         if series.alliance:
             for run in series.runs:

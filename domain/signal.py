@@ -71,7 +71,8 @@ class Seen:
     outcome_score_id: UUID | None = None
     """The outcome score it was seen in, where it was one."""
     reference_session_id: UUID | None = None
-    """The session it is compared with, where it is one."""
+    """The session it is compared with, where it is one. None where it is compared with a baseline, a level or a
+    prediction from all scores before it, or where somebody said so."""
     magnitude_raw: float | None = None
     """How far from the reference, in points of the item mean; a drop is negative."""
     magnitude_sd: float | None = None

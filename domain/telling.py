@@ -9,7 +9,7 @@ from datetime import date
 
 from domain.detection import Episode, EpisodeState, RepairRule
 from domain.detectors import BASELINE
-from domain.rupture import RuptureType
+from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
 from domain.trajectory import Panel, Point, RuptureMark, SignalMark, Trajectory
 
@@ -40,6 +40,7 @@ def sentences(t: Trajectory) -> Iterator[str]:
         yield f"What became of them by the scores or the client's word: {became}."
     for rupture in t.ruptures:
         yield course(t, rupture)
+        yield from difference(t, rupture)
     for spell in t.transitions:
         until = f" to {day(spell.over_on)}" if spell.over_on else ""
         yield f"In the transition phase {'from' if until else 'since'} {day(spell.begun_on)}{until}."
@@ -124,6 +125,30 @@ def course(t: Trajectory, mark: RuptureMark) -> str:
         if repair.concluded_on:
             told += f", concluded on {day(repair.concluded_on)} as {words(repair.outcome)}"
     return f"{told}."
+
+
+DIFFER = {
+    RupturePhase.REPAIRED: {EpisodeState.UNREPAIRED_SO_FAR},
+    RupturePhase.PARTIALLY_REPAIRED: {EpisodeState.REPAIRED},
+    RupturePhase.UNREPAIRED: {EpisodeState.REPAIRED},
+}
+"""What clinicians recorded, and what it disagrees with. A rupture that is open in the record says nothing yet."""
+
+
+def difference(t: Trajectory, mark: RuptureMark) -> Iterator[str]:
+    """Where the record and a dip come to different ends. Neither corrects the other: both are facts."""
+    against = [d for d in t.episodes if d.state in DIFFER.get(mark.phase, ()) and during(t, mark, d)]
+    if against:
+        told = " and ".join(f"in the {found.rater}'s ratings {words(found.state)}" for found in against)
+        yield f"The record and the ratings differ here: recorded as {words(mark.phase)}, {told}. Both stand; ask."
+
+
+def during(t: Trajectory, mark: RuptureMark, found: Episode) -> bool:
+    """Whether a rupture happened while a dip lasted, or right before it showed."""
+    held = [place for place, seat in enumerate(t.sessions) if seat.status is SessionPhase.HELD]
+    first = next(n for n, place in enumerate(held) if t.sessions[place].session_id == found.onset_session_id)
+    last = held[first + found.length_sessions]
+    return held[first] - 1 < t.position(mark.session_id, mark.happened_on) <= last
 
 
 def at(t: Trajectory, point: Point) -> str:

@@ -12,6 +12,7 @@ from domain.access import Caller
 from domain.measure import Instrument
 from domain.move import Around, Decision, Endings
 from domain.policies import alone
+from domain.returning import Scores
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
 from infra.insights import COUNTS
@@ -29,6 +30,7 @@ from infra.rows import (
     wording,
 )  # fmt: skip
 from infra.shelves import SHELVES, Shelf
+from infra.trajectory import Record
 
 AT_ODDS = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 SAME_MOMENT = "Somebody else moved at the same moment; read it again and decide anew."
@@ -113,7 +115,7 @@ class Store:
         return found
 
     async def forms(self, practice_id: UUID, code: str) -> tuple[Instrument, ...]:
-        """The practice's own instruments of a code, those that are retired among them."""
+        """The practice's own instruments of a code (of any, if it is empty), those that are retired among them."""
         rows = await self.pool.fetch(FORMS, practice_id, code)
         return tuple(SHELVES["instrument"].state(row) for row in rows)
 
@@ -127,6 +129,10 @@ class Store:
         """The answer under an Idempotency-Key."""
         row = await self.pool.fetchrow(KEPT, caller.practice_id, identity(caller), key)
         return Kept(key, row[0], row[1], row[2], row[3].encode()) if row else None
+
+    async def scores(self, caller: Caller, relationship_id: UUID) -> Scores:
+        """The ratings of a relationship in the caller's sight."""
+        return await Record(self.pool).scores(caller, relationship_id)
 
     async def endings(self, practice_id: UUID, relationship_id: UUID) -> Endings:
         """What an ending has to reckon with."""
@@ -227,7 +233,7 @@ WITH founded AS (
 INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM founded"""
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
-FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND code = $2 ORDER BY edition"
+FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND $2 IN (code, '') ORDER BY code, edition"
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,

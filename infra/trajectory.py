@@ -13,6 +13,7 @@ from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.measure import Instrument, in_force
 from domain.relationship import Transition
+from domain.returning import Scores
 from domain.rupture import RupturePhase
 from domain.session import SessionPhase
 from domain.signal import SIGNAL
@@ -34,16 +35,32 @@ class Record:
 
     async def trajectory(self, caller: Caller, relationship_id: UUID) -> Trajectory:
         """The trajectory of a relationship in the caller's sight."""
-        told = await self._pool.fetchval(everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS)
-        own = in_force(map(reader(Instrument), told["forms"]))
-        turns, baselines = ([date.fromisoformat(day) for day in told[name]] for name in ("turns", "baselines"))
-        series = alliance([revived(row) for row in told["ratings"]], own, turns, baselines)
+        told = await self._told(caller, relationship_id)
+        own, series = drawn(told)
         return in_words(trajectory(
             relationship_id, series=series, titles=titles(series, own), limited=caller.role is not Role.CLIENT,
             seats=tuple(map(reader(Seat), told["seats"])), signals=tuple(map(reader(SignalMark), told["signals"])),
             ruptures=tuple(map(reader(RuptureMark), told["ruptures"])),
             transitions=tuple(map(reader(Transition), told["transitions"])), mending=reader(Mending)(told["mending"]),
         ))  # fmt: skip
+
+    async def scores(self, caller: Caller, relationship_id: UUID) -> Scores:
+        """The ratings of a relationship in the caller's sight."""
+        told = await self._told(caller, relationship_id)
+        return Scores(drawn(told)[1], reader(Mending)(told["mending"]).repair_window)
+
+    async def _told(self, caller: Caller, relationship_id: UUID) -> Row:
+        found: Row = await self._pool.fetchval(
+            everything(caller.role), caller.practice_id, relationship_id, NO_ANSWERS
+        )  # fmt: skip
+        return found
+
+
+def drawn(told: Row) -> tuple[tuple[Form, ...], tuple[Series, ...]]:
+    """The practice's own forms, and the ratings as series."""
+    own = in_force(map(reader(Instrument), told["forms"]))
+    turns, baselines = ([date.fromisoformat(day) for day in told[name]] for name in ("turns", "baselines"))
+    return own, alliance([revived(row) for row in told["ratings"]], own, turns, baselines)
 
 
 def revived(row: Row) -> dict[str, Any]:

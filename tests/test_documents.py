@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,14 +19,20 @@ from api.house import document as served_document
 from api.operations import roles
 from api.problems import problems
 from api.representation import derived
+from domain import default_set
 from domain.access import Role
 from domain.attachment import AttachmentPattern
 from domain.catalog import EVENT_TYPES, MACHINES
+from domain.default_set import DEFAULT_SET
+from domain.detection import Detector, RepairRule
+from domain.detectors import DETECTORS
 from domain.diagram import mermaid
 from domain.endings import EndingKind
+from domain.episodes import REPAIR_RULES
+from domain.values import Between, markers, type_hints
 
 HERE = served_document().parent
-DOCUMENTS = ("openapi.json", "machines.md", "events.md", "roles.md", "problems.md")
+DOCUMENTS = ("openapi.json", "machines.md", "events.md", "roles.md", "problems.md", "detectors.md")
 
 
 @pytest.fixture(scope="module")
@@ -251,6 +258,28 @@ def test_the_pages_for_people_name_every_move_event_and_problem() -> None:
             assert f"| `{move.name}` |" in pages["machines.md"] and f"| `{move.name}` |" in pages["roles.md"]
             assert f"| `{machine.type_of(move)}` |" in pages["events.md"]
     assert all(f"`{kind.code}`" in pages["problems.md"] for kind in problems())
+
+
+def test_the_page_about_detectors_lists_every_setting_with_its_range_and_default() -> None:
+    said = (HERE / "detectors.md").read_text()
+    for name, known in DETECTORS.items():
+        _, _, part = said.partition(f"\n### {name}\n")
+        part = part.partition("\n##")[0]
+        defaults = known.parameters().plain()
+        for field, hint in ((f.name, type_hints(known.parameters)[f.name]) for f in fields(known.parameters)):
+            (row,) = [line for line in part.splitlines() if line.startswith(f"| `{field}` |")]
+            assert f"| `{json.dumps(defaults[field])}` |" in row
+            for limits in markers(hint):
+                assert not isinstance(limits, Between) or f", {limits.low:g} to {limits.high:g}" in row
+    for rule in RepairRule:
+        assert f"| `{rule}` | {'on' if rule in REPAIR_RULES else ''} |" in said
+
+
+def test_the_default_set_gives_a_reason_for_every_detector_that_is_on_or_off() -> None:
+    on, _, off = (default_set.__doc__ or "").partition("\nOff, ")
+    for name in Detector:
+        here, there = (on, off) if name in DEFAULT_SET else (off, on)
+        assert f"`{name}`" in here and f"- `{name}`" not in there, name
 
 
 def test_no_document_names_a_machine_or_a_person(said: dict[str, Any]) -> None:

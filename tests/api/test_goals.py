@@ -5,8 +5,8 @@ from typing import Any
 import httpx
 import pytest
 
-from infra.verify import verified
-from tests.conftest import Case, House, Running, everything, made, ok, refused
+from tests.conftest import Case, House, everything, made, ok, refused
+from tests.infra.test_store import faults_of
 
 GOALS = "/v1/goal-attainments"
 
@@ -171,9 +171,7 @@ async def test_a_rating_by_mistake_is_taken_back_by_whoever_gave_it(case: Case) 
     assert gone["phase"] == "entered_in_error"
 
 
-async def test_the_timeline_tells_of_goals_in_plain_words_and_the_log_of_every_number(
-    case: Case, running: Running
-) -> None:
+async def test_the_timeline_tells_of_goals_in_plain_words_and_the_log_of_every_number(case: Case) -> None:
     one = await agreed(case)
     ok(await rated(case.client, one, 1, 0, None))
     ok(await rated(case.script, one, 1, 0, 2, rater="therapist"))
@@ -184,4 +182,4 @@ async def test_the_timeline_tells_of_goals_in_plain_words_and_the_log_of_every_n
         "Goals were agreed on, with what it would look like to reach them.",
         "The client or the therapist said how far the goals are reached.",
     ]
-    assert (await verified(running.service.pool))["faults"] == []
+    assert await faults_of(case.house) == []

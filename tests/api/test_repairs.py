@@ -1,5 +1,7 @@
 """Repair over HTTP, told as the pair would tell it."""
 
+from datetime import UTC, datetime, timedelta
+
 from tests.conftest import Case, made, ok, refused
 
 
@@ -44,6 +46,56 @@ async def test_the_therapists_word_alone_does_not_make_it_repaired(case: Case):
     problem = refused(response, 422, "incomplete")
     assert problem["errors"][0]["pointer"] == "#/client_resolution"
     assert ok(await case.therapist.get(f"/v1/repairs/{repair['id']}"))["phase"] == "opened"
+
+
+async def fell_and_rose(case: Case, *scores: float, **said):
+    """The client's ratings, week by week; the rupture was in the fifth session, and its repair has begun."""
+    sessions = [await case.session(starts_at=(FIRST + timedelta(weeks=n)).isoformat()) for n in range(len(scores))]
+    for session, score in zip(sessions, scores, strict=True):
+        form = {"instrument": "wai-sr", "scores": [{"subscale": "total", "score": score}]}
+        made(await case.client.post("/v1/alliance-ratings", json={"session_id": session["id"], **form, **said}))
+    return await case.repair(await case.rupture(session_id=sessions[4]["id"]))
+
+
+FIRST = datetime(2026, 1, 5, 10, tzinfo=UTC)
+BY_SCORES = {"outcome": "repaired", "score_rule": "full_return", "therapist_resolution": 5}
+
+
+async def test_naming_a_rule_by_which_scores_returned_is_no_way_around_the_client(case: Case):
+    repair = await case.repair(await case.rupture(session_id=(await case.session())["id"]))
+    problem = refused(await case.therapist.post(f"/v1/repairs/{repair['id']}/conclude", json=BY_SCORES), 422)
+    assert problem["errors"][0]["pointer"] == "#/score_rule"
+    assert "ask the client" in problem["detail"]
+    assert ok(await case.therapist.get(f"/v1/repairs/{repair['id']}"))["phase"] == "opened"
+
+
+async def test_scores_that_are_still_down_bear_no_rule_out(case: Case):
+    repair = await fell_and_rose(case, 4.0, 4.17, 4.08, 4.25, 3.08, 3.42, shared_with_therapist=True)
+    problem = refused(await case.therapist.post(f"/v1/repairs/{repair['id']}/conclude", json=BY_SCORES), 422)
+    assert "do not meet full_return within 3 held sessions" in problem["errors"][0]["detail"]
+
+
+async def test_scores_that_are_back_do_and_the_client_is_still_to_be_asked(case: Case):
+    repair = await fell_and_rose(case, 4.0, 4.17, 4.08, 4.25, 3.08, 3.42, 4.25, shared_with_therapist=True)
+    done = await take(case, repair, "conclude", **BY_SCORES)
+    assert (done["outcome"], done["score_rule"], done["client_resolution"]) == ("repaired", "full_return", None)
+    assert [advice["code"] for advice in done["advisories"]] == ["score_alone"]
+
+
+async def test_a_therapist_learns_nothing_by_it_of_ratings_that_the_client_keeps_to_themselves(case: Case):
+    repair = await fell_and_rose(case, 4.0, 4.17, 4.08, 4.25, 3.08, 3.42, 4.25)
+    address = f"/v1/repairs/{repair['id']}/conclude"
+    problem = refused(await case.therapist.post(address, json=BY_SCORES), 422)
+    assert "There is no score of the client's in your sight" in problem["detail"]
+    assert ok(await case.script.post(address, json=BY_SCORES))["outcome"] == "repaired"
+
+
+async def test_the_practice_says_how_long_scores_may_take_to_come_back(case: Case):
+    admin = await case.house.as_("admin")
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "At once", "repair_window": 1}))
+    repair = await fell_and_rose(case, 4.0, 4.17, 4.08, 4.25, 3.08, 3.42, 4.25, shared_with_therapist=True)
+    problem = refused(await case.therapist.post(f"/v1/repairs/{repair['id']}/conclude", json=BY_SCORES), 422)
+    assert "within 1 held session after" in problem["detail"]
 
 
 async def test_what_the_client_recorded_themselves_stands_over_what_they_are_said_to_have_said(case: Case):

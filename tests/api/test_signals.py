@@ -1,5 +1,6 @@
 """Signals: what ratings hint at, over HTTP, and what a clinician makes of it."""
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -70,6 +71,72 @@ async def test_a_drop_raises_one_signal_that_says_how_it_was_found(watched: Case
     assert (signal["detector_version"], signal["parameters"]["limit"]) == (1, 1.96)
     assert len(signal["inputs_hash"]) == 32
     assert await told(watched) == ["signal.raised"]
+
+
+async def test_a_practice_that_has_chosen_nothing_is_told_of_a_v_by_the_default_set(case: Case) -> None:
+    assert ok(await case.supervisor.get("/v1/policies"))["items"] == []
+    ratings = await course(case)
+    (signal,) = await signals(case.therapist)
+    assert (signal["detector"], signal["kind"], signal["phase"]) == ("shrunk_prediction", "drop", "raised")
+    assert (signal["session_id"], signal["certainty"]) == (ratings[4]["session_id"], "confirmed")
+    assert signal["reference_session_id"] is None, "it is compared with a prediction, and with no session"
+    assert signal["magnitude_raw"] < signal["threshold"] < 0
+
+
+async def test_a_loss_is_provisional_until_it_has_lasted_and_the_feed_says_when_it_is_sure(
+    house: House, case: Case
+) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "sudden_loss"}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "Losses", "detectors": chosen}))
+    ratings = await course(case, (4.25, 4.33, 4.25, 2.5, 2.42))
+    (raised,) = await signals(case.therapist)
+    assert (raised["certainty"], raised["session_id"]) == ("provisional", ratings[3]["session_id"])
+    assert await told(case) == ["signal.raised"]
+    await rate(case, await week(case, 5), 2.5)
+    (sure,) = await signals(case.therapist)
+    assert (sure["id"], sure["certainty"], sure["phase"]) == (raised["id"], "confirmed", "raised")
+    assert sure["inputs_hash"] != raised["inputs_hash"]
+    (event,) = ok(await case.supervisor.get("/v1/events", params={"types": "signal.firmed_up"}))["items"]
+    assert (event["resource"], event["id"], event["from"], event["to"]) == ("signal", raised["id"], "raised", "raised")
+    assert await told(case) == ["signal.raised", "signal.firmed_up"]
+
+
+async def test_a_loss_that_does_not_last_is_taken_back(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "sudden_loss"}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "Losses", "detectors": chosen}))
+    await course(case)
+    assert await told(case) == ["signal.raised", "signal.superseded"]
+
+
+async def another_therapist(case: Case) -> dict[str, Any]:
+    therapist = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))
+    return {"therapist_ids": [therapist["id"]]}
+
+
+async def another_modality(case: Case) -> dict[str, Any]:
+    return {"modality": "EMDR"}
+
+
+async def another_goal(case: Case) -> dict[str, Any]:
+    return {"goals": [{"text": "To sleep."}]}
+
+
+@pytest.mark.parametrize(("change", "count"), [(another_therapist, 0), (another_modality, 0), (another_goal, 1)])
+async def test_nothing_is_compared_across_a_change_of_therapist_or_modality(
+    watched: Case, change: Callable[[Case], Awaitable[dict[str, Any]]], count: int
+) -> None:
+    address = f"/v1/relationships/{watched.relationship_id}"
+    ok(await watched.script.patch(address, json={"modality": "CBT"}, headers={"if-match": "*"}))
+    now = datetime.now(UTC) - timedelta(minutes=5)
+    for number, score in enumerate((4.25, 4.33, 4.25, 4.33), -4):
+        await rate(watched, await watched.session(starts_at=(now + timedelta(weeks=number)).isoformat()), score)
+    body = await change(watched)
+    ok(await watched.script.patch(address, json=body, headers={"if-match": "*"}))
+    after = await watched.session(starts_at=datetime.now(UTC).isoformat())
+    await rate(watched, after, 2.0)
+    assert [s["session_id"] for s in await signals(watched.supervisor)] == [after["id"]] * count
 
 
 async def test_a_number_opens_and_closes_nothing(watched: Case) -> None:
@@ -223,6 +290,8 @@ async def test_a_practice_that_chose_no_detector_is_told_of_nothing(house: House
     ("detector", "parameters", "place"),
     [
         ("rci_drop", {"limt": 2}, "detectors/0/parameters/limt"),
+        ("rci_drop", {"__pydantic_config__": "x"}, "detectors/0/parameters/__pydantic_config__"),
+        ("risk_item", {"limit": 2}, "detectors/0/parameters/limit"),
         ("rci_drop", {"limit": 50}, "detectors/0/parameters/limit"),
         ("rci_drop", {"limit": "high"}, "detectors/0/parameters/limit"),
         ("rci_drop", {"limit": None}, "detectors/0/parameters/limit"),
@@ -230,6 +299,16 @@ async def test_a_practice_that_chose_no_detector_is_told_of_nothing(house: House
         ("rci_drop", {"reference": "next"}, "detectors/0/parameters/reference"),
         ("shewhart_xmr", {"western_electric": 1}, "detectors/0/parameters/western_electric"),
         ("observer_3rs", {"least": 2.5}, "detectors/0/parameters/least"),
+        ("rci_drop", {"limit": [2]}, "detectors/0/parameters/limit"),
+        ("cutoff", {"instruments": "wai-sr"}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": None}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": []}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": ["srs"] * 21}, "detectors/0/parameters/instruments"),
+        ("cutoff", {"instruments": ["srs", 2]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", None]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", " "]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", "a\x00b"]}, "detectors/0/parameters/instruments/1"),
+        ("cutoff", {"instruments": ["srs", "a" * 121]}, "detectors/0/parameters/instruments/1"),
     ],
 )
 async def test_a_setting_that_a_detector_can_not_have_is_refused_by_name(
@@ -238,6 +317,67 @@ async def test_a_setting_that_a_detector_can_not_have_is_refused_by_name(
     admin = await house.as_("admin")
     body = {"kind": "detection", "title": "T", "detectors": [{"detector": detector, "parameters": parameters}]}
     refuses(await admin.post("/v1/policies", json=body), place)
+
+
+async def answer(case: Case, number: int, instrument: str, values: tuple[float, ...]) -> dict[str, Any]:
+    """The client's answers about the session of a week."""
+    answers = [{"item": item, "value": value} for item, value in enumerate(values, 1)]
+    return await rate(case, await week(case, number), None, instrument=instrument, answers=answers)
+
+
+async def test_a_cutoff_may_be_set_on_other_forms_and_looks_at_their_single_items(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    body = {"kind": "detection", "title": "Low is low", "detectors": [
+        {"detector": "cutoff", "parameters": {"instruments": ["SRS", "WAI_SR", "arm-5"], "total": 0.4, "item": 0.3}}
+    ]}  # fmt: skip
+    policy = made(await admin.post("/v1/policies", json=body))
+    assert policy["detectors"][0]["parameters"]["instruments"] == ["SRS", "WAI_SR", "arm-5"]
+    await answer(case, 0, "wai-sr", (4.0,) * 12)
+    low = await answer(case, 1, "wai-sr", (4.0,) * 11 + (2.0,))
+    await answer(case, 2, "sai", (0.0,) * 6)
+    (signal,) = await signals(case.therapist)
+    assert (signal["session_id"], signal["kind"], signal["grade"]) == (low["session_id"], "low_level", "item")
+    assert (signal["magnitude_raw"], signal["threshold"]) == (2.0, pytest.approx(2.2))
+    assert signal["parameters"]["instruments"] == ["srs", "wai-sr", "arm-5"]
+
+
+async def test_a_reversed_item_is_low_where_its_answer_is_high(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "cutoff", "parameters": {"instruments": ["arm-5"], "total": 0.2, "item": 0.2}}]
+    made(await admin.post("/v1/policies", json={"kind": "detection", "title": "Low is low", "detectors": chosen}))
+    await answer(case, 0, "arm-5", (7, 7, 1, 7, 7))
+    low = await answer(case, 1, "arm-5", (7, 7, 7, 7, 7))
+    (signal,) = await signals(case.therapist)
+    assert (signal["session_id"], signal["grade"], signal["magnitude_raw"]) == (low["session_id"], "item", 1)
+
+
+async def test_whoever_chooses_a_detector_is_told_where_it_is_silent_until_the_norms_are_there(house: House) -> None:
+    admin = await house.as_("admin")
+    body = {"kind": "detection", "title": "T", "detectors": [{"detector": "divergence"}, {"detector": "ewma"}]}
+    policy = made(await admin.post("/v1/policies", json=body))
+    (advice,) = policy["advisories"]
+    assert (advice["code"], advice["source"]) == ("norms_missing", "The norms of the forms that ratings may name")
+    assert "divergence says nothing about wai-sr 2006 by the therapist (mean, sd)" in advice["detail"]
+    for form in ok(await admin.get("/v1/instruments/built-in"))["items"]:
+        if form["code"] in ("wai-sr", "wai-s", "arm-5"):
+            norm = {"mean": 4, "sd": 0.8, "reliability": 0.9, "population": "Our own.", "source": "Our own."}
+            made(await admin.post("/v1/instruments", json={**form, "norms": [norm]}))
+    said = {"title": "With our norms"}
+    revised = await admin.patch(f"/v1/policies/{policy['id']}", json=said, headers={"if-match": "*"})
+    assert ok(revised)["advisories"] == []
+
+
+async def test_another_policy_comes_without_advice_about_detectors(house: House) -> None:
+    admin = await house.as_("admin")
+    assert made(await admin.post("/v1/policies", json={"kind": "no_contact", "title": "T"}))["advisories"] == []
+
+
+async def test_a_policy_that_names_the_same_forms_again_has_not_changed(house: House) -> None:
+    admin = await house.as_("admin")
+    chosen = [{"detector": "cutoff", "parameters": {"instruments": ["srs", "arm-5"]}}]
+    policy = made(await admin.post("/v1/policies", json={"kind": "detection", "title": "T", "detectors": chosen}))
+    again = await admin.patch(f"/v1/policies/{policy['id']}", json={"detectors": chosen}, headers={"if-match": "*"})
+    assert ok(again)["version"] == policy["version"]
 
 
 async def test_detectors_are_chosen_by_the_policy_that_is_for_it(house: House) -> None:

@@ -86,10 +86,12 @@ def body_for(machine: Machine, move: Any, state: Any, **said: Any) -> Any:
 
 def do(machine: Machine, name: str, state: Any = None, by: Role = Role.THERAPIST, *,
        who: str = "", now: datetime = NOW, pair: Relationship | None = None, parent: Any = None,
-       endings: Endings | None = None, **said: Any) -> Decision:  # fmt: skip
+       endings: Endings | None = None, in_sight: Any = None, **said: Any) -> Decision:  # fmt: skip
     """Make a move, saying what is `said`."""
     move = machine.by_name[name]
-    known = around(by, who=who, now=now, pair=pair, parent=parent, **({"endings": endings} if endings else {}))
+    known = around(
+        by, who=who, now=now, pair=pair, parent=parent, scores=in_sight, **({"endings": endings} if endings else {})
+    )
     return machine.decide(move, state, body_for(machine, move, state, **said), known, id=state.id if state else ID)
 
 

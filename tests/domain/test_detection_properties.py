@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import accumulate
 from uuid import UUID
 
 from hypothesis import given, settings
@@ -11,7 +12,11 @@ from pytest import approx
 from domain.detection import Certainty, DirectReport, ObserverCode, Rater, RepairRule, Scale, Sitting
 from domain.detectors import DETECTORS, Cutoff, RciDrop, Reference, ShewhartXmr, WithinClientDrop, detect
 from domain.episodes import episodes
-from domain.series import Reading, gathered
+from domain.form import Form, InstrumentKind, Norm, Rights, Scoring, Subscale
+from domain.measure import key_faults
+from domain.scoring import ItemAnswer, scored
+from domain.series import Reading, blanks, gathered, sheet_of
+from domain.silence import COMPARED
 from tests.domain.ratings import FIRST, WAI
 
 NORMED = replace(WAI, mean=4.0, sd=0.5, reliability=0.9)
@@ -157,13 +162,118 @@ def test_another_unit_for_range_norms_and_answers_changes_no_finding(told, facto
         total = None if r.score is None else 12 * scaled(r.score)
         return r._replace(scale=scale, score=scaled(r.score), total=total, answers=said)
 
-    before, after = found(held, readings), found(held, [rescaled(r) for r in readings])
+    same(found(held, [rescaled(r) for r in readings]), found(held, readings))
+
+
+def same(after, before):
+    """The same findings, whatever the unit of their magnitudes."""
 
     def place(f):
         return f.detector, f.parameters, f.kind, f.rater, f.session_id, f.reference_session_id, f.grade, f.certainty
 
     assert list(map(place, after)) == list(map(place, before))
     assert [f.magnitude_sd or 0 for f in after] == approx([f.magnitude_sd or 0 for f in before], rel=1e-6, abs=1e-9)
+
+
+# -- a practice's own form, from its answers on ------------------------------------------------------------------------
+
+
+@st.composite
+def forms(draw):
+    """A form as a practice may define one."""
+    items = tuple(range(1, draw(st.integers(2, 6)) + 1))
+    some = st.sets(st.sampled_from(items)).map(sorted).map(tuple)
+    scoring, parts = draw(st.sampled_from(Scoring)), draw(st.booleans())
+    per = len(items) if scoring is Scoring.SUM else 1
+    norms = tuple(
+        Norm(rater=rater, mean=mean * per, sd=sd * per, reliability=0.9, population="Ours.", source="Ours.")
+        for rater, mean, sd in ((Rater.CLIENT, 3.9, 0.5), (Rater.THERAPIST, 3.4, 0.6))
+    )
+    form = Form(
+        code="ours", edition="1", title="Ours", kind=InstrumentKind.ALLIANCE, items=items, low=1, high=5, step=0.5,
+        reversed_items=draw(some), risk_items=draw(some), scoring=scoring, higher_is_better=draw(st.booleans()),
+        subscales=(Subscale(name="bond", items=items[:1]), Subscale(name="task", items=items[1:])) if parts else (),
+        rated_by=COMPARED, norms=norms, rights=Rights.OWN,
+    )  # fmt: skip
+    assert list(key_faults(form)) == []
+    return form
+
+
+def turned(form, answer):
+    """The answer at the same distance from the other end."""
+    return form.low + form.high - answer
+
+
+HOW_GOOD = st.one_of(
+    st.just((5.0,) * 6), st.just((4.5,) * 6), st.just((4.0,) * 6), st.just((2.5,) * 6), st.just((1.0,) * 6),
+    st.tuples(*[st.sampled_from((5.0, 5.0, 4.5, 4.0, 4.0, 2.5, 1.0, None))] * 6), st.none(),
+)  # fmt: skip
+"""How each item was found, whichever way its scale runs; none: the form was not filled in."""
+COURSES = st.lists(st.tuples(st.sampled_from((7,) * 9 + (43,)), HOW_GOOD, HOW_GOOD), min_size=6, max_size=18)
+
+
+def answered(form, course):
+    """What client and therapist answered, session by session."""
+    for number, (_, *views) in enumerate(course, 1):
+        for rater, found in zip(COMPARED, views, strict=True):
+            if found:
+                worse = {i for i in form.items if (i in form.reversed_items) is form.higher_is_better}
+                told = dict(zip(form.items, found, strict=False))
+                yield (
+                    UUID(int=number), rater,
+                    {i: v if v is None or i not in worse else turned(form, v) for i, v in told.items()},
+                )  # fmt: skip
+
+
+def looked_at(form, course, answers):
+    """What all detectors find, from the answers on: scored, turned and put side by side as the service does it."""
+    days = accumulate(day for day, *_ in course)
+    held = {UUID(int=number): FIRST + timedelta(days=day) for number, day in enumerate(days, 1)}
+    sheets = {rater: sheet_of(form, rater) for rater in COMPARED}
+    readings = []
+    for session, rater, said in answers:
+        total = scored(form, [ItemAnswer(item=item, value=value) for item, value in said.items()]).total
+        given = tuple((item, value) for item, value in said.items() if value is not None)
+        readings.append(sheets[rater].read(session, total, answers=given))
+    seriess = gathered(blanks(held, [], []), readings)
+    low = {"cutoff": Cutoff(instruments=(form.code,), total=0.7, item=0.2)}
+    return [f for chosen in (CHOICES[0] | low, *CHOICES[1:]) for f in detect(seriess, chosen)]
+
+
+@many
+@given(forms(), COURSES, st.sampled_from((0.1, 1 / 3, 2, 7.3, 25)), st.sampled_from((-40.0, -1.0, 0.0, 0.1, 100.0)))
+def test_a_practices_own_form_in_another_unit_raises_the_same_signals(form, course, factor, shift):
+    def scaled(x):
+        return None if x is None else factor * x + shift
+
+    shared = len(form.items) if form.scoring is Scoring.SUM else 1
+    norms = tuple(replace(n, mean=factor * n.mean + shared * shift, sd=factor * n.sd) for n in form.norms)
+    other = replace(form, low=scaled(form.low), high=scaled(form.high), step=factor * form.step, norms=norms)
+    told = list(answered(form, course))
+    rescaled = [(session, rater, {i: scaled(v) for i, v in said.items()}) for session, rater, said in told]
+    same(looked_at(other, course, rescaled), looked_at(form, course, told))
+
+
+@many
+@given(forms(), COURSES)
+def test_a_practices_own_form_that_runs_the_other_way_raises_the_same_signals(form, course):
+    # A risk item is read as it was answered: it has a lowest answer, and no better end.
+    form = replace(form, risk_items=())
+    shared = len(form.items) if form.scoring is Scoring.SUM else 1
+    norms = tuple(replace(n, mean=shared * (form.low + form.high) - n.mean) for n in form.norms)
+    mirrored = replace(form, higher_is_better=not form.higher_is_better, norms=norms)
+    told = looked_at(form, course, answered(form, course))
+    same(looked_at(mirrored, course, answered(mirrored, course)), told)
+
+
+@many
+@given(forms(), COURSES)
+def test_items_that_run_the_other_way_change_no_signal(form, course):
+    form = replace(form, risk_items=(), reversed_items=())
+    told = looked_at(form, course, answered(form, course))
+    for reversed_items in ((form.items[0],), form.items):
+        turned_over = replace(form, reversed_items=reversed_items)
+        same(looked_at(turned_over, course, answered(turned_over, course)), told)
 
 
 @many

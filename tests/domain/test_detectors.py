@@ -1,7 +1,7 @@
 """What the detectors see: the worked numbers of the field, and the decisions where the field is silent."""
 
 from dataclasses import astuple, replace
-from math import sqrt
+from math import nextafter, sqrt
 
 import pytest
 from pytest import approx
@@ -86,6 +86,11 @@ def test_a_v_is_a_reliable_drop_from_the_session_before():
 def test_a_v_is_a_reliable_drop_even_with_a_reliability_of_point_eight():
     (found,) = rci_drop(series(GOLD, replace(NORMED, reliability=0.80)), RciDrop())
     assert (found.session_id.int, found.threshold) == (5, approx(-0.992, abs=5e-4))
+
+
+def test_of_scores_that_only_rounding_parts_the_latest_is_the_best_so_far():
+    (found,) = rci_drop(series([4.0, nextafter(4.0, 0), 2.0], NORMED), RciDrop(reference=Reference.RUNNING_MAX))
+    assert (found.session_id.int, found.reference_session_id.int) == (3, 2)
 
 
 def test_the_chart_of_the_first_four_shows_the_v_and_its_recovery():

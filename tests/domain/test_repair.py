@@ -209,11 +209,6 @@ def test_when_the_client_does_not_see_it_so_nothing_else_makes_it_repaired(clien
         conclude(own, score_rule=rule)
 
 
-@pytest.mark.parametrize("rule", ScoreRule)
-def test_a_named_rule_by_which_scores_returned_will_do(rule):
-    assert conclude(repair(), score_rule=rule).after.score_rule is rule
-
-
 @pytest.mark.parametrize("outcome", [Outcome.PARTIALLY_REPAIRED, Outcome.NOT_REPAIRED])
 @pytest.mark.parametrize("client", [None, 1, 5])
 def test_in_part_or_not_at_all_needs_nobodys_number(outcome, client):

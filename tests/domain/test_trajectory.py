@@ -1,6 +1,7 @@
 """What a picture of the alliance says, before it is drawn: what is joined, what is not, and the same in words."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -143,6 +144,58 @@ def test_dips_that_are_not_over_in_words():
     assert "1.17 points (10.8 SD of the scores before) down at session 5, not over yet after 1 session." in t.summary
     nothing = drawn(row, rated(row, "client", V[:6]), signals=(seen(row, 4),), mending=Mending(repair_rules=()))
     assert "what became of it can not be told after 1 session." in nothing.summary
+
+
+def told_of(row, scores, *ruptures, **more) -> str:
+    """The summary of a course with a drop at the fifth session."""
+    return drawn(row, rated(row, "client", scores), signals=(seen(row, 4),), ruptures=ruptures, **more).summary
+
+
+DOWN = (*V[:5], 3.1, 3.1, 3.1)
+
+
+@pytest.mark.parametrize(
+    ("scores", "phase", "sentence"),
+    [
+        (DOWN, "repaired", "recorded as repaired, in the client's ratings unrepaired so far."),
+        (V, "unrepaired", "recorded as unrepaired, in the client's ratings repaired."),
+        (V, "partially_repaired", "recorded as partially repaired, in the client's ratings repaired."),
+    ],
+)
+def test_where_the_record_and_the_ratings_differ_it_is_said_and_both_stand(scores, phase, sentence):
+    row = seats(8)
+    told = told_of(row, scores, ruptured(row, 4, "withdrawal", phase))
+    assert f"The record and the ratings differ here: {sentence} Both stand; ask." in told
+
+
+@pytest.mark.parametrize(
+    ("scores", "phase"),
+    [(V, "repaired"), (DOWN, "unrepaired"), (DOWN, "partially_repaired"), (V, "confirmed"), (V, "in_repair"),
+     (DOWN, "confirmed"), (DOWN[:6], "repaired")],
+)  # fmt: skip
+def test_where_they_agree_or_one_of_them_has_not_said_yet_nothing_is(scores, phase):
+    row = seats(len(scores))
+    assert "differ" not in told_of(row, scores, ruptured(row, 4, "withdrawal", phase))
+
+
+def test_a_dip_and_a_rupture_of_another_time_do_not_differ():
+    row = seats(10)
+    scores = (*DOWN, 3.1, 3.1)
+    for place, differs in {2: False, 3: False, 4: True, 7: True, 8: False}.items():
+        assert ("differ" in told_of(row, scores, ruptured(row, place, "withdrawal", "repaired"))) is differs, place
+
+
+def test_a_rupture_between_two_sessions_is_that_of_the_dip_that_shows_right_after_it():
+    row = seats(8)
+    mark = replace(ruptured(row, 3, "withdrawal", "repaired"), session_id=None)
+    between = replace(mark, happened_on=row[3].starts_at.date() + timedelta(days=2))
+    assert "differ" in told_of(row, DOWN, between)
+
+
+def test_who_is_shown_no_dip_is_shown_no_difference():
+    row = seats(8)
+    t = drawn(row, rated(row, "client", DOWN), ruptures=(ruptured(row, 4, "withdrawal", "repaired"),))
+    assert "differ" not in t.summary
 
 
 def test_missed_sessions_open_ruptures_and_the_transition_in_words():

@@ -1,4 +1,4 @@
-"""Runs the study and prints its tables: `uv run python -m tests.study`. Seeded; it takes about a minute.
+"""Runs the study and prints its tables: `uv run python -m tests.study`. Seeded; it takes a minute or two.
 
 --write   also writes openapi/detection.md
 """

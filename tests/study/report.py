@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.study.count import Sensitivity, Share
-from tests.study.figures import QUIET, SIZES, Sizes, Study, identity
+from tests.study.figures import LEFT_OUT, QUIET, SIZES, Sizes, Study, identity
 from tests.study.mending import DEPTHS
 from tests.study.population import NORMS, Population
 
@@ -68,17 +68,18 @@ def sheets(study: Study, sizes: Sizes = SIZES) -> tuple[Sheet, ...]:
             f"With its default parameters, on the {sizes.labelled:,} labelled courses. The client says so in half of the "
             "V-shaped ruptures and in all that are repaired within the session. A dip is seen if a signal is raised "
             "while it lasts. False alarms are for 100 stable scored sessions; sensitivity is the share of ruptures seen; "
-            "the delay is in sessions after the onset. Read the two together: whoever raises a signal at every session sees "
-            "everything.",
+            "the delay is in sessions after the onset, of those seen; what is repaired within its session is seen in it or "
+            "not at all. Read sensitivity and false alarms together: whoever raises a signal at every session sees "
+            f"everything. Not in the table: {left_out()}.",
             (
                 "detector", "false alarms", "V, 1.5 SD", "delay", "V, 3 SD", "delay", "slow decline, sudden repair", "delay",
-                "decline without repair", "divergence", "repaired within the session",
+                "decline without repair", "delay", "divergence", "delay", "repaired within the session",
             ),
             tuple(
                 (
                     row.name, hundred(row.alarms), share(row.small.seen), soon(row.small), share(row.large.seen),
                     soon(row.large), share(row.slow.seen), soon(row.slow), share(row.unrepaired.seen),
-                    share(row.apart.seen), share(row.no_dip.seen),
+                    soon(row.unrepaired), share(row.apart.seen), soon(row.apart), share(row.no_dip.seen),
                 )
                 for row in study.rows
             ),
@@ -111,6 +112,11 @@ def sheets(study: Study, sizes: Sizes = SIZES) -> tuple[Sheet, ...]:
     )  # fmt: skip
 
 
+def left_out() -> str:
+    """The detectors that are not in the table, and why."""
+    return "; ".join(f"`{name}`, since {why}" for name, why in LEFT_OUT.items())
+
+
 def show(console: Console, study: Study) -> None:
     """The tables, and the plain statement."""
     for sheet in sheets(study):
@@ -133,6 +139,7 @@ def page(study: Study, sizes: Sizes = SIZES) -> str:
         f"Written by `uv run python -m tests.study --write`; simulated, not clinical data. Study `{identity(sizes)}`.",
         f"**{PLAIN}**",
         ABOUT,
+        "What each detector may be set to, and why the default set is what it is: [detectors.md](detectors.md).",
     ]
     for sheet in sheets(study, sizes):
         parts += [f"## {sheet.title}", sheet.says, markdown(sheet)]

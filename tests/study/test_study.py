@@ -10,7 +10,7 @@ from domain.episodes import REPAIR_RULES, WINDOW
 from tests.study.__main__ import PAGE
 from tests.study.count import WAITING, by_one, first_in, found, raised
 from tests.study.courses import OTHERS, Course, Kind, stable, v_of, v_shaped
-from tests.study.figures import LARGE, SIZES, SMALL, Curve, Sizes, curve, identity, ran, seeded
+from tests.study.figures import LARGE, LEFT_OUT, SIZES, SMALL, Curve, Sizes, Study, curve, identity, ran, seeded
 from tests.study.mending import RULES, courses, lasting, over
 from tests.study.population import NORMS, Client, Population, felt, ticked
 from tests.study.report import PLAIN, page
@@ -58,9 +58,34 @@ def test_the_page_is_of_this_study_and_says_that_asking_is_the_best_detector() -
     assert PLAIN in said
 
 
+@pytest.fixture(scope="module")
+def published() -> Study:
+    """The study as it is on the page."""
+    return ran()
+
+
 @pytest.mark.fault
-def test_every_figure_on_the_page_is_what_the_study_finds() -> None:
-    assert page(ran()) == PAGE.read_text(), "run `uv run python -m tests.study --write`"
+def test_every_figure_on_the_page_is_what_the_study_finds(published: Study) -> None:
+    assert page(published) == PAGE.read_text(), "run `uv run python -m tests.study --write`"
+
+
+@pytest.mark.fault
+def test_what_is_promised_holds_for_the_figures_that_are_published_before_they_are_rounded(published: Study) -> None:
+    by_depth = {point.depth: point for point in published.curve.points}
+    assert published.curve.alarms.of == SIZES.curve * Population().sessions
+    assert published.curve.alarms.value <= 0.03
+    assert by_depth[SMALL].scores.value >= 0.38
+    assert by_depth[LARGE].scores.value >= 0.80
+    assert by_depth[SMALL].reported.value >= 0.68
+    assert by_depth[SMALL].scores.error < 0.004
+    assert all(point.scores.value < point.oracle for point in published.curve.points if point.depth)
+
+
+def test_every_detector_is_in_the_table_or_the_page_says_why_it_is_not() -> None:
+    said = PAGE.read_text()
+    for name in Detector:
+        assert (f"\n| {name} | " in said) is (name not in LEFT_OUT), name
+    assert all(f"`{name}`, since {why}" in said for name, why in LEFT_OUT.items())
 
 
 def test_two_thousand_courses_of_ten_kinds_are_labelled() -> None:
