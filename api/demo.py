@@ -60,7 +60,10 @@ PATIENCE = 15
 START, STOP = 120, 30
 """How long the service may take to start and to stop, in seconds."""
 WIDTH = 100
-SCOPE = "ruptures.read ruptures.write events.read relationships.read alliance-ratings.read signals.read"
+SCOPE = (
+    "relationships.read sessions.read alliance-ratings.read signals.read ruptures.read ruptures.write repairs.read "
+    "events.read"
+)
 """What the token that is shown may do."""
 STRETCH = 100
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -364,16 +367,19 @@ async def where_to_look(stage: Stage, story: Story, folder: Path, after: int) ->
                 raise Failed(f"GET {page} answered {answer.status}.")
         stage.show.print(Text.assemble(f"  {stage.address}{page}", (f"  {what}", "dim")))
     await kept(stage, story, folder)
-    token = stage.voice(Role.THERAPIST, story.pair.therapist_id, SCOPE).token
+    voice = stage.voice(Role.THERAPIST, story.pair.therapist_id, SCOPE)
+    picture, feed = f"/v1/relationships/{story.rated_id}/trajectory.svg", f"/v1/events?after={after}&wait=20"
+    for path in (picture, feed):
+        await voice.page(path)
     stage.headline("Copy into another terminal", f"With a token of {story.pair.name}'s, good for a day.")
     lines = {
-        "": f"AUTH='Authorization: Bearer {token}'",
+        "": f"AUTH='Authorization: Bearer {voice.token}'",
         "The simulated ratings as a picture (.png too; without an ending, as JSON and in words):":
-            f'curl -sH "$AUTH" {stage.address}/v1/relationships/{story.rated_id}/trajectory.svg > alliance.svg',
+            f'curl -sH "$AUTH" {stage.address}{picture} > alliance.svg',
         "The rupture of the first story came back (a move; its webhook arrives here):":
             f'curl -sXPOST -H "$AUTH" {stage.address}/v1/ruptures/{story.rupture_id}/recur',
         "What has changed since; from the next_after it gives you, it waits for more:":
-            f'curl -sH "$AUTH" "{stage.address}/v1/events?after={after}&wait=20"',
+            f'curl -sH "$AUTH" "{stage.address}{feed}"',
     }  # fmt: skip
     for what, line in lines.items():
         if what:

@@ -46,10 +46,10 @@ class Voice:
         return status, said
 
     async def page(self, path: str) -> bytes:
-        """A page as it is printed."""
+        """A page or a picture, as it is shown."""
         async with self.http.get(path, headers={"Authorization": f"Bearer {self.token}"}) as answer:
             if answer.status != 200:
-                raise Failed(f"GET {path} answered {answer.status}.")
+                raise Failed(f"GET {path} answered {answer.status}: {detail_of(await answer.json(content_type=None))}")
             return await answer.read()
 
     async def get(self, path: str) -> Any:
