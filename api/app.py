@@ -104,8 +104,9 @@ def wire(config: Settings) -> Service:
     routes += instrument_routes(instruments)
     pictures = Pictures()
     routes += trajectory_routes(Trajectories(resources, Record(pool), pictures))
-    routes += outcome_routes(OutcomeChanges(resources, store, Outcomes(pool)), SHELVES["outcome_score"].machine)
-    endings = Endings(resources, store, Papers(pool), Standings(pool), pictures, config.fonts)
+    outcomes = Outcomes(pool)
+    routes += outcome_routes(OutcomeChanges(resources, store, outcomes), SHELVES["outcome_score"].machine)
+    endings = Endings(resources, store, Papers(pool), Standings(pool), outcomes, pictures, config.fonts)
     routes += ending_routes(endings, SHELVES["termination_plan"].machine)
     routes += [*console_routes(console, endpoints.machine), *house_routes(house)]
     return Service(config, pool, keys, store, dispatcher, pictures, metrics, tuple(routes), Door(keys, store))

@@ -95,14 +95,9 @@ def version_of(cls: type, event: Mapping[str, Any], said: "Said", caller: Caller
     spoke = {*data.get("texts", ()), *(spoken(cls) & changed.keys())}
     if caller.role is Role.CLIENT:
         changed = {n: v for n, v in changed.items() if n not in marked(cls, Private)}
-        added = {n: without_private(records(cls)[n], v) for n, v in added.items() if n not in marked(cls, Private)}
+        added = {n: within(records(cls)[n], v) for n, v in added.items() if n not in marked(cls, Private)}
         spoke -= marked(cls, Private)
     return {"changed": changed, "added": added, "texts": {n: said.at(n, event["version"]) for n in sorted(spoke)}}
-
-
-def without_private(cls: type, record: Mapping[str, Any]) -> dict[str, Any]:
-    """A record without what is for clinicians."""
-    return {n: v for n, v in record.items() if n not in marked(cls, Private)}
 
 
 class Said:

@@ -18,6 +18,7 @@ from domain.catalog import MACHINES
 from domain.change import OutcomeChange
 from domain.errors import Incomplete, NotOpen, Refused
 from domain.insights import Insights
+from domain.readiness import Readiness
 from infra.conflicts import HistoryGone
 from infra.patience import SCHEDULE
 from infra.settings import Settings
@@ -164,6 +165,7 @@ def components(schemas: Schemas) -> dict[str, Schema]:
         found[schemas.shown_as[machine.cls]]["examples"] = [objects[machine.subject]]
     found[schemas.shown_as[Insights]]["examples"] = [examples.insights_shown()]
     found[schemas.shown_as[OutcomeChange]]["examples"] = [examples.outcome()]
+    found[schemas.shown_as[Readiness]]["examples"] = [examples.readiness_shown(objects["termination_plan"])]
     return dict(sorted(found.items()))
 
 

@@ -25,11 +25,14 @@ from domain.endings import EndingKind
 from domain.errors import NotYours
 from domain.feelings import over_time
 from domain.letter import Pair, letter
+from domain.readiness import Known, readiness
 from domain.reminders import FOR_CLIENTS, ReminderKind
 from domain.report import Evidence, report
+from domain.review import FOR_CLINICIANS
 from domain.rituals import RitualAge, RitualModality, rituals
 from domain.termination import TerminationPlan
 from domain.values import plain
+from infra.outcomes import Outcomes
 from infra.papers import Papers
 from infra.pictures import Kind, Pictures
 from infra.reminding import Standings
@@ -39,7 +42,9 @@ from infra.store import Store
 JSON, HTML, PDF = "application/json", "text/html", "application/pdf"
 MEDIA = {"": JSON, ".html": HTML, ".pdf": PDF}
 """What an address may end in, and what it then answers whatever is accepted."""
-PLANS, RELATIONSHIPS = SHELVES["termination_plan"], SHELVES["relationship"]
+PLANS, RELATIONSHIPS, GOALS = SHELVES["termination_plan"], SHELVES["relationship"], SHELVES["goal_attainment"]
+EVIDENCE = ("rupture", "outcome_score", "goal_attainment")
+"""What readiness is drawn from: whoever may not read one of these is told which."""
 Row = Mapping[str, Any]
 
 
@@ -54,12 +59,12 @@ class Endings:
     """Letters, reports and feelings, as far as the caller may see them."""
 
     def __init__(
-        self, resources: Mapping[str, Resource], store: Store, papers: Papers, standings: Standings, pictures: Pictures,
-        fonts: Sequence[Path],
+        self, resources: Mapping[str, Resource], store: Store, papers: Papers, standings: Standings,
+        outcomes: Outcomes, pictures: Pictures, fonts: Sequence[Path],
     ) -> None:  # fmt: skip
         """`resources` by subject: they know what a caller may read. `fonts` are for what ours do not hold."""
         self._resources, self._store, self._papers, self._pictures = resources, store, papers, pictures
-        self._standings = standings
+        self._standings, self._outcomes = standings, outcomes
         self._fonts = [str(font) for font in fonts]
 
     async def feelings(self, call: Call) -> Reply:
@@ -114,19 +119,38 @@ class Endings:
         media = form(call, ending, "An ending report")
         if call.caller.role not in STAFF:
             raise NotYours(f"An ending report is read by: {', '.join(sorted(STAFF))}.")
-        row, place = await self._pair(call, "rupture")
+        row, place = await self._pair(call, *EVIDENCE)
         plan, practice = PLANS.state(row), call.caller.practice_id
         papers, id = self._papers, row["relationship_id"]
         log, rule = await papers.log(practice, row["id"]), await self._store.endings(practice, id)
-        standing, unrepaired = await papers.ruptures(practice, id)
-        relationship = RELATIONSHIPS.state(place)
-        names = await papers.names(practice, relationship.therapist_ids)
+        names = await papers.names(practice, place["therapist_ids"])
         found = report(plan, Evidence(
-            relationship=relationship, log=log, screenings=await papers.screenings(practice, id),
-            open_ruptures=standing, ended_unrepaired=unrepaired, attempts_asked=rule.outreach_attempts,
-            channels_asked=rule.outreach_channels, names={str(id): name for id, name in names.items()},
+            **await self._known(call, place), log=log, screenings=await papers.screenings(practice, id),
+            attempts_asked=rule.outreach_attempts, channels_asked=rule.outreach_channels,
+            names={str(id): name for id, name in names.items()},
         ), row["updated_at"].date())  # fmt: skip
         return await self._reply(call, media, plain(found), report_page(found), found.as_of)
+
+    async def readiness(self, call: Call) -> Reply:
+        """Every readiness fact: what the record answers by rule, beside what each last said. No number, no verdict."""
+        row, place = await self._pair(call, *EVIDENCE)
+        client = call.caller.role is Role.CLIENT
+        plan = as_the_client_sees(row) if client else PLANS.state(row)
+        known = Known(**await self._known(call, place))
+        found = readiness(plan, known, FOR_CLINICIANS if client else frozenset())
+        return Reply(200, to_json(plain(found)))
+
+    async def _known(self, call: Call, place: Row) -> dict[str, Any]:
+        """What readiness is computed from, as far as the caller may see it."""
+        practice, id, client = call.caller.practice_id, place["id"], call.caller.role is Role.CLIENT
+        goals = await self._papers.goals(practice, id)
+        return {
+            "relationship": RELATIONSHIPS.state(for_client(RELATIONSHIPS.machine.cls, place) if client else place),
+            "ruptures": await self._papers.ruptures(practice, id),
+            "courses": await self._outcomes.courses(practice, id),
+            "goals": [GOALS.state(for_client(GOALS.machine.cls, row) if client else row) for row in goals],
+            "stable_sessions": await self._papers.stable_sessions(practice),
+        }
 
     async def _as_told(self, practice: UUID, plan: TerminationPlan, place: Row) -> Pair:
         """What the letter tells of the relationship."""
@@ -136,14 +160,15 @@ class Endings:
         names = await self._papers.names(practice, [*therapists, *filter(None, [successor])])
         return Pair(
             relationship=relationship, meetings=await self._papers.meetings(practice, relationship.id),
-            therapists=tuple(names[id] for id in therapists if id in names),
+            therapists={id: names[id] for id in therapists if id in names},
             receiver=names.get(successor) if successor else receiver.name if receiver else None,
         )  # fmt: skip
 
-    async def _pair(self, call: Call, besides: str) -> tuple[Row, Row]:
+    async def _pair(self, call: Call, *besides: str) -> tuple[Row, Row]:
         """The plan and its relationship, for a caller who may read these and what is drawn from `besides`."""
         row = await self._resources["termination_plan"].find(call, call.id())
-        self._resources[besides].may_read(call.caller)
+        for subject in besides:
+            self._resources[subject].may_read(call.caller)
         place = self._resources["relationship"]
         place.may_read(call.caller)
         relationship = await self._store.row(RELATIONSHIPS, call.caller, row["relationship_id"])

@@ -20,10 +20,12 @@ from domain.instruments import PHQ_9
 from domain.machine import Machine
 from domain.move import NEW, Around, Event, Move
 from domain.rating import Recording
+from domain.readiness import Course, Known, Ruptures, readiness
 from domain.relationship import Relationship
 from domain.scoring import Completeness
 from domain.values import plain
 from infra.rows import body_parts
+from infra.shelves import SHELVES
 
 NOW = datetime(2026, 3, 12, 16, 5, tzinfo=UTC)
 PRACTICE, SEQ = UUID("019ce3a1-0000-7000-8000-000000000001"), 4711
@@ -109,7 +111,8 @@ SAID: Mapping[str, Body] = {
     "termination_plan.record_handover": {"task": "summary_sent", "done_on": "2026-05-20"},
     "termination_plan.review_readiness": {
         "reviewed_on": "2026-03-12", "client_ready": "unsure", "therapist_ready": "yes",
-        "facts": [{"fact": "skills_used_outside", "holds": "yes", "source": "The client's own account"}],
+        "facts": [{"fact": "skills_used_outside", "holds": "yes", "source": "Our talk about the winter",
+                   "said_by": "client", "on": "2026-03-05"}],
         "feelings": {"loss": 2, "pride": 3, "gratitude": 3},
         "note": "Proud of the year, and a little sad that it comes to an end.", "shared_with_client": True,
     },
@@ -145,6 +148,7 @@ SAID: Mapping[str, Body] = {
         "farewell": "You found your voice here, and it is yours to keep.",
         "return_route": "A short note is enough; there is no waiting list for coming back.", "boosters": ["2026-09-10"],
     },
+    "termination_plan.revise_aftercare": {"boosters": ["2026-09-10", "2026-12-10"]},
     "termination_plan.revise": {"target_date": "2026-06-11"},
     "instrument.define": {
         "code": "session-check", "edition": "1", "title": "Our three questions", "kind": "alliance",
@@ -285,14 +289,27 @@ def insights_shown() -> dict[str, Any]:
 
 def outcome() -> dict[str, Any]:
     """What became of somebody whose depression score went from 17 to 9 in nine weeks."""
-    scores = {date(2026, 1, 8): 17.0, date(2026, 2, 5): 12.0, date(2026, 3, 12): 9.0}
+    found: dict[str, Any] = plain(change(PHQ_9, scores()))
+    return found
+
+
+def scores() -> list[Reached]:
+    """Three of a depression score, the first first."""
+    filled = {date(2026, 1, 8): 17.0, date(2026, 2, 5): 12.0, date(2026, 3, 12): 9.0}
     reached = [
         Reached(id=UUID(int=IDS["outcome_score"].int - 256 * place), rated_on=day, score=score,
                 completeness=Completeness.COMPLETE)
-        for place, (day, score) in enumerate(reversed(scores.items()))
+        for place, (day, score) in enumerate(reversed(filled.items()))
     ]  # fmt: skip
-    found: dict[str, Any] = plain(change(PHQ_9, reached[::-1]))
-    return found
+    return reached[::-1]
+
+
+def readiness_shown(plan: Mapping[str, Any]) -> dict[str, Any]:
+    """What the record answers of that person's readiness, beside what was said in a review."""
+    shelf = SHELVES["termination_plan"]
+    place = Relationship(id=IDS["relationship"], client_id=IDS["client"], therapist_ids=(IDS["therapist"],))
+    known = Known(relationship=place, ruptures=Ruptures(recorded=1), courses=[Course(form=PHQ_9, reached=scores())])
+    return from_json(to_json(plain(readiness(shelf.state(plan), known))))  # type: ignore[no-any-return]
 
 
 def event(machine: Machine, move: Move) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from domain.machine import Machine
 from domain.move import NEW, Move, no_rule
 from domain.policies import following
 from domain.practice import Practice
+from domain.readiness import Readiness
 from domain.reminders import ReminderKind
 from domain.repair import Step
 from domain.report import EndingReport
@@ -41,7 +42,7 @@ STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
     "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
     "trajectory": (403, 404), "letter": (403, 404), "report": (403, 404), "feelings": (403, 404), "rituals": (422,),
-    "outcomes": (403, 404, 422),
+    "outcomes": (403, 404, 422), "readiness": (403, 404),
     "reminders": (403, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
     "delivery": (403, 404), "feed": (403, 410, 422),
@@ -279,7 +280,8 @@ def success(route: Route, schemas: Schemas) -> Schema:
 
 
 SHOWN: Mapping[str, type] = {"practice": Practice, "insights": Insights, "trajectory": Trajectory,
-                             "letter": Letter, "report": EndingReport, "feelings": FeelingsOverTime}  # fmt: skip
+                             "letter": Letter, "report": EndingReport, "feelings": FeelingsOverTime,
+                             "readiness": Readiness}  # fmt: skip
 DRAWN: Mapping[str, Schema] = {
     VEGA_LITE: {"type": "object", "description": "A Vega-Lite specification.", "additionalProperties": True},
     SVG: {"type": "string"}, PNG: {}, HTML: {"type": "string"}, PDF: {},

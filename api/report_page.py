@@ -9,13 +9,20 @@ from typing import Any
 from api.page import Block, Page
 from domain.access import Role
 from domain.consent import ConsentGiver
-from domain.report import DutyStatus, EndingReport, words
+from domain.report import ConsentOnRecord, DutyStatus, EndingReport, words
+from domain.review import Answer, Informant
 from domain.telling import day
 
 STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUTSTANDING: "Outstanding",
           DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
 
 
+HOLDS = {Answer.YES: "Holds", Answer.NO: "Does not hold", Answer.UNSURE: "Unsure"}
+SAID_BY = {
+    Informant.CLIENT: "the client", Informant.THERAPIST: "the therapist", Informant.GUARDIAN: "a guardian",
+    Informant.COLLATERAL: "somebody who knows the client", Informant.RECORD: "the record",
+}  # fmt: skip
+WAY_BACK = {True: "Offered a way back", False: "No way back offered", None: "Not said whether a way back was offered"}
 NHS = {46: "mutually agreed completion", 47: "earlier than the care professional planned",
        48: "earlier than the patient requested", 49: "deceased", 96: "not known"}  # fmt: skip
 """What the NHS end codes mean, in the words of the list."""
@@ -28,9 +35,10 @@ def report_page(report: EndingReport) -> Page:
         *(("text", line) for line in report.in_short),
         *table("What was owed", [(title(d.duty), STATUS[d.status], said(d.detail, d.on)) for d in report.duties]),
         *table("Exception", exception(report)), *table("The ending", list(ending(report))),
-        *table("Before it", list(before(report))), *table("Risk and ruptures", list(risk(report))),
+        *table("Before it", list(before(report))), *table("Readiness", list(facts(report))),
+        *table("Outcome and goals", list(came_of_it(report))), *table("Risk and ruptures", list(risk(report))),
         *table("Outreach", [
-            (on(a.attempted_on), title(a.channel), "Offered a way back" if a.offered_return else "No way back offered")
+            (on(a.attempted_on), title(a.channel), WAY_BACK[a.offered_return])
             for a in report.outreach
         ]),
         *table("After it", list(after(report))), *table("As it was recorded", list(history(report))),
@@ -74,17 +82,48 @@ def ending(report: EndingReport) -> Iterator[tuple[str, ...]]:
 
 def before(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """How it was prepared."""
-    if c := report.consent:
-        holder = ", consent holder on record" if c.holder_on_record else ""
-        yield "Consent", f"Text {c.text_version}, {day(c.given_on)}, by {GIVER[c.given_by]}{holder}"
-    else:
-        yield "Consent", "None on record"
+    yield "Consent", consent(report.consent) if report.consent else "None on record"
+    if report.earlier_consents:
+        yield "Consents before it", "; ".join(map(consent, report.earlier_consents))
     yield "First mentioned", day(report.first_mentioned_on) if report.first_mentioned_on else "None on record"
     ahead = f", {report.notice_days} days ahead" if report.notice_days is not None else ""
     yield "Notice", f"{on(report.notice_given_on)}{ahead}" if report.notice_given_on else "None on record"
     yield "Reviews", "; ".join(f"{on(r.reviewed_on)} ({r.recorded_by})" for r in report.reviews) or "None on record"
     done = "; ".join(f"{title(t.task)}, {on(t.done_on)}" for t in report.closure)
     yield "Closure tasks", done or "None on record"
+
+
+def consent(given: ConsentOnRecord) -> str:
+    """To which text, when, by whom; and of several who hold it, when each gave their word."""
+    told = f"Text {given.text_version}, {day(given.given_on)}, by {GIVER[given.given_by]}"
+    if given.holders:
+        words = [day(when) if when else "awaited" for when in given.holders]
+        return f"{told}, held by {len(words)} together: {', '.join(words)}"
+    return f"{told}, consent holder on record" if given.holder_on_record else told
+
+
+def facts(report: EndingReport) -> Iterator[tuple[str, ...]]:
+    """Every readiness fact: what was computed, and beside it what was said."""
+    for fact in report.readiness:
+        for one in fact.findings:
+            if one.recorded_as:
+                by = f"Said by {SAID_BY[one.said_by]}" if one.said_by else "Said"
+                yield title(fact.fact), HOLDS[one.holds], f"{by}, {on(one.on)}, recorded by the {one.recorded_as}"
+            elif one.computed:
+                yield title(fact.fact), HOLDS[one.holds], said(one.source, one.on)
+    if unsaid := [words(f.fact) for f in report.readiness if not any(o.computed or o.recorded_as for o in f.findings)]:
+        yield "Nobody has said", "", ", ".join(unsaid).capitalize()
+
+
+def came_of_it(report: EndingReport) -> Iterator[tuple[str, ...]]:
+    """The outcome by each form, and goal attainment as each of the two sees it."""
+    for found in report.outcomes:
+        scores = [f"{one.score:g} on {day(one.rated_on)}" for one in (found.first, found.last) if one]
+        yield found.title, title(found.outcome_class), " to ".join(scores) or "No score"
+    for goals in report.goals:
+        for whose, view in (("client", goals.client), ("therapist", goals.therapist)):
+            told = f"T = {view.t_score:.1f} on {day(view.rated_on)}" if view else "Not rated completely"
+            yield f"Goal attainment, {goals.goals} goals", f"As the {whose} sees it", told
 
 
 def risk(report: EndingReport) -> Iterator[tuple[str, ...]]:

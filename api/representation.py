@@ -11,6 +11,7 @@ from domain.closure import kept_from
 from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
 from domain.machine import Machine
 from domain.move import Advisory, Decision
+from domain.review import Review, facts_for_client
 from domain.values import Private, ids, marked, plain, records, texts
 
 ENVELOPE = ("id", "phase", "version", "open_moves", "created_at", "updated_at")
@@ -59,6 +60,8 @@ def for_client(cls: type, shown: Mapping[str, Any], *, silent: bool = False) -> 
     hidden, inner = marked(cls, Private), records(cls)
     silent = silent or not shown.get("shared_with_client", True)
     mute = texts(cls) if silent else frozenset()
+    if cls is Review:
+        shown = {**shown, "facts": facts_for_client(shown["facts"], shown["by"])}
     return {
         name: None if name in mute else within(inner[name], value, silent=silent) if name in inner else value
         for name, value in shown.items() if name not in hidden

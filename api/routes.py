@@ -223,6 +223,8 @@ def ending_routes(endings: Endings, machine: Machine) -> Iterator[Route]:
     ))  # fmt: skip
     yield Route("GET", f"{one}/feelings", endings.feelings, about=About(
         "feelings_of_termination_plan", endings.feelings.__doc__ or "", answer="feelings", **reads))  # fmt: skip
+    yield Route("GET", f"{one}/readiness", endings.readiness, about=About(
+        "readiness_of_termination_plan", endings.readiness.__doc__ or "", answer="readiness", **reads))  # fmt: skip
     for name, handler in {"letter": endings.letter, "report": endings.report}.items():
         for ending, media in PAPERS.items():
             about = About(

@@ -26,6 +26,7 @@ from domain.letter import Letter
 from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
+from domain.readiness import Readiness
 from domain.report import EndingReport
 from domain.rituals import Ritual
 from domain.trajectory import Trajectory
@@ -85,7 +86,7 @@ class Schemas:
     def __init__(self, bodies: Iterable[type]) -> None:
         """`bodies` are the classes that requests take."""
         more = (Prompt, Practice, Insights, Trajectory, Advisory, Form, Reminder, Ritual, Letter, EndingReport,
-                FeelingsOverTime, OutcomeChange)  # fmt: skip
+                FeelingsOverTime, OutcomeChange, Readiness)  # fmt: skip
         said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
         names, drafts = drawn([*shown, Role])

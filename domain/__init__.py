@@ -11,6 +11,7 @@ Read it in this order, and it is the founding text:
                  from a `form`; the `instruments` that are built in, and those of a practice (`measure`)
 - `change`       what became of a client by such a form: reliable change and the lines it is held against (`thresholds`)
 - `attainment`   how far the goals are reached, as client and therapist each see it
+- `readiness`    what of all this speaks for an ending, fact by fact, beside what the two say of it in their `review`s
 - `signal`       what a detector saw in ratings, for a person to look at: `detection` has the words, `series` the scores
                  side by side, `detectors` and `shrunk` what they see, `episodes` what became of a dip; which of them
                  run is the practice's choice (`choosing`), and until then a cautious one (`default_set`); `silence`

@@ -56,6 +56,18 @@ class Aftercare(Said):
     """Booster sessions, at chosen points. Left out: the ones that are usual come as an advisory, and none is set."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AftercareRevision(Said):
+    """What stays after the end, said anew. What is left out stays as it was."""
+
+    farewell: Summary | None = None
+    """A summary the client may keep."""
+    return_route: Summary | None = None
+    """How to come back."""
+    boosters: Annotated[tuple[Day, ...], Few(12)] | None = None
+    """Booster sessions, all of them; an empty list takes back those that were set."""
+
+
 USUAL_MONTHS = (1, 3, 6)
 """When booster sessions are usual after an ending, in months. Practice, not evidence; any days may be chosen."""
 
@@ -71,6 +83,26 @@ def planned_ahead(state: Any, body: PlanAhead, around: Around) -> Mapping[str, A
     return {n: v for n, v in as_said(state, body, around).items() if v not in (None, ())}
 
 
+def looks_in_later(state: Any, boosters: tuple[date, ...]) -> None:
+    """Raises Refused for a booster before the end."""
+    for place, day in enumerate(boosters):
+        if state.ended_on and day < state.ended_on:
+            detail = f"A booster comes after the end, which was on {state.ended_on.isoformat()}."
+            raise Refused(detail, at=f"boosters/{place}")
+
+
+def says_anew(state: Any, body: AftercareRevision, around: Around) -> None:
+    """There is something to say anew, and no booster lies before the end."""
+    if body == AftercareRevision():
+        raise Incomplete([("return_route", "Say what is different now: return_route, farewell or boosters.")])
+    looks_in_later(state, body.boosters or ())
+
+
+def revised(state: Any, body: AftercareRevision, around: Around) -> Mapping[str, Any]:
+    """What is said now stands; what was said before is kept with its wording."""
+    return {n: v for n, v in as_said(state, body, around).items() if v is not None}
+
+
 def for_the_living(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:
     """Nobody is looked after who has died; without boosters, the usual days are suggested."""
     if state.died_on or state.kind is EndingKind.CLIENT_DECEASED:
@@ -79,7 +111,8 @@ def for_the_living(state: Any, body: Aftercare, around: Around) -> Iterator[Advi
 
 
 def suggests_boosters(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:
-    """Without boosters, the usual days are suggested; none is set by itself."""
+    """Without boosters, the usual days are suggested; none is set by itself, and none before the end."""
+    looks_in_later(state, body.boosters)
     if not body.boosters:
         end = state.ended_on or around.today
         days = ", ".join(later(end, months).isoformat() for months in USUAL_MONTHS)

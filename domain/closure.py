@@ -112,6 +112,20 @@ def kept_from(by: str, shared: bool, reader: Role) -> bool:
     return not shared and (by == Role.CLIENT) != (reader is Role.CLIENT)
 
 
+def closed(state: Any, body: Closing, around: Around) -> dict[str, Any]:
+    """The task joins the list."""
+    return {"closure": Added(on_record(Closed, body, around, "done_on"))}
+
+
+def on_record(record: type, body: Any, around: Around, day: str) -> Any:
+    """A record of `body`, dated, with the role that made it; a client's own words are shared with them."""
+    said = {name: getattr(body, name) for name in type(body).__dataclass_fields__}
+    said[day] = said[day] or around.today
+    if said["shared_with_client"] is None:
+        said["shared_with_client"] = around.caller.role is Role.CLIENT
+    return record(**said, by=around.caller.role)
+
+
 def is_own_ritual(state: Any, body: Closing, around: Around) -> None:
     """A ritual belongs to the farewell."""
     for name in ("ritual", "ritual_code"):

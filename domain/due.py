@@ -17,6 +17,7 @@ class Clock:
     """When a practice wants to be reminded. No standard exists for any of it: these are what holds until it says."""
 
     days_before_ending: tuple[int, ...] = (28, 14, 7)
+    mention_days: int = 28
     review_every_days: int = 90
     transfer_days: int = 14
     missed_sessions: int = 2
@@ -69,7 +70,7 @@ def due(standing: Standing, clock: Clock, *, today: date, until: date) -> tuple[
     told of four weeks when one is left.
     """
     plan = standing.plan
-    found = list(silence(standing, clock)) if may_be_silent(standing) else []
+    found = [*unmentioned(standing, clock), *(silence(standing, clock) if may_be_silent(standing) else ())]
     if plan:
         found += [*consent(standing, plan), *ending(plan, clock, today), *review(standing, plan, clock)]
         found += [*transfer(plan, clock), *boosters(plan, today)]
@@ -89,6 +90,14 @@ def consent(standing: Standing, plan: TerminationPlan) -> Found:
     said = plan.consent and plan.consent.text_version
     if plan.phase in AT_WORK and standing.edition_since and said and standing.edition != said:
         yield ReminderKind.CONSENT_TO_RENEW, standing.edition_since, {"text_version": standing.edition}
+
+
+def unmentioned(standing: Standing, clock: Clock) -> Found:
+    """The ending belongs into informed consent, at the beginning of the work (founding text)."""
+    plan = standing.plan
+    untold = plan is None or (plan.phase in AT_WORK and plan.ending_mentioned_on is None)
+    if standing.phase is RelationshipPhase.ACTIVE and untold:
+        yield ReminderKind.ENDING_NOT_MENTIONED, standing.begun_on + timedelta(clock.mention_days), {}
 
 
 def ending(plan: TerminationPlan, clock: Clock, today: date) -> Found:

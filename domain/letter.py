@@ -5,8 +5,8 @@ days and how often the two met; people are quoted in their own words. Nobody's p
 neither: a page is read by whoever finds it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -134,7 +134,7 @@ class Letter:
     sections: tuple[LetterSection, ...]
     """Only those for which something was recorded."""
     signed_by: tuple[str, ...] = ()
-    """The therapists, as the practice shows them."""
+    """The therapists, as the practice shows them; neither one who died or could not go on, nor who took over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +153,8 @@ class Pair:
 
     relationship: Relationship
     meetings: Meetings = Meetings()
-    therapists: tuple[str, ...] = ()
+    therapists: Mapping[UUID, str] = field(default_factory=dict)
+    """The therapists' names, as far as they have one."""
     receiver: str | None = None
     """The name of whoever takes over."""
 
@@ -182,9 +183,16 @@ def letter(plan: TerminationPlan, pair: Pair, as_of: date) -> Letter:
         for part in LetterPart
     ]  # fmt: skip
     return Letter(
-        termination_plan_id=plan.id, title="Looking back, and ahead", as_of=as_of, signed_by=pair.therapists,
+        termination_plan_id=plan.id, title="Looking back, and ahead", as_of=as_of,
+        signed_by=tuple(signers(plan, pair)),
         sections=tuple(s for s in sections if s.paragraphs or s.lists or s.quotes),
     )  # fmt: skip
+
+
+def signers(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
+    """Those who did the work. Who takes over is told of, and does not sign for what they were no part of."""
+    gone = {plan.incapacitated_therapist_id, plan.receiver and plan.receiver.therapist_id}
+    yield from (name for id, name in pair.therapists.items() if id not in gone)
 
 
 def lists(title: str | None, lines: Sequence[str]) -> tuple[Listed, ...]:

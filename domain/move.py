@@ -40,6 +40,11 @@ ATTEMPTS, CHANNELS = 3, 2
 """How often, and over how many channels, somebody who fell silent is tried where a practice says nothing else."""
 
 
+STABLE_SESSIONS = 3
+"""Over how many complete outcome scores in a row somebody is looked at for being stable, where a practice says nothing
+else. No standard says how many."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentText:
     """A consent text of the practice that is in force."""

@@ -41,8 +41,8 @@ class Outreach(Said):
     """How."""
     attempted_on: Day | None = None
     """The day; today when left out."""
-    offered_return: bool = True
-    """It said that they are welcome back, without reproach."""
+    offered_return: bool | None = None
+    """It said that they are welcome back, without reproach. Left out: nobody says that it did."""
     offered_referrals: bool | None = None
     """It named others they may turn to, should they rather not come back."""
 

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.machine import Machine
+from domain.move import Around, Decision
 from domain.outcome import OUTCOME_SCORE
 from domain.rating import ALLIANCE_RATING
-from domain.relationship import RELATIONSHIP, RelationshipPhase
+from domain.relationship import RELATIONSHIP, RelationshipPhase, Succession
 from domain.repair import REPAIR, Outcome
 from domain.rupture import RUPTURE, RupturePhase
 from domain.session import SESSION
 from domain.signal import SIGNAL, rupture_of
-from domain.termination import TERMINATION_PLAN, PlanPhase, back_to_work
+from domain.termination import TERMINATION_PLAN, PlanPhase, TerminationPlan, back_to_work
 from domain.webhook import WEBHOOK_ENDPOINT, EndpointPhase
 
 
@@ -27,6 +28,17 @@ class Policy:
     its: str
     certain: bool = False
     """The subject's own decision rested on it: when it is not open any more, somebody else moved first."""
+    body: Callable[[Any], Any] | None = None
+    """What the move takes, from the subject; None where nothing follows. Left out: the move takes nothing."""
+
+    def draw(self, subject: Any, state: Any, around: Around) -> Decision | None:
+        """What follows for `state`; None where nothing does, or nothing would change."""
+        move = self.machine.by_name[self.move_for(subject)]
+        body = self.body(subject) if self.body else move.takes()
+        if body is None:
+            return None
+        decision = self.machine.decide(move, state, body, around, id=state.id)
+        return decision if decision.changes or not self.body else None
 
     def move_for(self, state: Any) -> str:
         """The name of the move that follows, given the subject as it is now."""
@@ -53,6 +65,12 @@ OUTCOME = {
 }
 
 
+def taking_over(plan: TerminationPlan) -> Succession | None:
+    """The therapist of this practice who takes over, where it is one."""
+    receiver = plan.receiver and plan.receiver.therapist_id
+    return Succession(therapist_id=receiver) if receiver else None
+
+
 def reaching(machine: Machine, *phases: str) -> tuple[str, ...]:
     """The events of the moves that lead into any of `phases`."""
     return tuple(machine.type_of(m) for m in machine.moves if set(m.to) & set(phases))
@@ -69,6 +87,9 @@ POLICIES = (
            RELATIONSHIP, "enter_transition", "id", "relationship_id"),
     Policy(tuple(TERMINATION_PLAN.type_of(m) for m in TERMINATION_PLAN.moves if m.effect is back_to_work),
            RELATIONSHIP, "reactivate", "id", "relationship_id"),
+    # Whom a professional will names has nobody left to say yes for them, so they see it first; others once they accept.
+    Policy(("termination_plan.therapist_became_unavailable", "termination_plan.transfer_accepted"),
+           RELATIONSHIP, "add_successor", "id", "relationship_id", body=taking_over),
     Policy(reaching(TERMINATION_PLAN, P.ENDED), RELATIONSHIP, "end", "id", "relationship_id"),
     Policy(reaching(RELATIONSHIP, RelationshipPhase.ENDED), RUPTURE, "end_unrepaired", "relationship_id", "id"),
     Policy(("relationship.reactivated",), RUPTURE, "carry_over", "relationship_id", "id"),
@@ -81,7 +102,8 @@ OPENINGS = (Opening((SIGNAL.type_of(SIGNAL.by_name["review"]),), RUPTURE, "ruptu
 SEEN_ANEW = frozenset({
     *(machine.type_of(move) for machine in (ALLIANCE_RATING, OUTCOME_SCORE) for move in machine.moves),
     *(SESSION.type_of(SESSION.by_name[name]) for name in ("revise", "correct", "mark_in_error")),
-    *(RELATIONSHIP.type_of(RELATIONSHIP.by_name[name]) for name in ("revise", "begin_baseline", "withdraw_baseline")),
+    *(RELATIONSHIP.type_of(RELATIONSHIP.by_name[name])
+      for name in ("revise", "add_successor", "begin_baseline", "withdraw_baseline")),
     REPAIR.type_of(REPAIR.by_name["conclude"]),
 })  # fmt: skip
 """After these the detectors look at the relationship again: what they look at has changed, others treat the client, a

@@ -14,7 +14,7 @@ from domain.episodes import REPAIR_RULES, WINDOW
 from domain.errors import Refused
 from domain.machine import Machine
 from domain.measure import in_force
-from domain.move import ATTEMPTS, CHANNELS, NEW, Advisory, Around, Move, as_said
+from domain.move import ATTEMPTS, CHANNELS, NEW, STABLE_SESSIONS, Advisory, Around, Move, as_said
 from domain.silence import advice
 from domain.values import Between, Few, Name, Ref, Said, Token, Words
 
@@ -89,10 +89,15 @@ class PolicyTerms(Said):
     """Professional will: whose it is. Left out: the practice's own, for every therapist who has none."""
     days_before_ending: Annotated[tuple[Annotated[int, Between(0, 365)], ...], Few(12)] = (28, 14, 7)
     """Transition: so many days before the target date the ending is brought to mind."""
+    mention_days: Annotated[int, Between(1, 365)] = 28
+    """Transition: so long after the work began somebody is reminded of an ending that was never mentioned."""
     review_every_days: Annotated[int, Between(1, 730)] = 90
     """Transition: so long after a readiness review the next is due."""
     transfer_days: Annotated[int, Between(1, 365)] = 14
     """Transition: so long a transfer may wait for an answer before somebody is reminded of it."""
+    stable_sessions: Annotated[int, Between(2, 20)] = STABLE_SESSIONS
+    """Transition: over so many complete outcome scores in a row a client is looked at for being stable. No standard
+    says how many: three is our own default."""
     detectors: Annotated[tuple[Choice, ...], Few(len(Detector))] = ()
     """Detection: those that raise signals, and no others. None: no ratings are looked at."""
     repair_rules: Annotated[tuple[RepairRule, ...], Few(len(RepairRule))] = REPAIR_RULES

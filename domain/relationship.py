@@ -165,6 +165,14 @@ class Relationship(Beginning):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Succession(Said):
+    """Somebody takes over from those who treat the client."""
+
+    therapist_id: UUID
+    """Who."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskScreen(Said):
     """A risk screening."""
 
@@ -260,6 +268,14 @@ def screened(state: Any, body: RiskScreen, around: Around) -> dict[str, Any]:
     return {"risk": body.risk, "screened_on": body.screened_on or around.today}
 
 
+def succeeded(state: Relationship, body: Succession, around: Around) -> dict[str, Any]:
+    """Whoever takes over sees what they take over. Nobody is taken off: that is for `revise`, and for a person."""
+    if body.therapist_id in state.therapist_ids:
+        return {}
+    another = TreatmentChange(since=around.today, changed=(Changed.THERAPISTS,))
+    return {"therapist_ids": (*state.therapist_ids, body.therapist_id), "treatment_changes": Added(another)}
+
+
 def in_transition(state: Any, body: Any, around: Around) -> dict[str, Any]:
     """The day the transition phase began."""
     return {"transitions": Added(Transition(begun_on=around.today))}
@@ -301,6 +317,8 @@ RELATIONSHIP = Machine(
          effect=in_transition, says="The transition phase began."),
     Move("reactivate", (P.ON_HOLD, P.IN_TRANSITION, P.ENDED), (P.ACTIVE,), "reactivated", POLICY, effect=reactivated,
          says="The pair returned to the work."),
+    Move("add_successor", OPEN, (), "successor_added", POLICY, Succession, effect=succeeded,
+         says="Whoever takes over joined those who treat the client."),
     Move("end", OPEN, (P.ENDED,), "ended", POLICY, effect=ended, says="The relationship ended."),
     together=OPEN,
 )  # fmt: skip

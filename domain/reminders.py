@@ -14,6 +14,9 @@ class ReminderKind(StrEnum):
 
     CONSENT_TO_RENEW = "consent_to_renew"
     """The wording that was consented to has a newer edition."""
+    ENDING_NOT_MENTIONED = "ending_not_mentioned"
+    """The work has gone on for a while, and nothing says that an ending was ever mentioned. Read at `/v1/reminders`; an
+    event tells of it only where there is a plan that could keep that it was told, and mostly there is none."""
     ENDING_NEAR = "ending_near"
     """The day of the last session is near: the clock-like reminder, so that no ending comes as a surprise."""
     READINESS_REVIEW = "readiness_review"

@@ -1,22 +1,27 @@
 """The ending report: for whoever has to see, in two minutes, whether an ending was done as it should be.
 
-It is drawn from the plan, the relationship and the log. The only free text in it is what an exception rests on. Names
-of people are left out but for those of the therapists who acted.
+It is drawn from the plan, the relationship, the log and what readiness is computed from. The only free text in it is
+what an exception rests on. Names of people are left out but for those of the therapists who acted.
+
+In one file, however long: what a report says is read beside how it comes to say so.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
 from domain.access import Role
+from domain.attainment import Attained, GoalAttainment
+from domain.change import OutcomeClass, Reached, change
 from domain.closure import ClosureTask
-from domain.consent import ConsentGiver
+from domain.consent import Consent, ConsentGiver
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing, bha_codes, nhs_code
 from domain.handover import HandoverTask
 from domain.outreach import WRITTEN, Channel
+from domain.readiness import Course, FactFindings, Known, readiness
 from domain.relationship import Relationship, Risk
 from domain.telling import day
 from domain.termination import (
@@ -109,6 +114,10 @@ class ConsentOnRecord:
     """In what capacity."""
     holder_on_record: bool
     """Whether it is on record who holds consent, when it is not the client."""
+    holders: tuple[date | None, ...] = ()
+    """Where several hold it together: for each the day of their own word, null while it is awaited."""
+    awaited: int = 0
+    """How many of them have yet to give it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,8 +164,38 @@ class AttemptOnRecord:
     """How."""
     written: bool
     """Whether it was in writing."""
-    offered_return: bool
-    """Whether it offered a way back."""
+    offered_return: bool | None
+    """Whether it offered a way back; null where nobody said."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeOnRecord:
+    """What became of the client by one edition of one form."""
+
+    instrument: str
+    """The instrument's code."""
+    instrument_version: str
+    """Its edition."""
+    title: str
+    """Its name."""
+    first: Reached | None
+    """The first score."""
+    last: Reached | None
+    """The last, if there is more than one."""
+    outcome_class: OutcomeClass
+    """What that comes to. Norms and formula are at `/v1/relationships/{id}/outcomes`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoalsOnRecord:
+    """A set of scaled goals. The two views are never blended."""
+
+    goals: int
+    """How many."""
+    client: Attained | None
+    """What the client's latest complete rating came to."""
+    therapist: Attained | None
+    """What the therapist's came to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,6 +286,8 @@ class EndingReport:
     """The exception on record, if any."""
     consent: ConsentOnRecord | None
     """The informed consent; null where there was none."""
+    earlier_consents: tuple[ConsentOnRecord, ...]
+    """Those it took the place of, in order."""
     first_mentioned_on: date | None
     """The day the ending was first mentioned; null where that is not on record, as when a client left or fell silent
     before anybody spoke of it."""
@@ -256,6 +297,12 @@ class EndingReport:
     """From notice to the end, or to the day planned for it."""
     reviews: tuple[ReviewOnRecord, ...]
     """Every readiness review."""
+    readiness: tuple[FactFindings, ...]
+    """Every readiness fact as the record stands: what was computed beside what was said, without anybody's words."""
+    outcomes: tuple[OutcomeOnRecord, ...]
+    """What became of the client, by each form."""
+    goals: tuple[GoalsOnRecord, ...]
+    """Goal attainment, by each set of goals and each side."""
     closure: tuple[TaskOnRecord, ...]
     """Closure tasks done."""
     closure_left_out: tuple[ClosureTask, ...]
@@ -301,16 +348,13 @@ class Logged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """What the report needs beside the plan."""
+class Evidence(Known):
+    """What the report needs beside the plan: what readiness rests on, and the log."""
 
-    relationship: Relationship
     log: tuple[Logged, ...] = ()
     """The plan's events, in order."""
     screenings: tuple[Logged, ...] = ()
     """The relationship's screenings of risk, in order."""
-    open_ruptures: int = 0
-    ended_unrepaired: int = 0
     attempts_asked: int = 0
     """How many attempts the practice asks for before a lapse."""
     channels_asked: int = 0
@@ -331,14 +375,17 @@ def report(plan: TerminationPlan, evidence: Evidence, as_of: date) -> EndingRepo
         reasons=plan.reasons, nhs_code=nhs_code(plan.kind, plan.timing),
         bha_codes=bha_codes(plan.kind, plan.reasons), premature=plan.premature,
         premature_definition=plan.premature_definition, ended_on=plan.ended_on, ended_by=plan.ended_by, duties=owed,
-        exception=exception(plan), consent=consent(plan), first_mentioned_on=plan.ending_mentioned_on,
+        exception=exception(plan), consent=consent(plan.consent) if plan.consent else None,
+        earlier_consents=tuple(map(consent, plan.earlier_consents)), first_mentioned_on=plan.ending_mentioned_on,
         notice_given_on=plan.notice_given_on, notice_days=notice(plan),
         reviews=tuple(ReviewOnRecord(reviewed_on=r.reviewed_on, recorded_by=r.by) for r in plan.reviews),
+        readiness=tuple(map(wordless, readiness(plan, evidence).facts)), outcomes=tuple(map(outcome, evidence.courses)),
+        goals=tuple(map(scaled, evidence.goals)),
         closure=tuple(TaskOnRecord(task=c.task, done_on=c.done_on, recorded_by=c.by) for c in plan.closure),
         closure_left_out=tuple(task for task in ClosureTask if task not in {c.task for c in plan.closure}),
         risk=evidence.relationship.risk, screened_on=evidence.relationship.screened_on,
-        screenings=tuple(screened(evidence.screenings)), open_ruptures=evidence.open_ruptures,
-        ended_unrepaired=evidence.ended_unrepaired, open_ruptures_acknowledged=plan.open_ruptures_acknowledged,
+        screenings=tuple(screened(evidence.screenings)), open_ruptures=evidence.ruptures.open,
+        ended_unrepaired=evidence.ruptures.ended_unrepaired, open_ruptures_acknowledged=plan.open_ruptures_acknowledged,
         outreach=tuple(
             AttemptOnRecord(attempted_on=o.attempted_on, channel=o.channel, written=o.channel in WRITTEN,
                             offered_return=o.offered_return)
@@ -373,7 +420,7 @@ def duties(plan: TerminationPlan, evidence: Evidence) -> Iterator[DutyOnRecord]:
         accepted = moved and moved.accepted_on
         yield judged(plan, Duty.HIGH_RISK_HANDED_OVER, handed or accepted,
                      "Handed over to emergency care." if handed else "The receiver accepted.")  # fmt: skip
-    standing = evidence.open_ruptures + evidence.ended_unrepaired
+    standing = evidence.ruptures.open + evidence.ruptures.ended_unrepaired
     if standing and plan.kind in (*AGREED, *OWED):
         detail = f"{standing} stood open; it was acknowledged."
         yield judged(plan, Duty.RUPTURES_FACED, plan.open_ruptures_acknowledged, detail)
@@ -454,8 +501,8 @@ def in_short(plan: TerminationPlan, evidence: Evidence, owed: Sequence[DutyOnRec
         yield f"Not on record: {', '.join(map(words, open_duties))}."
     if high_at_the_end(plan, evidence.relationship):
         yield "Risk was high at the last screening."
-    if evidence.ended_unrepaired:
-        yield f"Ruptures that ended unrepaired: {evidence.ended_unrepaired}."
+    if unrepaired := evidence.ruptures.ended_unrepaired:
+        yield f"Ruptures that ended unrepaired: {unrepaired}."
 
 
 def words(value: StrEnum) -> str:
@@ -463,14 +510,37 @@ def words(value: StrEnum) -> str:
     return value.value.replace("_", " ")
 
 
-def consent(plan: TerminationPlan) -> ConsentOnRecord | None:
-    """The consent, without names."""
-    given = plan.consent
-    if given is None:
-        return None
+def consent(given: Consent) -> ConsentOnRecord:
+    """A consent, without names."""
+    holders = tuple(holder.consented_on for holder in given.holders)
     return ConsentOnRecord(
         text_version=given.text_version, given_on=given.given_on, given_by=given.given_by,
-        holder_on_record=bool(given.holder or given.holders),
+        holder_on_record=bool(given.holder or holders), holders=holders, awaited=holders.count(None),
+    )  # fmt: skip
+
+
+def wordless(fact: FactFindings) -> FactFindings:
+    """What people said of a fact, without the source they gave in words of their own."""
+    kept = (replace(one, source=SAID) if one.recorded_as else one for one in fact.findings)
+    return replace(fact, findings=tuple(kept))
+
+
+SAID = "Said in a readiness review."
+
+
+def outcome(course: Course) -> OutcomeOnRecord:
+    """What became of the client by one form, in short."""
+    found = change(course.form, course.reached, course.left_out)
+    return OutcomeOnRecord(
+        instrument=found.instrument, instrument_version=found.instrument_version, title=found.title,
+        first=found.first, last=found.last, outcome_class=found.outcome_class,
+    )  # fmt: skip
+
+
+def scaled(goals: GoalAttainment) -> GoalsOnRecord:
+    """What a set of goals came to, as each side sees it."""
+    return GoalsOnRecord(
+        goals=len(goals.goals), client=goals.client_attained, therapist=goals.therapist_attained
     )  # fmt: skip
 
 

@@ -4,7 +4,8 @@ Introduced early, woven into informed consent, reviewed regularly, closed with r
 client can always leave. What a therapist owes before ending is a guard, and every exception is on record (APA 10.10).
 
 The aggregate is in this one file: its words with their sources (most of its length), its table, its guards. What is
-written at the end, felt about it, and put down for later has files of its own: `closure`, `feelings`, `aftercare`.
+talked over on the way, felt about it, written at the end and put down for later has files of its own: `review`,
+`feelings`, `closure`, `aftercare`.
 """
 
 from collections.abc import Iterator
@@ -16,13 +17,25 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import POLICY, Role
-from domain.aftercare import Aftercare, Lines, PlanAhead, SafetyPlan, for_the_living, planned_ahead, says_something
+from domain.aftercare import (
+    Aftercare,
+    AftercareRevision,
+    Lines,
+    PlanAhead,
+    SafetyPlan,
+    for_the_living,
+    planned_ahead,
+    revised,
+    says_anew,
+    says_something,
+)
 from domain.closure import (
     Closed,
     Closing,
     Reflecting,
     Reflection,
     Sharing,
+    closed,
     in_few_words,
     is_own,
     is_own_ritual,
@@ -32,7 +45,6 @@ from domain.closure import (
 from domain.consent import Consent, Renewal, given_well, renewed, renewed_well
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing
 from domain.errors import Incomplete, Refused
-from domain.feelings import Feelings, strong_feelings
 from domain.handover import (
     Handed,
     Handing,
@@ -52,10 +64,11 @@ from domain.handover import (
     well_handed,
 )  # fmt: skip
 from domain.machine import Machine
-from domain.move import NEW, Added, Advisory, Around, Endings, Move, as_said
+from domain.move import NEW, Advisory, Around, Endings, Move, as_said
 from domain.outreach import WRITTEN, Outreach, by_policy, fell_silent, let_go, tried, was_tried
 from domain.relationship import Risk
 from domain.reminders import Reminded, Reminding, not_told_yet, told
+from domain.review import ReadinessReview, Review, feelings_heard, reviewed
 from domain.values import Day, Few, Name, Private, Ref, Said, Summary, Token
 
 
@@ -82,42 +95,6 @@ class PlanPhase(StrEnum):
     """Filed; may be reopened."""
 
 
-class ReadinessFact(StrEnum):
-    """One indicator of readiness. Each is a fact of its own; they are never one number."""
-
-    GOALS_ATTAINED = "goals_attained"
-    """The goals are reached."""
-    RELIABLE_CHANGE = "reliable_change"
-    """Reliable and clinically significant change."""
-    STABLE = "stable"
-    """Stable over several sessions."""
-    CLIENT_SAYS_READY = "client_says_ready"
-    """The client says so."""
-    THERAPIST_SAYS_READY = "therapist_says_ready"
-    """The therapist says so."""
-    SKILLS_USED_OUTSIDE = "skills_used_outside"
-    """What was learnt is used outside."""
-    RELAPSE_PLAN = "relapse_plan"
-    """There is a plan for slips."""
-    SUPPORTS = "supports"
-    """There are people to turn to."""
-    NO_OPEN_RUPTURE = "no_open_rupture"
-    """No rupture is open."""
-    NO_OPEN_RISK = "no_open_risk"
-    """No risk is open."""
-
-
-class Answer(StrEnum):
-    """Whether a fact holds."""
-
-    YES = "yes"
-    """It does."""
-    NO = "no"
-    """It does not."""
-    UNSURE = "unsure"
-    """Not sure."""
-
-
 class ExceptionCode(StrEnum):
     """Why a duty was not met (APA 10.10 b, c). On record, with who and when."""
 
@@ -131,48 +108,6 @@ class ExceptionCode(StrEnum):
     """Handed over to emergency care."""
     OTHER = "other"
     """Something else; say what."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fact(Said):
-    """One readiness fact, and where it comes from."""
-
-    fact: ReadinessFact
-    """Which one."""
-    holds: Answer
-    """Whether it holds."""
-    source: Name
-    """Where it comes from: an instrument, the client, the therapist."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadinessReview(Said):
-    """A talk about progress and readiness."""
-
-    reviewed_on: Day | None = None
-    """The day; today when left out."""
-    session_id: Annotated[UUID, Ref("session", within=True)] | None = None
-    """The session it was part of."""
-    facts: Annotated[tuple[Fact, ...], Few(20)] = ()
-    """Readiness facts, each with its source."""
-    client_ready: Answer | None = None
-    """The client's view."""
-    therapist_ready: Annotated[Answer | None, Private()] = None
-    """The therapist's view. Not blended with the client's."""
-    feelings: Feelings | None = None
-    """What the client feels about the ending."""
-    note: Summary | None = None
-    """Up to 280 characters of ordinary record."""
-    shared_with_client: bool | None = None
-    """Whether the note is shown in the client's own app. Left out: true for the client's own words, else false."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Review(ReadinessReview):
-    """A readiness review on record."""
-
-    by: Role = Role.THERAPIST
-    """The role that recorded it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -431,33 +366,6 @@ def plan_advice(state: TerminationPlan) -> Iterator[Advisory]:
         yield Advisory(code="no_readiness_review", detail=detail, source="Founding text; Norcross et al. 2017")
 
 
-def feelings_heard(state: Any, body: ReadinessReview, around: Around) -> Iterator[Advisory]:
-    """Each speaks for themselves; strong loss, uncertainty or abandonment is a rupture that wants repair."""
-    around.has_come(body.reviewed_on, "reviewed_on")
-    if body.therapist_ready and around.caller.role is Role.CLIENT:
-        raise Refused("The therapist's view is the therapist's to say.", at="therapist_ready")
-    return strong_feelings(body.feelings)
-
-
-def reviewed(state: Any, body: ReadinessReview, around: Around) -> dict[str, Any]:
-    """The review joins the list."""
-    return {"reviews": Added(on_record(Review, body, around, "reviewed_on"))}
-
-
-def closed(state: Any, body: Closing, around: Around) -> dict[str, Any]:
-    """The task joins the list."""
-    return {"closure": Added(on_record(Closed, body, around, "done_on"))}
-
-
-def on_record(record: type, body: Any, around: Around, day: str) -> Any:
-    """A record of `body`, dated, with the role that made it; a client's own words are shared with them."""
-    said = {name: getattr(body, name) for name in type(body).__dataclass_fields__}
-    said[day] = said[day] or around.today
-    if said["shared_with_client"] is None:
-        said["shared_with_client"] = around.caller.role is Role.CLIENT
-    return record(**said, by=around.caller.role)
-
-
 def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Advisory]:
     """What is owed was given or excepted; high risk is handed over; open ruptures are faced."""
     around.has_come(body.ended_on, "ended_on")
@@ -573,7 +481,7 @@ def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> Iterato
     if len(used) < channels:
         missing.append(("outreach", f"{len(used)} of {channels} channels."))
     if not any(o.channel in WRITTEN and o.offered_return for o in state.outreach):
-        missing.append(("outreach", "One attempt in writing, that offers a way back."))
+        missing.append(("outreach", "One attempt in writing, that offers a way back: offered_return."))
     if around.relationship.risk is Risk.HIGH and not emergency(body.exception):
         missing.append(("exception", "Open high risk: only through a recorded emergency_handover."))
     if missing:
@@ -673,6 +581,8 @@ TERMINATION_PLAN = Machine(
          "Something was seen to for whoever takes over."),
     Move("open_aftercare", (P.ENDED,), (P.AFTERCARE,), "aftercare_opened", by(T), Aftercare, for_the_living,
          says="A way back, and perhaps a booster."),
+    Move("revise_aftercare", (P.AFTERCARE,), (), "aftercare_revised", by(T), AftercareRevision, says_anew, revised,
+         "The way back, or the days to look in, are others now."),
     Move("archive", (P.ENDED, P.AFTERCARE), (P.ARCHIVED,), "archived", by(T), says="The plan is filed."),
     Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),
     Move("remind", (*ACTIVE, P.AFTERCARE), (), "reminder_due", POLICY, Reminding, not_told_yet, told,

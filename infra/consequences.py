@@ -53,8 +53,8 @@ class Together:
         await self._hold(connection, decision, around)
         done: list[tuple[Decision, int]] = []
         await self._change(connection, decision, around, version, done, secrets)
-        if decision.event.type in SEEN_ANEW:
-            await self._look(connection, relationship_of(decision), around, done, touched(decision))
+        if anew := next((d for d, _ in done if d.event.type in SEEN_ANEW), None):
+            await self._look(connection, relationship_of(anew), around, done, touched(anew))
         sent = await self._append(connection, around, done)
         if kept:
             await connection.execute(KEEP, *kept_row(kept, around.caller))
@@ -131,9 +131,8 @@ class Together:
             raise Moved("What this rests on was moved by somebody else at the same moment; read it again.")
         for row in rows:
             around = Around(caller=as_policy(stamp.caller), now=stamp.now, relationship=sight(row))
-            state = shelf.state(row)
-            followed = machine.decide(move, state, move.takes(), around, id=state.id)
-            await self._change(connection, followed, stamp, row["version"], done)
+            if followed := policy.draw(subject, shelf.state(row), around):
+                await self._change(connection, followed, stamp, row["version"], done)
 
     async def _open(
         self, connection: Any, wanted: Opening, subject: Any, stamp: Around, done: list[tuple[Decision, int]]

@@ -10,6 +10,7 @@ from domain.change import OutcomeChange, Reached, change
 from domain.form import InstrumentKind
 from domain.instruments import form_of
 from domain.measure import Instrument, in_force
+from domain.readiness import Course
 from infra.reviving import reader
 
 Row = Mapping[str, Any]
@@ -36,15 +37,22 @@ class Outcomes:
         self, practice_id: UUID, relationship_id: UUID, since: date | None, until: date | None
     ) -> tuple[OutcomeChange, ...]:
         """The change by every edition of every instrument, from the scores of these days."""
+        found = await self.courses(practice_id, relationship_id, since, until)
+        return tuple(change(course.form, course.reached, course.left_out) for course in found)
+
+    async def courses(
+        self, practice_id: UUID, relationship_id: UUID, since: date | None = None, until: date | None = None
+    ) -> tuple[Course, ...]:
+        """The scores on every edition of every instrument, of these days."""
         told = await self._pool.fetchval(SCORES, practice_id, relationship_id, since, until)
-        return tuple(changes(told["scores"], told["forms"]))
+        return tuple(courses(told["scores"], told["forms"]))
 
 
-def changes(scores: list[Row], forms: list[Row]) -> Iterator[OutcomeChange]:
+def courses(scores: list[Row], forms: list[Row]) -> Iterator[Course]:
     """By instrument and edition; of one day, in the order in which they were recorded."""
     own = in_force(map(reader(Instrument), forms))
     for (code, version), rows in groupby(scores, lambda row: (row["instrument"], row["instrument_version"])):
         form = form_of(code, version, [f for f in own if f.code == code], InstrumentKind.OUTCOME)
         filled = list(rows)
         reached = [reader(Reached)(row) for row in filled if row["score"] is not None]
-        yield change(form, reached, left_out=len(filled) - len(reached))
+        yield Course(form=form, reached=reached, left_out=len(filled) - len(reached))

@@ -98,7 +98,8 @@ FROM relationship r LEFT JOIN termination_plan p ON p.practice_id = $1 AND p.rel
 LEFT JOIN policy t ON t.practice_id = $1 AND t.id = (p.consent ->> 'policy_id')::uuid AND t.phase = 'current'
 WHERE r.practice_id = $1 AND r.id = ANY($2) ORDER BY r.id"""
 CLOCK = """
-SELECT t.days_before_ending, t.review_every_days, t.transfer_days, c.missed_sessions, c.silent_days FROM (SELECT) one
+SELECT t.days_before_ending, t.mention_days, t.review_every_days, t.transfer_days, c.missed_sessions, c.silent_days
+FROM (SELECT) one
 LEFT JOIN LATERAL (SELECT * FROM policy WHERE practice_id = $1 AND kind = 'transition' AND phase = 'current'
   ORDER BY updated_at DESC LIMIT 1) t ON true
 LEFT JOIN LATERAL (SELECT * FROM policy WHERE practice_id = $1 AND kind = 'no_contact' AND phase = 'current'

@@ -97,8 +97,10 @@ class Policy(Kept, table=True):
     deputy_therapist_id: UUID | None = None
     therapist_id: UUID | None = None
     days_before_ending: list[Any] = records()
+    mention_days: int
     review_every_days: int
     transfer_days: int
+    stable_sessions: int
     detectors: list[Any] = records()
     repair_rules: list[Any] = records('["direct", "full_return"]')
     repair_window: int = number(3)

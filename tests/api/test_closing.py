@@ -69,6 +69,20 @@ async def test_early_signs_and_a_safety_plan_are_kept_with_the_way_back(case: Ca
     assert opened["safety_plan"]["professionals"] == []
 
 
+async def test_after_the_end_the_way_back_moves_with_the_practice_and_what_was_said_before_is_kept(case: Case):
+    plan = await case.plan()
+    await do(case, plan, "client-ends", by="client", ended_on="2026-10-01")
+    early = {"return_route": "Call us.", "boosters": ["2026-11-01", "2026-09-30"]}
+    problem = refused(await case.therapist.post(at(plan, "open-aftercare"), json=early), 422)
+    assert problem["errors"][0]["pointer"] == "#/boosters/1"
+    await do(case, plan, "open-aftercare", return_route="Call us.", boosters=["2026-11-01"])
+    anew = await do(case, plan, "revise-aftercare", return_route="Write to us.", boosters=[])
+    assert (anew["phase"], anew["return_route"], anew["boosters"]) == ("aftercare", "Write to us.", [])
+    history = ok(await case.client.get(at(plan, "history")))["items"]
+    told = [(item["type"].partition(".")[2], item["texts"].get("return_route")) for item in history[-2:]]
+    assert told == [("aftercare_opened", "Call us."), ("aftercare_revised", "Write to us.")]
+
+
 async def test_a_plan_made_before_there_is_an_ending_is_a_list_of_a_few_short_lines(case: Case):
     plan = await case.plan()
     for wrong, where in (

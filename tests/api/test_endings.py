@@ -76,6 +76,9 @@ async def test_a_silent_client_is_reached_for_and_never_discharged_by_a_clock(ca
     problem = refused(await case.therapist.post(f"{url}/lapse"), 422, "incomplete")
     assert len(problem["errors"]) == 3
     await do(case, plan, "record-outreach", channel="letter")
+    (unsaid,) = refused(await case.therapist.post(f"{url}/lapse"), 422, "incomplete")["errors"]
+    assert "way back" in unsaid["detail"], "a letter that nobody says offered one is none that did"
+    await do(case, plan, "record-outreach", channel="letter", offered_return=True)
     assert (await do(case, plan, "lapse"))["kind"] == "lapsed_no_contact"
 
 
@@ -85,7 +88,7 @@ async def test_the_practices_own_ladder_counts(case: Case):
     plan = await case.plan()
     ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "low"}))
     assert (await do(case, plan, "suspect-lapse"))["advisories"] == []
-    await do(case, plan, "record-outreach", channel="email")
+    await do(case, plan, "record-outreach", channel="email", offered_return=True)
     assert (await do(case, plan, "lapse"))["phase"] == "ended"
 
 
@@ -109,6 +112,75 @@ async def test_a_transfer_ends_only_when_it_is_accepted(case: Case):
     assert await phase(case) == "ended"
 
 
+async def test_a_referral_says_when_it_was_sent_and_that_the_client_agreed_to_be_contacted(case: Case):
+    plan, receiver = await case.plan(), {"name": "Riverside Clinic"}
+    url = f"/v1/termination-plans/{plan['id']}/begin-transfer"
+    early = {"receiver": receiver, "sent_on": "2199-01-01"}
+    assert refused(await case.therapist.post(url, json=early), 422)["errors"][0]["pointer"] == "#/sent_on"
+    asked = await do(case, plan, "begin-transfer", receiver=receiver, sent_on="2026-11-02", contact_agreed=True)
+    (referral,) = asked["referrals"]
+    assert (referral["sent_on"], referral["contact_agreed"], referral["answer"]) == ("2026-11-02", True, "awaited")
+    again = await do(case, plan, "begin-transfer", receiver={"name": "Hillside House"})
+    assert [(r["sent_on"], r["contact_agreed"], r["answer"]) for r in again["referrals"]] == [
+        ("2026-11-02", True, "withdrawn"), (None, None, "awaited")
+    ]  # fmt: skip
+
+
+async def test_what_is_handed_over_is_kept_and_what_is_not_is_named_when_the_receiver_accepts(case: Case):
+    plan = await case.plan()
+    ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "moderate"}))
+    url = f"/v1/termination-plans/{plan['id']}/record-handover"
+    refused(await case.therapist.post(url, json={"task": "summary_sent"}), 409, "move-not-open")
+    await do(case, plan, "begin-transfer", receiver={"name": "Riverside Clinic"})
+    refused(await case.client.post(url, json={"task": "summary_sent"}), 403, "role-may-not")
+    wrong = {"task": "summary_sent", "appointment_on": "2026-12-01"}
+    assert refused(await case.therapist.post(url, json=wrong), 422)["errors"][0]["pointer"] == "#/task"
+    await do(case, plan, "record-handover", by="script", task="summary_sent", done_on="2026-11-03")
+    await do(case, plan, "record-handover", task="first_appointment", appointment_on="2199-12-01")
+    accepted = await do(case, plan, "transfer-accepted")
+    assert [(h["task"], h["by"]) for h in accepted["handover"]] == [
+        ("summary_sent", "integration"), ("first_appointment", "therapist")
+    ]  # fmt: skip
+    advice = {a["code"]: a["detail"] for a in accepted["advisories"]}
+    assert set(advice) == {"risk_not_told", "handover_incomplete"}
+    assert "release_consented, risk_told, goodbye_held" in advice["handover_incomplete"]
+    told = await do(case, plan, "record-handover", by="supervisor", task="risk_told")
+    assert told["phase"] == "ended", "what was forgotten can still be seen to"
+
+
+async def test_consent_is_renewed_and_what_was_said_yes_to_before_can_still_be_read(case: Case):
+    admin = await case.house.as_("admin")
+    text = {"kind": "informed_consent", "title": "Consent", "edition": "1", "wording": "It ends when we both say so."}
+    policy = made(await admin.post("/v1/policies", json=text))
+    where, consent = f"/v1/policies/{policy['id']}", {"policy_id": policy["id"], "given_on": "2026-09-01"}
+    body = {"relationship_id": case.relationship_id, "consent": {**consent, "text_version": "1"}}
+    plan = made(await case.therapist.post("/v1/termination-plans", json=body))
+    silently = {"wording": "It ends when I say so."}
+    problem = refused(await admin.patch(where, json=silently, headers={"If-Match": "*"}), 422)
+    assert problem["errors"][0]["pointer"] == "#/edition"
+    newer = {"edition": "2", "wording": "You may end it at any time."}
+    ok(await admin.patch(where, json=newer, headers={"If-Match": "*"}))
+    old = await do(case, plan, "renew-consent", by="client", consent={**consent, "text_version": "1"})
+    assert [a["code"] for a in old["advisories"]] == ["consent_text_outdated"]
+    renewed = await do(case, plan, "renew-consent", by="client", consent={**consent, "text_version": "2"})
+    assert (renewed["consent"]["text_version"], renewed["advisories"]) == ("2", [])
+    assert [c["text_version"] for c in renewed["earlier_consents"]] == ["1", "1"]
+    for who in (case.client, case.therapist):
+        history = ok(await who.get(f"{where}/history"))["items"]
+        assert [item["texts"]["wording"] for item in history] == [text["wording"], newer["wording"]]
+
+
+async def test_where_a_guardian_holds_consent_a_client_does_not_give_it_for_them(case: Case):
+    plan = await case.plan()
+    guardian = {"text_version": "3", "given_on": "2026-10-01", "given_by": "guardian"}
+    url = f"/v1/termination-plans/{plan['id']}/renew-consent"
+    problem = refused(await case.therapist.post(url, json={"consent": guardian}), 422, "incomplete")
+    assert problem["errors"][0]["pointer"] == "#/consent/holders"
+    await do(case, plan, "renew-consent", consent={**guardian, "holder": "The one in file 12"})
+    problem = refused(await case.client.post(url, json={"consent": {**guardian, "given_by": "self"}}), 422)
+    assert problem["errors"][0]["pointer"] == "#/consent/given_by"
+
+
 async def test_the_professional_will_names_who_takes_over(case: Case):
     body = {"relationship_id": case.relationship_id, "therapist_id": case.therapist_id}
     url = "/v1/termination-plans/therapist-unavailable"
@@ -118,6 +190,36 @@ async def test_the_professional_will_names_who_takes_over(case: Case):
     made(await case.script.post("/v1/policies", json=will))
     plan = made(await case.supervisor.post(url, json=body))
     assert (plan["phase"], plan["receiver"]["therapist_id"]) == ("transferring", successor)
+
+
+async def test_who_is_to_take_over_from_a_therapist_who_fell_ill_sees_the_work_and_says_yes_themselves(case: Case):
+    successor = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
+    okafor = await case.house.as_("therapist", successor)
+    rupture = await case.rupture()
+    refused(await okafor.get(f"/v1/ruptures/{rupture['id']}"), 404)
+    body = {"relationship_id": case.relationship_id, "therapist_id": case.therapist_id}
+    url = "/v1/termination-plans/therapist-unavailable"
+    plan = made(await case.supervisor.post(url, json={**body, "successor_therapist_id": successor}))
+    ok(await okafor.get(f"/v1/ruptures/{rupture['id']}"))
+    one = f"/v1/termination-plans/{plan['id']}"
+    assert "transfer_accepted" in ok(await okafor.get(one))["open_moves"]
+    assert ok(await okafor.post(f"{one}/transfer-accepted"))["phase"] == "ended"
+    place = ok(await okafor.get(f"/v1/relationships/{case.relationship_id}"))
+    assert (place["phase"], place["therapist_ids"]) == ("ended", [case.therapist_id, successor])
+    told = ok(await case.client.get(f"/v1/relationships/{case.relationship_id}/timeline"))["items"]
+    assert [e["type"] for e in told].count("relationship.successor_added") == 1
+    letter = ok(await case.client.get(f"{one}/letter"))
+    assert letter["signed_by"] == [] and "passed on to Dr Okafor" in str(letter["sections"])
+
+
+async def test_a_colleague_who_was_asked_sees_the_work_when_the_transfer_is_accepted_and_not_before(case: Case):
+    colleague = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
+    okafor, plan = await case.house.as_("therapist", colleague), await case.plan()
+    await do(case, plan, "begin-transfer", receiver={"therapist_id": colleague})
+    refused(await okafor.get(f"/v1/termination-plans/{plan['id']}"), 404)
+    await do(case, plan, "transfer-accepted")
+    assert ok(await okafor.get(f"/v1/termination-plans/{plan['id']}"))["phase"] == "ended"
+    assert ok(await case.client.get(f"/v1/termination-plans/{plan['id']}/letter"))["signed_by"] == ["Dr Rivera"]
 
 
 async def test_when_a_client_dies_nothing_more_is_planned(case: Case):

@@ -17,6 +17,7 @@ from api.front import Front, Route
 from domain.access import CALLERS
 from domain.catalog import MACHINES, scopes_of
 from domain.machine import Machine
+from domain.review import FOR_CLINICIANS
 from domain.values import Between, Private, Ref, Words, marked, markers, record_in, records, texts, type_hints
 from infra.settings import Settings
 from infra.tables import METADATA
@@ -186,7 +187,8 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     await tell("repair", "skip", step="stay_present")
     await tell("repair", "offer_repair")
     await revise("repair")
-    await tell("termination_plan", "review_readiness", therapist_ready="no")
+    facts = [{"fact": fact, "holds": "no", "source": f"{world.hush} source"} for fact in FOR_CLINICIANS]
+    await tell("termination_plan", "review_readiness", therapist_ready="no", facts=facts)
     await tell("termination_plan", "reflect", words=f"{world.hush} words", shared=False)
     await tell("termination_plan", "plan_ahead")
     await tell("termination_plan", "plan_ending", kind="therapist_initiated", target_date="2027-01-01")
@@ -556,7 +558,7 @@ async def client_visible(world: World) -> list[httpx.Response]:
             if machine.subject == "repair":
                 found.append(await caller.get(f"{one}?include=guidance"))
             if machine.subject == "termination_plan":
-                found += [await caller.get(f"{one}/{paper}") for paper in ("letter", "feelings", "report")]
+                found += [await caller.get(f"{one}/{paper}") for paper in ("letter", "feelings", "readiness", "report")]
     found += [await caller.get("/v1/events?limit=500"), await caller.get("/v1/practices/me")]
     for method, path, body in moves_of_a_client(world):
         key = {"Idempotency-Key": uuid4().hex}
@@ -598,6 +600,27 @@ async def test_a_client_is_never_shown_a_field_that_is_for_clinicians(shown: Sho
 async def test_a_client_is_not_shown_what_others_rated(shown: Shown):
     ratings = {"therapist_intensity", "therapist_resolution", "therapist_ready", "salience"}
     assert not {n for a in shown.answers if a.status_code < 400 for n in keys_in(a.json()) if n in ratings}
+
+
+async def test_a_client_is_shown_no_fact_that_repeats_what_is_for_clinicians(shown: Shown):
+    told = [a.text for a in shown.answers if a.status_code < 400]
+    assert not [fact for fact in FOR_CLINICIANS if any(f'"{fact}"' in text for text in told)]
+    plan = f"/v1/termination-plans/{shown.world.ids['termination_plan']}"
+    for where in (plan, f"{plan}/history"):
+        read = (await shown.world.case.therapist.get(where)).text
+        assert all(f'"{fact}"' in read for fact in FOR_CLINICIANS)
+
+
+async def test_a_client_reads_what_they_said_of_their_own_risk_and_nobody_elses_word_on_it(case: Case):
+    plan = f"/v1/termination-plans/{(await case.plan())['id']}"
+    for who, holds in ((case.therapist, "no"), (case.client, "unsure")):
+        facts = [{"fact": "no_open_risk", "holds": holds, "source": "Asked"}]
+        ok(await who.post(f"{plan}/review-readiness", json={"facts": facts}))
+    reviews = ok(await case.client.get(plan))["reviews"]
+    assert [[fact["holds"] for fact in review["facts"]] for review in reviews] == [[], ["unsure"]]
+    history = ok(await case.client.get(f"{plan}/history"))["items"]
+    added = [item["added"]["reviews"]["facts"] for item in history if item["added"]]
+    assert [[fact["holds"] for fact in facts] for facts in added] == [[], ["unsure"]]
 
 
 async def test_what_was_said_before_it_was_shared_stays_between_clinicians(case: Case):

@@ -73,6 +73,21 @@ async def test_the_report_says_what_was_owed_and_under_which_exception_it_was_no
             assert secret not in read
 
 
+async def test_the_report_shows_each_consent_and_of_two_guardians_whose_word_is_awaited(case: Case):
+    plan = await case.plan()
+    holders = [{"name": "The mother", "consented_on": "2026-10-02"}, {"name": "The father"}]
+    consent = {"text_version": "4", "given_on": "2026-10-02", "given_by": "guardian", "holders": holders}
+    await do(case, plan, "renew-consent", consent=consent)
+    told = ok(await case.supervisor.get(at(plan, "report")))
+    assert (told["consent"]["holders"], told["consent"]["awaited"]) == (["2026-10-02", None], 1)
+    assert [c["text_version"] for c in told["earlier_consents"]] == ["3"]
+    for ending in FORMS:
+        read = text_of(await case.supervisor.get(at(plan, f"report{ending}")))
+        assert "mother" not in read and "father" not in read
+        assert ending == "" or "Text 3, 1 September 2026, by the client" in read
+        assert ending == "" or "by a guardian, held by 2 together: 2 October 2026, awaited" in read
+
+
 async def test_a_report_is_for_staff_and_a_letter_for_nobody_who_does_not_see_the_plan(case: Case, house: House):
     plan, other = await ended(case), await house.case()
     admin = await house.as_("admin")

@@ -81,6 +81,64 @@ async def test_a_new_edition_of_the_consent_text_asks_for_a_new_consent(house: H
     assert [r["text_version"] for r in await due(case.client, kind="consent_to_renew")] == ["2"]
 
 
+async def test_a_new_edition_is_told_of_once(house: House, case: Case) -> None:
+    admin = await house.as_("admin")
+    text = {"kind": "informed_consent", "title": "Consent", "edition": "1", "wording": "An ending is part of it."}
+    policy = made(await admin.post("/v1/policies", json=text))
+    consent = {"text_version": "1", "policy_id": policy["id"], "given_on": "2026-09-01"}
+    plan = made(await case.therapist.post(
+        "/v1/termination-plans", json={"relationship_id": case.relationship_id, "consent": consent}
+    ))  # fmt: skip
+    assert await told(house) == []
+    newer = {"edition": "2", "wording": "An ending is part of it from the start."}
+    ok(await admin.patch(f"/v1/policies/{policy['id']}", json=newer, headers={"If-Match": "*"}))
+    for _ in range(2):
+        assert [event["id"] for event in await told(house)] == [plan["id"]]
+    (kept,) = ok(await case.therapist.get(f"/v1/termination-plans/{plan['id']}"))["reminders"]
+    assert (kept["kind"], kept["text_version"]) == ("consent_to_renew", "2")
+
+
+async def test_a_transfer_that_nobody_answers_is_told_of_once(house: House, case: Case) -> None:
+    admin, plan = await house.as_("admin"), await case.plan()
+    made(await admin.post("/v1/policies", json={"kind": "transition", "title": "Ours", "transfer_days": 1}))
+    asked = {"receiver": {"name": "Riverside Clinic"}}
+    ok(await case.therapist.post(f"/v1/termination-plans/{plan['id']}/begin-transfer", json=asked))
+    assert await told(house) == []
+    for _ in range(2):
+        assert len(await told(house, TODAY + timedelta(1))) == 1
+    (kept,) = ok(await case.therapist.get(f"/v1/termination-plans/{plan['id']}"))["reminders"]
+    assert (kept["kind"], kept["due_on"]) == ("transfer_waiting", ahead(1))
+
+
+async def test_each_booster_is_told_of_on_its_day(house: House, case: Case) -> None:
+    plan = await case.plan()
+    one = f"/v1/termination-plans/{plan['id']}"
+    ok(await case.client.post(f"{one}/client-ends"))
+    aftercare = {"return_route": "Call us.", "boosters": [ahead(0), ahead(2)]}
+    ok(await case.therapist.post(f"{one}/open-aftercare", json=aftercare))
+    for day, count in ((0, 1), (1, 1), (2, 2)):
+        assert len(await told(house, TODAY + timedelta(day))) == count
+    reminders = ok(await case.therapist.get(one))["reminders"]
+    assert [(r["kind"], r["due_on"]) for r in reminders] == [("booster", ahead(0)), ("booster", ahead(2))]
+
+
+async def test_an_ending_that_nobody_mentioned_is_due_and_told_of_only_where_there_is_a_plan(case: Case) -> None:
+    place = f"/v1/relationships/{case.relationship_id}"
+    begun = {"started_on": ahead(-40), "therapist_ids": [case.therapist_id]}
+    ok(await case.therapist.patch(place, json=begun, headers={"If-Match": "*"}))
+    (reminder,) = await due(case.therapist)
+    assert (reminder["kind"], reminder["due_on"]) == ("ending_not_mentioned", ahead(-12))
+    assert reminder["termination_plan_id"] is None and await due(case.client) == []
+    assert await told(case.house) == []
+    asked = {"relationship_id": case.relationship_id, "receiver": {"name": "Riverside Clinic"}}
+    plan = made(await case.therapist.post("/v1/termination-plans/begin-transfer", json=asked))
+    one = f"/v1/termination-plans/{plan['id']}"
+    ok(await case.therapist.post(f"{one}/transfer-declined"))
+    assert [event["id"] for event in await told(case.house)] == [plan["id"]]
+    ok(await case.therapist.patch(one, json={"ending_mentioned_on": ahead(0)}, headers={"If-Match": "*"}))
+    assert await due(case.therapist) == []
+
+
 @pytest.mark.parametrize("query", ["kind=nagging", "due_before=soon", "relationship_id=x", "limit=0", "cursor=x"])
 async def test_what_can_not_be_asked_is_refused_by_name(case: Case, query: str) -> None:
     fault = refused(await case.therapist.get(f"/v1/reminders?{query}"), 422)["errors"][0]

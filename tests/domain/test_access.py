@@ -13,6 +13,7 @@ import pytest
 from api.representation import for_client
 from domain.access import CALLERS, EVERYONE, Role
 from domain.catalog import MACHINES, scopes_of
+from domain.review import FOR_CLINICIANS
 from domain.values import Private, marked, plain, records, type_hints
 from tests.domain.given import CLIENT_ID, NOW, SOMEBODY, THERAPIST_ID, TODAY, caller
 
@@ -117,7 +118,7 @@ class Full:
             (self.hidden if behind else self.shown).add(marker)
             return marker
         if isinstance(hint, type) and issubclass(hint, StrEnum):
-            return list(hint)[-1]
+            return [value for value in hint if value not in FOR_CLINICIANS][-1]
         return {bool: True, int: 1, float: 1.0, UUID: SOMEBODY, date: TODAY, datetime: NOW}[hint]
 
 

@@ -10,8 +10,9 @@ from domain.aftercare import SafetyPlan, later
 from domain.closure import ClosureTask, Reflection, kept_from
 from domain.feelings import FeelingKind, Feelings, over_time
 from domain.move import Decision
+from domain.review import Review
 from domain.rituals import RITUALS, RitualAge, RitualCode, RitualModality, rituals
-from domain.termination import TERMINATION_PLAN, PlanPhase, Review, TerminationPlan
+from domain.termination import TERMINATION_PLAN, PlanPhase, TerminationPlan
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, codes, do, refused
 
 T, C = Role.THERAPIST, Role.CLIENT
@@ -160,6 +161,29 @@ def test_boosters_are_suggested_and_never_set_by_themselves():
     assert "2026-09-30, 2026-11-30, 2027-02-28" in opened.advisories[0].detail
     assert opened.after.boosters == ()
     assert codes(act("open_aftercare", plan(P.ENDED), boosters=(date(2026, 9, 1),), **route)) == set()
+
+
+def test_the_way_back_and_the_boosters_can_be_said_anew_and_what_is_left_out_stays():
+    route, day = "Write or call.", date(2026, 9, 1)
+    state = plan(P.AFTERCARE, ended_on=date(2026, 8, 31), return_route=route, boosters=(day,), farewell="Go well.")
+    moved = act("revise_aftercare", state, boosters=(date(2026, 10, 1),)).after
+    assert (moved.phase, moved.return_route, moved.farewell) == (P.AFTERCARE, route, "Go well.")
+    assert moved.boosters == (date(2026, 10, 1),)
+    elsewhere = act("revise_aftercare", state, return_route="Write to the front desk.").after
+    assert (elsewhere.return_route, elsewhere.boosters) == ("Write to the front desk.", (day,))
+    assert act("revise_aftercare", state, boosters=()).after.boosters == ()
+    with refused("return_route"):
+        act("revise_aftercare", state)
+
+
+@pytest.mark.parametrize("move", ["open_aftercare", "revise_aftercare"])
+def test_a_booster_does_not_come_before_the_end(move):
+    end = date(2026, 8, 31)
+    state = plan(P.ENDED if move == "open_aftercare" else P.AFTERCARE, ended_on=end, return_route="Call.")
+    said = {"return_route": "Call."}
+    assert act(move, state, boosters=(end, date(2026, 9, 30)), **said).after.boosters[0] == end
+    with refused("boosters/1", saying="2026-08-31"):
+        act(move, state, boosters=(date(2026, 9, 30), end - timedelta(days=1)), **said)
 
 
 @pytest.mark.parametrize(("day", "months", "then"), [

@@ -14,7 +14,8 @@ from domain.due import Clock, Standing, due
 from domain.handover import Receiver, Referral
 from domain.relationship import RelationshipPhase
 from domain.reminders import ReminderKind
-from domain.termination import TERMINATION_PLAN, PlanPhase, Review, TerminationPlan
+from domain.review import Review
+from domain.termination import TERMINATION_PLAN, PlanPhase, TerminationPlan
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, do
 from tests.domain.test_fold import ALIKE
 
@@ -89,6 +90,26 @@ def test_from_day_to_day_a_point_comes_once_and_none_comes_back(left, points, pa
     )
     assert len(now) <= 1 and len(later) <= 1
     assert now <= later, "what is due only moves on"
+
+
+# -- the ending, mentioned at all --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("phase", "days"), list(product(R, (27, 28, 400))))
+def test_some_weeks_into_the_work_an_ending_that_nobody_mentioned_is_brought_to_mind(phase, days):
+    late = phase is R.ACTIVE and days >= 28
+    where = standing(begun_on=ago(days), phase=phase)
+    assert only(K.ENDING_NOT_MENTIONED, where) == ([ago(days - 28)] if late else [])
+    assert only(K.ENDING_NOT_MENTIONED, where, clock=Clock(mention_days=365)) == (
+        [ago(35)] if late and days > 365 else []
+    )
+
+
+@pytest.mark.parametrize("phase", P)
+def test_a_plan_in_which_it_was_never_mentioned_asks_for_it_too_and_one_in_which_it_was_does_not(phase):
+    for mentioned, expected in ((None, [ago(12)] if phase in AT_WORK else []), (ago(39), [])):
+        where = standing(plan(phase, ending_mentioned_on=mentioned), begun_on=ago(40))
+        assert only(K.ENDING_NOT_MENTIONED, where) == expected
 
 
 # -- consent, readiness ------------------------------------------------------------------------------------------------

@@ -72,7 +72,7 @@ def test_an_exception_says_who_put_it_on_record_and_when(code):
     said = Exempt(code=code, detail="As it was.")
     state, pair = owing(EndingKind.THERAPIST_INITIATED, ("notice_given_on",))
     silent = plan(P.OUTREACH, outreach=tuple(
-        Outreach(channel=c, offered_referrals=True) for c in (Channel.LETTER, Channel.PHONE, Channel.PHONE)))  # fmt: skip
+        Outreach(channel=c, offered_return=True, offered_referrals=True) for c in (Channel.LETTER, Channel.PHONE, Channel.PHONE)))  # fmt: skip
     for name, state_before, around_it in (("end", state, pair), ("lapse", silent, LOW)):
         kept = do(TERMINATION_PLAN, name, state_before, T, pair=around_it, exception=said).after.exception
         assert (kept.code, kept.detail) == (code, "As it was.")
@@ -98,7 +98,7 @@ def test_whether_somebody_is_safe_comes_before_the_first_attempt(risk):
 
 @pytest.mark.parametrize(("channel", "named"), list(product(Channel, (True, None))))
 def test_a_last_letter_names_others_to_turn_to(channel, named):
-    tries = (Outreach(channel=Channel.EMAIL), Outreach(channel=Channel.PHONE),
+    tries = (Outreach(channel=Channel.EMAIL, offered_return=True), Outreach(channel=Channel.PHONE),
              Outreach(channel=channel, offered_referrals=named))  # fmt: skip
     over = do(TERMINATION_PLAN, "lapse", plan(P.OUTREACH, outreach=tries), T, pair=LOW)
     written = channel in (Channel.EMAIL, Channel.LETTER, Channel.MESSAGE)

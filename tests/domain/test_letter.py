@@ -15,10 +15,11 @@ from domain.feelings import Feelings
 from domain.handover import Handed, HandoverTask
 from domain.letter import HEADINGS, SAFETY, Letter, LetterPart, Meetings, Pair, letter
 from domain.relationship import Agreement
+from domain.review import Review
 from domain.rituals import RitualCode
-from domain.termination import Outreach, PlanPhase, Receiver, Review, TerminationPlan
+from domain.termination import Outreach, PlanPhase, Receiver, TerminationPlan
 from domain.values import plain
-from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, least, relationship
+from tests.domain.given import ID, RELATIONSHIP_ID, SOMEBODY, THERAPIST_ID, TODAY, least, relationship
 
 T, C = Role.THERAPIST, Role.CLIENT
 D = date(2026, 5, 28)
@@ -159,10 +160,10 @@ def test_the_way_back_is_told_in_the_words_it_was_offered_in():
 
 
 def test_who_fell_silent_is_told_that_they_are_welcome_only_if_that_was_offered():
-    for offered in (True, False):
+    for offered in (True, False, None):
         attempt = replace(least(Outreach), offered_return=offered)
         gone = plan(kind=EndingKind.LAPSED_NO_CONTACT, ended_on=D, outreach=(attempt,))
-        assert bool(sentences(gone, LetterPart.COMING_BACK)) is offered
+        assert bool(sentences(gone, LetterPart.COMING_BACK)) is (offered is True)
 
 
 def test_every_section_has_a_heading_and_they_come_in_one_order():
@@ -174,6 +175,18 @@ def test_every_section_has_a_heading_and_they_come_in_one_order():
         closure=tuple(Closed(task=task, by=C, reflection="So.", ritual="A walk.") for task in ClosureTask),
     )  # fmt: skip
     goals = (Agreement(text="To sleep.", agreed_by_client=True),)
-    found = told(full, relationship=relationship(goals=goals), therapists=("Dr Rivera",))
+    found = told(full, relationship=relationship(goals=goals), therapists={THERAPIST_ID: "Dr Rivera"})
     assert [s.part for s in found.sections] == list(LetterPart)
     assert found.signed_by == ("Dr Rivera",)
+
+
+def test_nobody_signs_who_died_or_could_not_go_on_nor_for_work_they_were_no_part_of():
+    names = {THERAPIST_ID: "Dr Rivera", SOMEBODY: "Dr Okafor", ID: "Dr Sato"}
+    okafor = Receiver(therapist_id=SOMEBODY)
+    gone = plan(kind=EndingKind.THERAPIST_INCAPACITY, ended_on=D, incapacitated_therapist_id=THERAPIST_ID)
+    assert told(gone, therapists=names).signed_by == ("Dr Okafor", "Dr Sato")
+    assert told(replace(gone, receiver=okafor), therapists=names).signed_by == ("Dr Sato",)
+    assert told(gone, therapists={THERAPIST_ID: "Dr Rivera"}).signed_by == ()
+    passed_on = plan(kind=EndingKind.TRANSFER, ended_on=D, receiver=okafor)
+    assert told(passed_on, therapists=names).signed_by == ("Dr Rivera", "Dr Sato")
+    assert told(plan(ended_on=D), therapists=names).signed_by == ("Dr Rivera", "Dr Okafor", "Dr Sato")

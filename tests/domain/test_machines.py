@@ -63,7 +63,9 @@ OF_ITS_KIND: dict[str, dict[str, Any]] = {"termination_plan": AGREED}
 """What the plainest state of a kind has beside what its class asks for."""
 
 UNDER_WAY = RecoveryUnderWay(after_seq=0, asked_at=NOW)
-TRIES = tuple(Outreach(channel=channel) for channel in (Channel.LETTER, Channel.PHONE, Channel.PHONE))
+TRIES = tuple(
+    Outreach(channel=channel, offered_return=True) for channel in (Channel.LETTER, Channel.PHONE, Channel.PHONE)
+)
 CLIENTS = {"state": {"reported_by": Reporter.CLIENT}}
 MINE: dict[str, Any] = {"body": {"therapist_ids": (THERAPIST_ID,)}}
 ASKED = DirectReport(problem=True, intensity=4)
@@ -88,6 +90,7 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
         "body": {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
     },
     ("termination_plan", "begin_transfer", None): {"body": {"receiver": Receiver(therapist_id=SOMEBODY)}},
+    ("termination_plan", "revise_aftercare", None): {"body": {"return_route": "Call us."}},
     ("termination_plan", "plan_ahead", None): {"body": {"relapse_signature": ("I stop answering.",)}},
     **{
         ("termination_plan", "share_reflection", role): {"state": {"reflections": (Reflection(by=role, words="So."),)}}

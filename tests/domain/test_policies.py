@@ -10,11 +10,11 @@ from domain.consent import Consent
 from domain.handover import Receiver
 from domain.move import NEW, Decision
 from domain.policies import FOLLOWING, POLICIES, following
-from domain.relationship import RELATIONSHIP, RelationshipPhase
+from domain.relationship import RELATIONSHIP, Changed, RelationshipPhase, TreatmentChange
 from domain.repair import REPAIR, Outcome, RepairPhase
 from domain.rupture import RUPTURE, LeftReason, RupturePhase
 from domain.termination import TERMINATION_PLAN, PlanPhase
-from tests.domain.given import ID, RELATIONSHIP_ID, RUPTURE_ID, SOMEBODY, TODAY, around, do, relationship
+from tests.domain.given import ID, RELATIONSHIP_ID, RUPTURE_ID, SOMEBODY, THERAPIST_ID, TODAY, around, do, relationship
 
 T, C = Role.THERAPIST, Role.CLIENT
 
@@ -36,15 +36,20 @@ FOLLOWS = {
     "webhook_endpoint.registered": ("webhook_endpoint", "ping"), "webhook_endpoint.enabled": ("webhook_endpoint", "ping"),
     "webhook_endpoint.relocated": ("webhook_endpoint", "ping"),
 }  # fmt: skip
-"""Beside a therapist's falling away, whose event is told below, and a concluded repair, whose consequence depends."""
-UNAVAILABLE = TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name["therapist_unavailable"])
+"""Beside whoever takes over, and a therapist's falling away, whose events are told below, and a concluded repair, whose
+consequence depends."""
+UNAVAILABLE, ACCEPTED = (
+    TERMINATION_PLAN.type_of(TERMINATION_PLAN.by_name[name]) for name in ("therapist_unavailable", "transfer_accepted")
+)
 
 
 @pytest.mark.parametrize("event", EVENT_TYPES)
 def test_nothing_follows_but_what_is_said_here(event):
     if event == "repair.concluded":
         return
-    expected = {("relationship", "enter_transition")} if event == UNAVAILABLE else {FOLLOWS.get(event)} - {None}
+    expected = {FOLLOWS.get(event)} - {None}
+    expected |= {("relationship", "enter_transition")} if event == UNAVAILABLE else set()
+    expected |= {("relationship", "add_successor")} if event in (UNAVAILABLE, ACCEPTED) else set()
     assert {(p.machine.subject, p.move) for p in following(event)} == expected
 
 
@@ -64,7 +69,7 @@ def test_every_consequence_is_one_the_domain_may_draw_by_itself():
         names = [policy.move] if isinstance(policy.move, str) else [m.name for m in RUPTURE.moves]
         for move in (policy.machine.by_name[n] for n in names):
             if Role.POLICY in move.by:
-                move.takes(), "which asks for nothing that nobody could say"
+                assert policy.body or move.takes(), "which asks for nothing that nobody could say"
                 assert NEW not in move.source
         assert policy.where in {"id", *policy.machine.field_names}
         for event in policy.events:
@@ -129,8 +134,8 @@ class World:
                 continue
             assert getattr(other, policy.where) == getattr(decision.after, policy.its)
             known = around(Role.POLICY, pair=self.things["relationship"])
-            drawn = policy.machine.decide(move, other, move.takes(), known, id=other.id)
-            self.happened(policy.machine.subject, drawn)
+            if drawn := policy.draw(decision.after, other, known):
+                self.happened(policy.machine.subject, drawn)
 
 
 PLAN = TERMINATION_PLAN.cls(id=ID, relationship_id=RELATIONSHIP_ID, phase=PlanPhase.REVIEWING)
@@ -213,6 +218,29 @@ def test_when_a_therapist_falls_away_the_pair_is_in_transition_until_somebody_ta
     assert world.relationship.phase is RelationshipPhase.IN_TRANSITION
     world.make(TERMINATION_PLAN, "transfer_accepted", Role.SUPERVISOR)
     assert world.relationship.phase is RelationshipPhase.ENDED
+
+
+def test_who_is_named_to_take_over_from_somebody_gone_sees_it_at_once_and_others_when_they_accept():
+    world = World()
+    said = {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
+    world.make(TERMINATION_PLAN, "therapist_unavailable", Role.SUPERVISOR, **said)
+    assert world.relationship.therapist_ids == (THERAPIST_ID, SOMEBODY)
+    assert world.relationship.treatment_changes == (TreatmentChange(since=TODAY, changed=(Changed.THERAPISTS,)),)
+    world.make(TERMINATION_PLAN, "transfer_accepted", who=str(SOMEBODY))
+    assert world.told.count("relationship.successor_added") == 1, "nothing is told where nothing changed"
+    world = World(termination_plan=PLAN)
+    world.make(TERMINATION_PLAN, "begin_transfer", receiver=Receiver(therapist_id=SOMEBODY))
+    assert world.relationship.therapist_ids == (THERAPIST_ID,)
+    world.make(TERMINATION_PLAN, "transfer_accepted")
+    assert world.relationship.therapist_ids == (THERAPIST_ID, SOMEBODY)
+    assert world.told[-2:] == ["relationship.successor_added", "relationship.ended"]
+
+
+def test_somebody_elsewhere_who_takes_over_joins_nobody_here():
+    world = World(termination_plan=PLAN)
+    world.make(TERMINATION_PLAN, "begin_transfer", receiver=Receiver(name="Riverside Clinic"))
+    world.make(TERMINATION_PLAN, "transfer_accepted")
+    assert world.relationship.therapist_ids == (THERAPIST_ID,)
 
 
 def test_silence_changes_nothing_between_the_two_until_a_therapist_says_so():

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from domain.access import Role
+from domain.consent import Consent, ConsentGiver, ConsentHolder
 from domain.endings import EndingKind, Reason
 from domain.errors import Incomplete
 from domain.outreach import Channel, Outreach
+from domain.readiness import Ruptures
 from domain.relationship import Risk
 from domain.report import SAYS, Duty, DutyStatus, EndingReport, Evidence, Logged, report
 from domain.termination import TERMINATION_PLAN, Excepted, ExceptionCode, PlanPhase, TerminationPlan
+from domain.values import plain
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, do, relationship
 
 T = Role.THERAPIST
@@ -75,6 +78,18 @@ def test_an_exception_covers_what_is_not_on_record_and_says_who_and_when():
     assert "Under an exception: reasons, notice, counselling, alternatives, risk screen." in found.in_short
 
 
+def test_every_consent_is_told_and_of_two_guardians_each_with_their_own_day():
+    first = Consent(text_version="1", given_on=date(2025, 9, 1), given_by=ConsentGiver.GUARDIAN, holder="File 12")
+    both = (ConsentHolder(name="The mother", consented_on=date(2026, 2, 2)), ConsentHolder(name="The father"))
+    now = Consent(text_version="2", given_on=date(2026, 2, 2), given_by=ConsentGiver.GUARDIAN, holders=both)
+    found = told(plan(consent=now, earlier_consents=(first,)))
+    assert found.consent
+    assert (found.consent.holders, found.consent.awaited) == ((date(2026, 2, 2), None), 1)
+    assert [(c.text_version, c.holders, c.holder_on_record) for c in found.earlier_consents] == [("1", (), True)]
+    for name in ("mother", "father", "File 12"):
+        assert name not in str(plain(found))
+
+
 def test_a_log_that_no_longer_goes_back_to_the_beginning_says_so():
     assert told(plan(kind=EndingKind.THERAPIST_INITIATED)).history_complete is False
 
@@ -82,8 +97,14 @@ def test_a_log_that_no_longer_goes_back_to_the_beginning_says_so():
 def test_who_leaves_or_dies_owes_nothing_and_is_owed_nothing():
     left = plan(kind=EndingKind.CLIENT_INITIATED, phase=PlanPhase.ENDED, ended_on=TODAY)
     for found in (
-        told(left, HIGH, logged("client_ends", "ended"), ended_unrepaired=1),
-        told(left, HIGH, logged("client_ends", "ended"), logged("revise", "ended", 2), ended_unrepaired=1),
+        told(left, HIGH, logged("client_ends", "ended"), ruptures=Ruptures(ended_unrepaired=1)),
+        told(
+            left,
+            HIGH,
+            logged("client_ends", "ended"),
+            logged("revise", "ended", 2),
+            ruptures=Ruptures(ended_unrepaired=1),
+        ),
         told(plan(kind=EndingKind.CLIENT_DECEASED, ended_on=TODAY), HIGH),
     ):
         assert found.duties == ()
@@ -98,8 +119,8 @@ def test_an_ending_that_rests_on_the_clients_word_shows_that_it_was_given():
 
 
 def test_a_lapse_shows_how_far_the_ladder_was_climbed():
-    def tries(*channels: Channel) -> DutyStatus:
-        attempts = tuple(Outreach(channel=channel, attempted_on=TODAY) for channel in channels)
+    def tries(*channels: Channel, offered: bool | None = True) -> DutyStatus:
+        attempts = tuple(Outreach(channel=c, attempted_on=TODAY, offered_return=offered) for c in channels)
         state = plan(kind=EndingKind.LAPSED_NO_CONTACT, phase=PlanPhase.ENDED, ended_on=TODAY, outreach=attempts)
         return standing(told(state))[Duty.OUTREACH]
 
@@ -107,6 +128,8 @@ def test_a_lapse_shows_how_far_the_ladder_was_climbed():
     assert tries(phone, phone, letter) is DutyStatus.MET
     for few in ((phone, letter), (phone,) * 3, (letter,) * 3, (phone, phone, Channel.CONTACT_PERSON), ()):
         assert tries(*few) is DutyStatus.NOT_ON_RECORD
+    for unsaid in (None, False):
+        assert tries(phone, phone, letter, offered=unsaid) is DutyStatus.NOT_ON_RECORD
 
 
 def test_a_transfer_is_done_when_the_receiver_has_accepted():
@@ -131,13 +154,13 @@ def test_high_risk_counts_as_it_was_at_the_end_and_not_as_it_was_found_later():
 def test_ruptures_that_stood_open_were_faced_or_were_not():
     for seen, status in ((True, DutyStatus.MET), (False, DutyStatus.OUTSTANDING)):
         state = plan(kind=EndingKind.PLANNED_MUTUAL, agreed_by_client=True, open_ruptures_acknowledged=seen)
-        assert standing(told(state, open_ruptures=2))[Duty.RUPTURES_FACED] is status
+        assert standing(told(state, ruptures=Ruptures(open=2)))[Duty.RUPTURES_FACED] is status
 
 
 @pytest.mark.parametrize("kind", [EndingKind.TRANSFER, EndingKind.LAPSED_NO_CONTACT, EndingKind.THERAPIST_INCAPACITY])
 def test_where_no_move_asks_whether_ruptures_were_seen_nobody_owes_an_answer(kind):
     over = plan(kind=kind, phase=PlanPhase.ENDED, ended_on=TODAY)
-    found = told(over, ended_unrepaired=1)
+    found = told(over, ruptures=Ruptures(ended_unrepaired=1))
     assert Duty.RUPTURES_FACED not in standing(found) and "Ruptures that ended unrepaired: 1." in found.in_short
 
 

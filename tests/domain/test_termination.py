@@ -1,6 +1,6 @@
 """Endings: a client can always leave, a therapist owes something first, and nobody is sent off by a clock."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from itertools import chain, combinations, product
 
@@ -16,14 +16,12 @@ from domain.handover import Receiver
 from domain.move import NEW, Decision, Endings, Will
 from domain.outreach import Channel, Outreach
 from domain.relationship import RelationshipPhase, Risk
+from domain.review import Answer, Fact, Informant, ReadinessFact
 from domain.termination import (
     TERMINATION_PLAN,
-    Answer,
     ExceptionCode,
     Exempt,
-    Fact,
     PlanPhase,
-    ReadinessFact,
     TerminationPlan,
 )
 from tests.domain.given import (
@@ -97,6 +95,38 @@ def test_either_may_begin_to_talk_about_progress():
 # -- reviewed regularly ------------------------------------------------------------------------------------------------
 
 
+def test_a_fact_says_who_says_so_and_on_which_day():
+    told = date(2026, 2, 26)
+    for by, fact, said, kept in (
+        (T, ReadinessFact.CLIENT_SAYS_READY, {"on": told}, (Informant.CLIENT, told)),
+        (T, ReadinessFact.THERAPIST_SAYS_READY, {}, (Informant.THERAPIST, TODAY)),
+        (T, ReadinessFact.SUPPORTS, {}, (Informant.THERAPIST, TODAY)),
+        (T, ReadinessFact.SUPPORTS, {"said_by": Informant.COLLATERAL}, (Informant.COLLATERAL, TODAY)),
+        (C, ReadinessFact.SUPPORTS, {}, (Informant.CLIENT, TODAY)),
+        (C, ReadinessFact.STABLE, {"said_by": Informant.GUARDIAN, "on": told}, (Informant.GUARDIAN, told)),
+    ):
+        facts = (Fact(fact=fact, holds=Answer.YES, source="A talk", **said),)
+        (found,) = act("review_readiness", plan(P.REVIEWING), by, facts=facts).after.reviews[0].facts
+        assert (found.said_by, found.on) == kept
+    earlier = act("review_readiness", plan(P.REVIEWING), reviewed_on=told, facts=(replace(facts[0], on=None),))
+    assert earlier.after.reviews[0].facts[0].on == told
+
+
+def test_nobodys_own_word_is_put_into_anothers_mouth():
+    for by, fact, who, at in (
+        (T, ReadinessFact.CLIENT_SAYS_READY, Informant.GUARDIAN, "facts/0/said_by"),
+        (T, ReadinessFact.THERAPIST_SAYS_READY, Informant.RECORD, "facts/0/said_by"),
+        (C, ReadinessFact.STABLE, Informant.THERAPIST, "facts/0/said_by"),
+        (C, ReadinessFact.THERAPIST_SAYS_READY, None, "facts/0/fact"),
+    ):
+        with refused(at):
+            facts = (Fact(fact=fact, holds=Answer.YES, source="A talk", said_by=who),)
+            act("review_readiness", plan(P.REVIEWING), by, facts=facts)
+    with refused("facts/0/on"):
+        facts = (Fact(fact=ReadinessFact.STABLE, holds=Answer.YES, source="A talk", on=TODAY + timedelta(days=2)),)
+        act("review_readiness", plan(P.REVIEWING), facts=facts)
+
+
 def test_a_review_keeps_each_fact_with_its_source_and_both_views_beside_each_other():
     facts = (Fact(fact=ReadinessFact.GOALS_ATTAINED, holds=Answer.YES, source="Goal sheet"),
              Fact(fact=ReadinessFact.NO_OPEN_RISK, holds=Answer.UNSURE, source="Her therapist"))  # fmt: skip
@@ -111,6 +141,17 @@ def test_a_review_keeps_each_fact_with_its_source_and_both_views_beside_each_oth
     ]  # fmt: skip
     assert state.reviews[0].reviewed_on == TODAY
     assert [r.shared_with_client for r in state.reviews] == [False, True]
+
+
+def test_a_client_does_not_say_what_the_therapist_thinks_of_their_readiness():
+    theirs = Fact(fact=ReadinessFact.THERAPIST_SAYS_READY, holds=Answer.YES, source="She told me")
+    mine = Fact(fact=ReadinessFact.CLIENT_SAYS_READY, holds=Answer.YES, source="I feel it")
+    with refused("facts/1/fact"):
+        act("review_readiness", plan(P.REVIEWING), C, facts=(mine, theirs))
+    with refused("therapist_ready"):
+        act("review_readiness", plan(P.REVIEWING), C, therapist_ready=Answer.NO)
+    both = act("review_readiness", plan(P.REVIEWING), T, facts=(mine, theirs)).after.reviews[0].facts
+    assert [fact.said_by for fact in both] == [Informant.CLIENT, Informant.THERAPIST]
 
 
 @pytest.mark.parametrize(("feeling", "felt"), list(product(("loss", "uncertainty", "abandonment"), range(5))))
@@ -432,6 +473,8 @@ def test_a_step_of_the_ladder_left_out_is_named(channels, saying):
 def test_the_one_in_writing_offers_a_way_back():
     with refused("outreach", saying="offers a way back"):
         act("lapse", tried(*LADDER, offered_return=False), pair=LOW)
+    with refused("outreach", saying="offers a way back"):
+        act("lapse", plan(P.OUTREACH, outreach=tuple(Outreach(channel=c) for c in LADDER)), pair=LOW)
 
 
 @pytest.mark.parametrize("written", [Channel.LETTER, Channel.EMAIL])

@@ -696,6 +696,7 @@ async def test_a_client_leaves_while_the_plan_is_being_introduced(house: House):
 
 # -- whatever is done --------------------------------------------------------------------------------------------------
 
+FACT = {"fact": "supports", "holds": "yes", "source": "Her sister rang.", "said_by": "collateral", "on": "2026-11-01"}
 BODIES: dict[str, list[dict[str, Any]]] = {
     "dismiss": [{"reason": "duplicate", "note": "Seen before."}],
     "withdraw": [{"note": "I was tired."}],
@@ -707,13 +708,14 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"outcome": "repaired", "client_resolution": 5}, {"outcome": "not_repaired"},
         {"outcome": "repaired", "score_rule": "full_return"}, {"outcome": "partially_repaired"},
     ],
-    "review_readiness": [{"feelings": {"loss": 4}, "note": "Hard."}, {"client_ready": "yes"}],
+    "review_readiness": [{"feelings": {"loss": 4}, "note": "Hard."}, {"client_ready": "yes", "facts": [FACT]}],
     "plan_ending": [ENDING, {"kind": "therapist_initiated", "target_date": "2026-12-18", "reasons": ["client_choice"]}],
     "complete_task": [{"task": "farewell_ritual", "ritual": "A letter."}],
     "end": [{"acknowledge_open_ruptures": True}, {"exception": {"code": "payer", "detail": "No cover."}}],
-    "record_outreach": [{"channel": "letter"}, {"channel": "phone"}],
+    "record_outreach": [{"channel": "letter", "offered_return": True}, {"channel": "phone"}],
     "begin_transfer": [{"receiver": {"name": "Dr Okafor"}}],
     "open_aftercare": [{"return_route": "Call us.", "boosters": ["2027-01-05"]}],
+    "revise_aftercare": [{"boosters": ["2027-02-05"], "farewell": "Go well."}],
     "screen_risk": [{"risk": "high"}, {"risk": "none"}],
     "begin_baseline": [{"since": "2026-01-05", "reason": "A new frame."}, {}],
     "withdraw_baseline": [{"since": "2026-01-05"}],
