@@ -28,8 +28,9 @@ async def good_goodbye(stage: Stage, desk: Voice, pair: Pair) -> str:
     policy, path = await consent(stage, desk, pair)
     goals = await goals_agreed(stage, pair)
     await consent_renewed(stage, desk, pair, policy, path)
-    await readiness(stage, pair, path)
+    await talks(stage, pair, path)
     await goals_rated(stage, pair, goals)
+    await fact_by_fact(stage, pair, path)
     await a_day_is_named(stage, pair, path)
     await last_sessions(stage, pair, path)
     await told_afterwards(stage, pair, path)
@@ -88,7 +89,7 @@ async def reminded(stage: Stage, words: str, who: Voice, pair: Pair, kind: str) 
         stage.aside(f"{kind.replace('_', ' ').capitalize()}: due {spelled(due['due_on'])}, {of}.")
 
 
-async def readiness(stage: Stage, pair: Pair, path: str) -> None:
+async def talks(stage: Stage, pair: Pair, path: str) -> None:
     """How the two see it, and how it went from talk to talk."""
     for weeks, said in zip((8, 4), TALKS, strict=False):
         await pair.client.post(f"{path}/review-readiness", {**said, "reviewed_on": ago(weeks)})
@@ -105,7 +106,8 @@ async def readiness(stage: Stage, pair: Pair, path: str) -> None:
         f"POST {path}/review-readiness", {
             "therapist_ready": "yes", "facts": [
                 {"fact": "stable", "holds": "yes", "source": "BDI, sessions 9 to 12"},
-                {"fact": "skills_used_outside", "holds": "yes", "source": "the client"}]})  # fmt: skip
+                {"fact": "skills_used_outside", "holds": "yes", "source": "What the client told of the week"},
+            ]})  # fmt: skip
 
 
 async def goals_rated(stage: Stage, pair: Pair, goals: str) -> None:
@@ -117,6 +119,22 @@ async def goals_rated(stage: Stage, pair: Pair, goals: str) -> None:
     t = {view: rated[f"{view}_attained"]["t_score"] for view in ("client", "therapist")}
     stage.aside(f"T = {t['client']:.1f} as the client sees it, {t['therapist']:.1f} as the therapist does; it was "
                 f"{rated['baseline_t_score']:.1f} when they began. 50 is what was expected.")  # fmt: skip
+
+
+async def fact_by_fact(stage: Stage, pair: Pair, path: str) -> None:
+    """What the record answers by rule, beside what the two said. Raises Failed where one of the two is missing."""
+    found = await stage.step("Readiness, fact by fact and without a sum: computed beside said (what is unsure is left out).",
+        pair.therapist, f"GET {path}/readiness")  # fmt: skip
+    told: set[bool] = set()
+    for fact in found["facts"]:
+        for one in fact["findings"]:
+            if one["holds"] != "unsure":
+                said = "computed" if one["computed"] else f"said by the {one['said_by']}"
+                name, source = fact["fact"].replace("_", " ").capitalize(), one["source"].rstrip(".")
+                stage.aside(f"{name}: {one['holds']}, {said}. {source}.")
+                told.add(one["computed"])
+    if told != {True, False}:
+        raise Failed(f"GET {path}/readiness does not tell both what was computed and what was said.")
 
 
 def levels(*said: int) -> list[dict[str, int]]:

@@ -87,6 +87,18 @@ def test_goals_are_seen_by_two_people_and_stay_two_numbers(shown: str):
     assert "T = 59.1 as the client sees it, 63.7 as the therapist does; it was 36.3 when they began." in goodbye(shown)
 
 
+def test_readiness_is_told_fact_by_fact_what_is_computed_beside_what_was_said(shown: str):
+    told = goodbye(shown).partition("Readiness, fact by fact")[2]
+    for said in (
+        "Goals attained: yes, computed. Goal attainment scaling as the client sees it: 3 of 3 goals",
+        "Goals attained: yes, computed. Goal attainment scaling as the therapist sees it: 3 of 3 goals",
+        "Stable: yes, computed. Depression score (BDI): over the last 3 complete scores it moved by 2 points",
+        "Stable: yes, said by the therapist. BDI, sessions 9 to 12.",
+        "Client says ready: yes, said by the client.",
+    ):
+        assert said in told
+
+
 def test_feelings_are_told_talk_by_talk_and_a_blank_is_not_a_zero(shown: str):
     assert "Strong loss. Termination can itself be a rupture" in goodbye(shown)
     assert "loss 1, 2, 3; uncertainty 3, 2, 1; pride -, 3, 4; gratitude -, -, 4." in goodbye(shown)
