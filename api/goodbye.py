@@ -123,7 +123,7 @@ async def goals_rated(stage: Stage, pair: Pair, goals: str) -> None:
 
 async def fact_by_fact(stage: Stage, pair: Pair, path: str) -> None:
     """What the record answers by rule, beside what the two said. Raises Failed where one of the two is missing."""
-    found = await stage.step("Readiness, fact by fact and without a sum: computed beside said, and the unsure left out.",
+    found = await stage.step("Readiness, fact by fact, without a sum: computed beside said, and the unsure left out.",
         pair.therapist, f"GET {path}/readiness")  # fmt: skip
     told: set[bool] = set()
     for fact in found["facts"]:
