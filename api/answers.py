@@ -137,7 +137,7 @@ def endpoint_health() -> Schema:
         "failing_since": moment("Since when it has taken nothing; null while it does."),
         "success_rate": share | {"description": "What share of the last hundred attempts it took; null: none yet."},
         "backlog": whole("How many events are to be sent, counted to 10,000.", minimum=0, maximum=10_000),
-        "oldest_since": moment("Since when the first of these is waiting."),
+        "oldest_due_at": moment("Since when the one of these that is due longest has been due; null: none is."),
         "dead": whole("How many were given up, counted to 10,000.", minimum=0, maximum=10_000),
         "recovered_to": {
             "anyOf": [{"type": "integer"}, {"type": "null"}],

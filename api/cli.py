@@ -42,7 +42,15 @@ def configured(data_dir: Path, **more: Any) -> Any:
 def serve(
     host: Annotated[str, typer.Option(envvar="BRAVESPACE_HOST")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="BRAVESPACE_PORT")] = 8000,
-    workers: Annotated[int, typer.Option(envvar="BRAVESPACE_WORKERS", min=1)] = 1,
+    workers: Annotated[
+        int,
+        typer.Option(
+            envvar="BRAVESPACE_WORKERS",
+            min=1,
+            help="Processes behind this one port. /metrics is that of whichever answers: run several services instead "
+            "where it is scraped.",
+        ),
+    ] = 1,
     dispatch: Annotated[bool, typer.Option(envvar="BRAVESPACE_DISPATCH", help="Deliver webhooks as well.")] = True,
     data_dir: DataDir = HERE,
 ) -> None:

@@ -37,7 +37,10 @@ class Console:
         ]  # fmt: skip
 
     async def open(self, call: Call) -> Reply:
-        """The delivery console's address, with a token for 15 minutes that keeps webhook endpoints and nothing else."""
+        """The delivery console's address, with a token for 15 minutes that keeps webhook endpoints and nothing else.
+
+        Each call opens a session of its own, whatever its Idempotency-Key: a token is kept nowhere.
+        """
         caller = call.caller
         self._endpoints.may_read(caller)
         if caller.origin == CLIENT:

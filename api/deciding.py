@@ -137,7 +137,7 @@ class Deciding:
         # Before anything is looked up: whose move it is not learns nothing of what is there.
         self.machine.permit(move, call.caller.role)
         state, version = (self.shelf.state(row), row["version"]) if row else (None, 0)
-        self.check(move, ask.body)
+        await self.check(move, ask.body, call.caller)
         known = await around(store, self.shelf, call.caller, move, ask.body, row, state)
         decision = self.machine.decide(move, state, ask.body, known, id=id)
         if row and move is self.machine.revise and not decision.changes:
@@ -153,8 +153,8 @@ class Deciding:
 
     # -- what a collection may do differently ----------------------------------------------------------------------
 
-    def check(self, move: Move, body: Any) -> None:
-        """What only this process knows to be wrong with a body."""
+    async def check(self, move: Move, body: Any, caller: Caller) -> None:
+        """What is wrong with a body that the domain can not know."""
 
     async def seal(self, decision: Decision, body: Any, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
         """What is kept sealed beside the row, and shown this once."""

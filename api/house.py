@@ -48,7 +48,7 @@ class House:
         return Reply(200, b'{"status":"ready"}', [JSON_BODY])
 
     async def metrics(self, call: Call) -> Reply:
-        """For Prometheus."""
+        """For Prometheus: the counts of the process that answers, and the backlog of the whole database."""
         backlog: Mapping[str, float] = {}
         with suppress(*UNREACHABLE, *UNMIGRATED):
             backlog = await self._deliveries.backlog()

@@ -30,6 +30,7 @@ from domain.report import EndingReport
 from domain.rituals import RitualAge, RitualModality
 from domain.rupture import RuptureType
 from domain.trajectory import Trajectory
+from domain.webhook import Recovery
 from infra.delivery_log import STATES
 
 JSON, PATCHES = "application/json", ("application/merge-patch+json", "application/json")
@@ -40,7 +41,8 @@ POSTED = {"object": "create", "made": "create", "delivery": "redeliver", "consol
 GATE, CHANGE = (400, 401, 500, 503), (403, 409, 412, 413, 415, 422)
 STATUSES: Mapping[str, tuple[int, ...]] = {
     "read": (403, 404), "list": (403, 410, 422), "create": CHANGE, "put": (*CHANGE, 404, 428), "move": (*CHANGE, 404),
-    "matched": (*CHANGE, 404, 428), "redeliver": (403, 404, 409, 413, 415, 422), "history": (403, 404, 422),
+    "recover": (*CHANGE, 404, 410),
+    "matched": (*CHANGE, 404, 428), "redeliver": (*CHANGE, 404), "history": (403, 404, 422),
     "trajectory": (403, 404), "letter": (403, 404), "report": (403, 404), "feelings": (403, 404), "rituals": (422,),
     "outcomes": (403, 404, 422), "readiness": (403, 404),
     "reminders": (403, 422),
@@ -87,7 +89,7 @@ def kind_of(route: Route) -> str:
     if route.method in ("PATCH", "DELETE"):
         return "matched"
     if route.method == "POST":
-        return POSTED.get(answer, "move")
+        return "recover" if route.about.takes is Recovery else POSTED.get(answer, "move")
     return "put" if route.method == "PUT" else READ.get(answer, answer)
 
 
@@ -208,6 +210,7 @@ def in_headers(route: Route) -> list[Schema]:
     about: About = route.about
     names = {
         "create": ["IdempotencyKey"], "move": ["IdempotencyKey", "IfMatch"],
+        "recover": ["IdempotencyKey", "IfMatch"], "redeliver": ["IdempotencyKey", "IfMatch"],
         "put": ["IdempotencyKey", "IfNoneMatchAny"],
         "matched": ["IfMatchNeeded"], "read": ["IfNoneMatch"], "trajectory": ["IfNoneMatchTag"],
         "letter": ["IfNoneMatchTag"], "report": ["IfNoneMatchTag"],
@@ -272,9 +275,10 @@ def success(route: Route, schemas: Schemas) -> Schema:
     if about.answer in ("object", "made", "moved"):
         names += ["ETag", "Cache-Control"]
         names += ["Location"] if about.status == 201 else []
-        names += ["Idempotent-Replayed"] if route.method in ("POST", "PUT") else []
     elif about.answer in ("page", "history", "timeline", "deliveries"):
         names.append("Link")
+    if any(told["$ref"].endswith("/IdempotencyKey") for told in in_headers(route)):
+        names.append("Idempotent-Replayed")
     content = {JSON: {"schema": ref(answer_of(route, schemas))}}
     return {"description": SAYS.get(about.answer, about.says), "headers": header(*sorted(names)), "content": content}
 

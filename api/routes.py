@@ -238,7 +238,8 @@ def console_routes(console: Console, machine: Machine) -> Iterator[Route]:
     """The delivery console: opening it takes a token, and so does everything that its page then asks for."""
     hooks: dict[str, Any] = {"tag": machine.collection, "machine": machine, "scope": machine.write_scope}
     yield Route("POST", "/v1/console-sessions", console.open, about=About(
-        "open_console", console.open.__doc__ or "", answer="console_session", status=201, **hooks))  # fmt: skip
+        "open_console", " ".join((console.open.__doc__ or "").split()), answer="console_session", status=201,
+        **hooks))  # fmt: skip
     for path, handler in {"/console": console.page, "/console/{file}": console.file}.items():
         name = f"console_{handler.__name__}"
         about = About(name=name, says=handler.__doc__ or "", tag="house", answer=name)

@@ -8,17 +8,19 @@ from typing import Any
 from cryptography.fernet import Fernet
 from pydantic_core import to_json
 
-from api.body import adapter
-from api.call import Call, Reply, number, parsed, wrong
+from api.call import Call, Reply, number, wrong
+from api.deciding import Ask, Done
 from api.listing import page_headers
 from api.problems import NotFound
+from api.repeat import replay, reply_kept
 from api.resource import Resource
 from domain.access import Caller
 from domain.catalog import MACHINES
 from domain.errors import NotOpen, Refused
 from domain.move import Decision, Move, Nothing
-from domain.webhook import FED, Address, EndpointDetails, EndpointSettings, Rotation
+from domain.webhook import FED, Address, EndpointDetails, EndpointSettings, Recovery, Rotation
 from infra.addresses import check_url
+from infra.conflicts import HistoryGone, Moved
 from infra.deliveries import webhook_id
 from infra.delivery_log import STATES, DeliveryLog
 from infra.egress import rules_of
@@ -38,8 +40,8 @@ class Endpoints(Resource):
         self._seal_with, self._deliveries, self._rules = seal, deliveries, rules_of(settings)
         return self
 
-    def check(self, move: Move, body: Any) -> None:
-        """An address that may be sent to, and filters that name events."""
+    async def check(self, move: Move, body: Any, caller: Caller) -> None:
+        """An address that may be sent to, filters that name events, and a part of the log that is still kept."""
         if isinstance(body, EndpointDetails | Address):
             check_url(body.url, **self._rules)
         if isinstance(body, EndpointSettings):
@@ -49,6 +51,11 @@ class Endpoints(Resource):
                     known_types([wanted])
                 except ValueError:
                     raise Refused("No event is called that.", at=f"event_types/{place}") from None
+        if isinstance(body, Recovery):
+            kept = await self.store.horizon(caller.practice_id)
+            if kept.hides(body.after_seq, body.since):
+                rest = f"What is left of it can be recovered with after_seq {kept.oldest - 1}."
+                raise HistoryGone(oldest=kept.oldest, newest=kept.newest, besides=rest)
 
     async def seal(self, decision: Decision, body: Any, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
         """A new secret: kept sealed, shown this once."""
@@ -94,19 +101,26 @@ class Endpoints(Resource):
 
     async def redeliver(self, call: Call) -> Reply:
         """Send one event once more: the same id, the same bytes."""
-        parsed(adapter(Nothing), await call.body())
-        call.idempotency_key()
+        ask = await self.ask(call, Nothing)
         row = await self.find(call, call.id())
+        if ask.kept and (prior := await self.store.kept(call.caller, ask.kept.key)):
+            return replay(ask.kept, prior)
+        return await self._settled(call, ask, self._redelivered(call, ask, row))
+
+    async def _redelivered(self, call: Call, ask: Ask, row: Mapping[str, Any]) -> Done:
+        self._expect(ask.expected, row["version"])
         if row["phase"] not in FED:
             open_moves = list(self.machine.open_moves(row["phase"], call.caller.role))
             raise NotOpen(
                 f"The endpoint is {row['phase']}; enable it first.", phase=row["phase"], open_moves=open_moves
             )
-        if not await self._deliveries.redeliver(call.caller.practice_id, row["id"], seq_in(call)):
-            raise NotFound("There is no such event.")
-        self._wake()
-        found, _ = await self._deliveries.one(call.caller.practice_id, row["id"], seq_in(call))
-        return Reply(202, to_json(delivery(call.caller, found)))
+        async with self._deliveries.redelivered(call.caller.practice_id, row["id"], seq_in(call)) as (found, store):
+            if found is None:
+                raise NotFound("There is no such event.")
+            reply = Reply(202, to_json(delivery(call.caller, found)))
+            if ask.kept and not await store.keep(call.caller, reply_kept(ask.kept, reply)):
+                raise Moved("A request with this Idempotency-Key was finished a moment ago; repeat it.")
+        return Done(reply, sent=1)
 
 
 def check_phases(phases: Sequence[str]) -> None:

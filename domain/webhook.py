@@ -5,7 +5,7 @@ at least once and in the order of each resource; what it could not take waits, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -132,6 +132,9 @@ class RecoveryUnderWay(Recovery):
 
     asked_at: Instant
     """When it was asked for; what came later is sent anyway."""
+    went_on_after: Seq | None = None
+    """A part of it was no longer kept when its turn came, and it went on after this number; null: all of it was. To be
+    complete again, read the collections you keep anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +143,14 @@ class RecoveryOver(Said):
 
     asked_at: Instant
     """When it was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecoveryShortened(RecoveryOver):
+    """Which recovery has lost a part, and where it goes on."""
+
+    went_on_after: Seq
+    """What came up to this number is no longer kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +211,12 @@ def recovering(state: WebhookEndpoint, body: Recovery, around: Around) -> Mappin
     return {"recovery": RecoveryUnderWay(**asked, asked_at=around.now)}
 
 
+def shortened(state: WebhookEndpoint, body: RecoveryShortened, around: Around) -> Mapping[str, Any]:
+    """It goes on where the log begins now."""
+    assert state.recovery is not None
+    return {"recovery": replace(state.recovery, went_on_after=body.went_on_after)}
+
+
 def recovered(state: WebhookEndpoint, body: Any, around: Around) -> Mapping[str, Any]:
     """It is over."""
     return {"recovery": None}
@@ -233,6 +250,8 @@ WEBHOOK_ENDPOINT = Machine(
          says="It is told of nothing until it is enabled."),
     Move("recover", FED, (), "recovery_asked", KEEPERS, Recovery, one_beginning, recovering,
          "A part of the log is sent to it again."),
+    Move("shorten_recovery", LIVE, (), "recovery_shortened", POLICY, RecoveryShortened, still_that_one, shortened,
+         "A part of what it asked to recover is no longer kept; what you keep has to be read anew."),
     Move("finish_recovery", LIVE, (), "recovery_finished", POLICY, RecoveryOver, still_that_one, recovered,
          "Everything it asked to recover is on its way."),
     Move("warn", (P.ENABLED,), (), "warned", POLICY, says="It took nothing for a day; after five it is disabled."),
@@ -240,6 +259,8 @@ WEBHOOK_ENDPOINT = Machine(
     Move("close_breaker", (P.ENABLED,), (), "breaker_closed", POLICY, says="It takes events again."),
     Move("give_up", (P.ENABLED,), (), "delivery_abandoned", POLICY,
          says="It did not take an event in ten attempts; see its dead deliveries."),
+    Move("expire", LIVE, (), "deliveries_expired", POLICY,
+         says="What waited for it longer than the log is kept is not sent; what you keep has to be read anew."),
     Move("remove", LIVE, (P.DELETED,), "deleted", KEEPERS, says="The endpoint is gone.", verb="DELETE"),
     together=LIVE, read_by=KEEPERS, scope="webhooks.manage",
 )  # fmt: skip

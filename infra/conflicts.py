@@ -30,17 +30,17 @@ class Moved(Refused):
 
 
 class HistoryGone(Refused):
-    """The log no longer goes back to that number. Read what you keep anew, then go on after `newest`."""
+    """The log no longer goes back to that number or time. Read what you keep anew, then go on after `newest`."""
 
     status = 410
     code = "history-gone"
     title = "The log no longer goes back that far"
 
-    def __init__(self, *, oldest: int, newest: int) -> None:
-        """`oldest` is the first number that is still told, `newest` the last that was given."""
+    def __init__(self, *, oldest: int, newest: int, besides: str = "") -> None:
+        """`oldest` is the first number that is still told, `newest` the last that was given; `besides`: what else."""
         super().__init__(
             f"The log begins at {oldest} now; what came before is no longer kept. To be complete again, read the "
-            f"collections you keep from their first page, then go on after {newest}.",
+            f"collections you keep from their first page, then go on after {newest}.{besides and f' {besides}'}",
             oldest=oldest, newest=newest,
         )  # fmt: skip
 

@@ -1,10 +1,12 @@
 """What became of deliveries, for those who operate an endpoint."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 from uuid import UUID
 
 from infra.clauses import PINGED
+from infra.store import Store
 
 STATES = ("pending", "delivered", "dead")
 OUTCOMES = (
@@ -37,9 +39,17 @@ class DeliveryLog:
         row: Mapping[str, float] = await self.pool.fetchrow(BACKLOG)
         return row
 
-    async def redeliver(self, practice_id: UUID, endpoint_id: UUID, seq: int) -> bool:
-        """Send an event once more: the same id and the same bytes. False when there is no such event."""
-        return await self.pool.fetchval(REDELIVER, practice_id, endpoint_id, seq) is not None
+    @asynccontextmanager
+    async def redelivered(self, practice_id: UUID, endpoint_id: UUID, seq: int) -> AsyncIterator[tuple[Any, Store]]:
+        """An event that is sent once more: the same id and the same bytes. None when there is no such event.
+
+        It is sent once this has ended; what the store that comes with it writes, is written with it or not at all.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            found = None
+            if await connection.fetchval(REDELIVER, practice_id, endpoint_id, seq) is not None:
+                found, _ = await DeliveryLog(connection).one(practice_id, endpoint_id, seq)
+            yield found, Store(connection, held=True)
 
 
 # Each branch is read from its newest end and no further than a page needs, however long the log is.

@@ -5,9 +5,10 @@ import re
 import socket
 import ssl
 import time
-from asyncio import get_running_loop
+from asyncio import Semaphore, get_running_loop
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -24,8 +25,14 @@ CONNECT = 5.0
 """The most of an attempt that may go into a connection, in seconds."""
 KEEP = 30.0
 """How long an idle connection is kept, in seconds."""
-LOOKUPS = 32
-"""How many names are looked up at once; a name server that hangs holds one."""
+LOOKUPS = 128
+"""How many names are looked up at once. One that is never answered holds a place until the system gives it up, however
+many wait for it; those that did so before have half of the places. So nobody waits for another's name unless half as
+many as this, all asked for the first time, hang at one moment."""
+HUNG = 1.0
+"""A name that was not answered for so many seconds hung."""
+REMEMBERED = 10_000
+"""How many names that hung are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,14 +180,17 @@ class Names:
         self._allow_loopback, self._forbidden = allow_loopback, forbidden
         # The loop's own threads are few, and others need them: names that are never answered would use them up.
         self._threads = ThreadPoolExecutor(LOOKUPS, thread_name_prefix="names")
+        self._hung, self._patient = set[str](), Semaphore(LOOKUPS // 2)
 
     async def resolve(self, host: str, port: int = 0, family: int = socket.AF_UNSPEC) -> list[dict[str, Any]]:
         """Every address of a name, in the shape that aiohttp asks for. Raises Forbidden, and OSError for no answer."""
-        ask = partial(socket.getaddrinfo, host, port, family, socket.SOCK_STREAM)
+        ask = partial(self._ask, host, port, family)
         # A loopback name leads to loopback and nowhere else, any other name only outside.
         inside = is_loopback(host)
         found = []
-        for kind, _, protocol, _, address in await get_running_loop().run_in_executor(self._threads, ask):
+        async with self._patient if host in self._hung else nullcontext():
+            answers = await get_running_loop().run_in_executor(self._threads, ask)
+        for kind, _, protocol, _, address in answers:
             to = str(address[0])
             if not is_allowed(to, allow_loopback=inside and self._allow_loopback, forbidden=self._forbidden) or (
                 inside and not is_loopback(to)
@@ -188,6 +198,19 @@ class Names:
                 raise Forbidden("The name leads to an address that must not be sent to.")
             found.append({"hostname": host, "host": to, "port": port, "family": kind, "proto": protocol, "flags": 0})
         return found
+
+    def _ask(self, host: str, port: int, family: int) -> list[Any]:
+        """In a thread: what the system says, and whether it took its time."""
+        began = time.monotonic()
+        try:
+            return socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
+        finally:
+            if time.monotonic() - began < HUNG:
+                self._hung.discard(host)
+            else:
+                if len(self._hung) >= REMEMBERED:
+                    self._hung.clear()
+                self._hung.add(host)
 
     async def close(self) -> None:
         """Nothing more is asked."""

@@ -13,6 +13,7 @@ from infra.log import log
 from infra.reminding import remind_all
 from infra.settings import Settings
 from infra.store import Store
+from infra.upkeep import Upkeep
 from infra.volumes import make_round, rules
 
 FIRST = 1
@@ -23,7 +24,8 @@ REMIND_EVERY = 3600
 """Seconds between looks for reminders, which are for a day."""
 DROP = """
 WITH gone AS (SELECT practice_id, id FROM webhook_endpoint WHERE phase = 'deleted'),
-lanes AS (DELETE FROM lane l USING gone g WHERE l.practice_id = g.practice_id AND l.endpoint_id = g.id)
+lanes AS (DELETE FROM lane l USING gone g WHERE l.practice_id = g.practice_id AND l.endpoint_id = g.id),
+dead AS (DELETE FROM dead d USING gone g WHERE d.practice_id = g.practice_id AND d.endpoint_id = g.id)
 DELETE FROM delivery d USING gone g WHERE d.practice_id = g.practice_id AND d.endpoint_id = g.id"""
 ERASE = "UPDATE webhook_endpoint SET secrets = NULL WHERE phase = 'deleted' AND secrets IS NOT NULL"
 FORGET = "DELETE FROM idempotency WHERE created_at < now() - make_interval(hours => $1)"
@@ -35,15 +37,20 @@ async def tidy_for_ever(
     """Round after round until cancelled.
 
     `standing` is told of each log how many volumes it has ahead, and the age of its oldest in seconds; `told` hears of
-    the practices in whose logs there are reminders.
+    the practices in whose logs it writes.
     """
     pause, reminding = FIRST, 0.0
+    upkeep = Upkeep(Store(pool), told)
+
+    async def expired(practice_id: UUID, endpoint_id: UUID) -> None:
+        await upkeep.tell(practice_id, endpoint_id, "expire", {})
+
     while True:
         await asyncio.sleep(pause)
         pause = EVERY
         try:
             # First: the logs would grow for ever behind a sweep that takes longer than a statement may.
-            for row in await make_round(dsn, rules(settings)):
+            for row in await make_round(dsn, rules(settings), expired):
                 standing(row["log"], row["ahead"], row["oldest"])
             await pool.execute(FORGET, settings.idempotency_hours)
             await pool.execute(DROP)

@@ -8,6 +8,7 @@ a condition on the volume that is only known to the running statement costs twic
 from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -24,8 +25,32 @@ TRIES = 3
 """How often a read may find that a volume went under its hands."""
 MILESTONES = "SELECT volume, first_seq FROM milestone WHERE practice_id = $1 ORDER BY volume"
 HORIZON = """
-SELECT p.seq AS newest, (SELECT min(first_seq) FROM milestone m WHERE m.practice_id = p.id) AS oldest
-FROM practice p WHERE p.id = $1"""
+SELECT m.first_seq AS oldest, p.seq AS newest, v.opened_at
+FROM practice p JOIN milestone m ON m.practice_id = p.id JOIN volume v ON v.log = 'event' AND v.number = m.volume
+WHERE p.id = $1 ORDER BY m.volume LIMIT 1"""
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """Where the log of a practice begins by now, and where it ends."""
+
+    oldest: int
+    """The first number that is still told."""
+    newest: int
+    """The last number that was given."""
+    opened_at: datetime
+    """When the volume was opened in which the log begins: what is gone came before."""
+
+    def hides(self, after: int | None, since: datetime | None) -> bool:
+        """Whether something is gone of what came after a number, or from a time on."""
+        if after is not None and after + 1 < self.oldest:
+            return True
+        return since is not None and self.oldest > 1 and since < self.opened_at
+
+
+async def horizon(connection: Any, practice_id: UUID) -> Horizon:
+    """Where the log of a practice begins and ends."""
+    return Horizon(**await connection.fetchrow(HORIZON, practice_id))
 
 
 def at_most(limit: int) -> int:
@@ -98,8 +123,8 @@ class Book:
                 return told
             # A volume went after its milestone was read. Who had all of it has lost nothing, and goes on in the next.
             self._known.pop(practice_id, None)
-        horizon = await self._pool.fetchrow(HORIZON, practice_id)
-        raise HistoryGone(oldest=horizon["oldest"], newest=horizon["newest"])
+        found = await horizon(self._pool, practice_id)
+        raise HistoryGone(oldest=found.oldest, newest=found.newest)
 
     async def _read_on(
         self, known: Milestones, practice_id: UUID, after: int, limit: int, statement: Paged, *args: Any

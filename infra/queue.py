@@ -91,6 +91,7 @@ FROM lanes l CROSS JOIN LATERAL (
 JOIN event e ON e.practice_id = l.practice_id AND e.seq = d.seq AND e.volume = d.volume
 ORDER BY l.place, d.seq"""
 # When an event that was waited for has ended, what is parked behind it is ready; when it waits on, they wait as long.
+# What was asked for once more while it was under way, and so has another cause now, is still to be sent.
 # $1: the lanes, as records. $2 to $11: the attempts, as columns. $12 to $14: what waits behind another of its resource.
 FINISH = """
 WITH lanes AS (
@@ -121,11 +122,11 @@ recorded AS (
   FROM sent ON CONFLICT DO NOTHING),
 gone AS (
   DELETE FROM delivery d USING sent s WHERE s.ours AND s.wait IS NULL AND d.practice_id = s.practice_id
-   AND d.endpoint_id = s.endpoint_id AND d.seq = s.seq),
+   AND d.endpoint_id = s.endpoint_id AND d.seq = s.seq AND d.cause = s.cause
+  RETURNING s.practice_id, s.endpoint_id, s.seq, s.number, s.outcome),
 buried AS (
   INSERT INTO dead (practice_id, endpoint_id, seq, at, attempts, outcome)
-  SELECT practice_id, endpoint_id, seq, now(), number, outcome FROM sent
-  WHERE ours AND wait IS NULL AND outcome <> 'delivered'
+  SELECT practice_id, endpoint_id, seq, now(), number, outcome FROM gone WHERE outcome <> 'delivered'
   ON CONFLICT (practice_id, endpoint_id, seq) DO UPDATE SET at = now(), attempts = excluded.attempts),
 parked AS (
   SELECT l.practice_id, l.endpoint_id, p.seq, p.behind FROM unnest($12::int[], $13::bigint[], $14::timestamptz[])

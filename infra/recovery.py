@@ -11,6 +11,7 @@ from uuid import UUID
 from domain.webhook import FED, WEBHOOK_ENDPOINT, RecoveryUnderWay
 from infra.clauses import PINGED, WANTS
 from infra.loops import survived
+from infra.milestones import Horizon, horizon
 from infra.reviving import reader
 from infra.upkeep import Upkeep
 
@@ -41,41 +42,49 @@ class Recoveries:
     async def _one(self, practice_id: UUID, endpoint_id: UUID, asked: RecoveryUnderWay) -> bool:
         async with self._pool.acquire() as connection, connection.transaction():
             lane = await connection.fetchrow(HOLD, practice_id, endpoint_id)
-            at, until = lane["recovered_to"], lane["recovers_until"]
+            at, until, full = lane["recovered_to"], lane["recovers_until"], bool(lane["waiting"] >= ENOUGH)
             if lane["recovery_asked_at"] != asked.asked_at:
                 at, until = await self._stretch(connection, practice_id, endpoint_id, asked)
-            elif lane["waiting"] >= ENOUGH:
-                return False
-            if at < until:
+                full = False
+            at = after = max(at, asked.went_on_after or 0)
+            if after < until and not full:
                 at = await connection.fetchval(
-                    QUEUE, practice_id, endpoint_id, at, until, PIECE, asked.since, asked.until
+                    QUEUE, practice_id, endpoint_id, after, until, PIECE, asked.since, asked.until
                 )  # fmt: skip
-            await connection.execute(GO_ON, practice_id, endpoint_id, asked.asked_at, at, until)
-        if at < until:
-            return True
-        await self._upkeep.tell(practice_id, endpoint_id, "finish_recovery", {"asked_at": asked.asked_at})
-        return False
+            # Looked at once the piece is read: what is kept now was kept then.
+            begins = (await horizon(connection, practice_id)).oldest - 1
+            lost = bool(after < min(begins, until))
+            if not lost:
+                await connection.execute(GO_ON, practice_id, endpoint_id, asked.asked_at, at, until)
+        said = {"asked_at": asked.asked_at}
+        if lost:
+            # Told before it goes on: whatever happens in between, nobody takes a part for the whole.
+            await self._upkeep.tell(practice_id, endpoint_id, "shorten_recovery", said | {"went_on_after": begins})
+        elif at >= until:
+            await self._upkeep.tell(practice_id, endpoint_id, "finish_recovery", said)
+            return False
+        return lost or not full
 
     async def _stretch(
         self, connection: Any, practice_id: UUID, endpoint_id: UUID, asked: RecoveryUnderWay
     ) -> tuple[int, int]:
         """From which number, and up to which."""
-        ends = await connection.fetchrow(ENDS, practice_id)
+        kept = await horizon(connection, practice_id)
         # What came after it was asked for was queued when it happened.
         newest = await connection.fetchval(ASKED, practice_id, endpoint_id)
         if newest is None:  # asked for so long ago that it is not kept itself
-            return 0, 0
-        start = asked.after_seq
-        if asked.since:
-            start = await self._before(connection, practice_id, asked.since - GRACE, ends)
+            newest = kept.oldest - 1
+        start = asked.after_seq or 0
+        if asked.since and not kept.hides(None, asked.since):
+            start = await self._before(connection, practice_id, asked.since - GRACE, kept)
         end = asked.until_seq
         if asked.until:
-            end = await self._before(connection, practice_id, asked.until + GRACE, ends)
-        return max(start or 0, ends["oldest"] - 1), min(newest if end is None else end, newest)
+            end = await self._before(connection, practice_id, asked.until + GRACE, kept)
+        return start, min(newest if end is None else end, newest)
 
-    async def _before(self, connection: Any, practice_id: UUID, moment: datetime, ends: Any) -> int:
+    async def _before(self, connection: Any, practice_id: UUID, moment: datetime, kept: Horizon) -> int:
         """The last number before a time, found by halving."""
-        low, high = ends["oldest"] - 1, ends["newest"]
+        low, high = kept.oldest - 1, kept.newest
         while low < high:
             middle = (low + high + 1) // 2
             if await connection.fetchval(AT, practice_id, middle) < moment:
@@ -115,5 +124,4 @@ UPDATE lane SET recovery_asked_at = $3, recovered_to = $4, recovers_until = $5
 WHERE practice_id = $1 AND endpoint_id = $2"""
 ASKED = f"""
 SELECT max(seq) FROM event WHERE practice_id = $1 AND subject_id = $2 AND type = '{RECOVERY_ASKED}'"""
-ENDS = "SELECT min(seq) AS oldest, max(seq) AS newest FROM event WHERE practice_id = $1"
 AT = "SELECT at FROM event WHERE practice_id = $1 AND seq = $2"

@@ -16,7 +16,7 @@ from domain.returning import Scores
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
 from infra.insights import COUNTS
-from infra.milestones import Book, page
+from infra.milestones import Book, Horizon, horizon, page
 from infra.reviving import reader
 from infra.rows import (
     Kept,
@@ -119,6 +119,10 @@ class Store:
         rows = await self.pool.fetch(FORMS, practice_id, code)
         return tuple(SHELVES["instrument"].state(row) for row in rows)
 
+    async def horizon(self, practice_id: UUID) -> Horizon:
+        """Where the log begins and ends."""
+        return await horizon(self.pool, practice_id)
+
     async def secrets(self, practice_id: UUID, endpoint_id: UUID) -> bytes | None:
         """The sealed secrets of a webhook endpoint."""
         sql = "SELECT secrets FROM webhook_endpoint WHERE practice_id = $1 AND id = $2"
@@ -205,9 +209,10 @@ class Store:
         except AT_ODDS:
             raise Moved(SAME_MOMENT) from None
 
-    async def keep(self, caller: Caller, kept: Kept) -> None:
-        """Keep a refusal under its Idempotency-Key; of two at once the first stands."""
-        await self.pool.execute(f"{KEEP} ON CONFLICT DO NOTHING", *kept_row(kept, caller))
+    async def keep(self, caller: Caller, kept: Kept) -> bool:
+        """Keep an answer under its Idempotency-Key; of two at once the first stands. False for the other."""
+        done: str = await self.pool.execute(f"{KEEP} ON CONFLICT DO NOTHING", *kept_row(kept, caller))
+        return done.endswith(" 1")
 
     async def found_practice(self, id: UUID, name: str) -> None:
         """A new practice."""

@@ -619,7 +619,7 @@ class Attempt(SQLModel, table=True):
 
 
 class Dead(SQLModel, table=True):
-    """A delivery that was given up after its last attempt; it can be sent again."""
+    """A delivery that was given up after its last attempt; it can be sent again. Kept as long as its event."""
 
     practice_id: UUID = key()
     endpoint_id: UUID = key()

@@ -8,11 +8,13 @@ A practice's events of one volume are a range of its numbers: it begins at the p
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -47,7 +49,15 @@ def rules(settings: Settings) -> tuple[Rule, ...]:
     )
 
 
-async def make_round(dsn: str, kept_by: Sequence[Rule]) -> Sequence[Any]:
+Expired = Callable[[UUID, UUID], Awaitable[None]]
+"""Is told of an endpoint, by its practice and its id, before what waits for it goes with its volume."""
+
+
+async def silently(practice_id: UUID, endpoint_id: UUID) -> None:
+    """Tells nobody."""
+
+
+async def make_round(dsn: str, kept_by: Sequence[Rule], expired: Expired = silently) -> Sequence[Any]:
     """Make spares, open the volumes that are due, drop those past their time. Returns how each log stands then.
 
     Any number of processes may call it at once. What was interrupted, by whatever, the next round finishes.
@@ -61,7 +71,7 @@ async def make_round(dsn: str, kept_by: Sequence[Rule]) -> Sequence[Any]:
     try:
         if await connection.fetchval("SELECT pg_try_advisory_lock($1)", LOCK):
             for rule in kept_by:
-                for step in (_open_next, _make_spare, _drop_old):
+                for step in (_open_next, _make_spare, partial(_drop_old, expired)):
                     with suppress(asyncpg.LockNotAvailableError, TimeoutError):
                         await step(connection, rule)
             await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
@@ -107,7 +117,7 @@ async def _make_spare(connection: Any, rule: Rule) -> None:
     await connection.execute("INSERT INTO volume (log, number) VALUES ($1, $2)", log, spare)
 
 
-async def _drop_old(connection: Any, rule: Rule) -> None:
+async def _drop_old(expired: Expired, connection: Any, rule: Rule) -> None:
     """Drop what is past its time, oldest first. Each step is one that can be found done already."""
     for row in await connection.fetch(PAST, rule.log, rule.kept):
         number, name = row["number"], f"{rule.log}_{row['number']}"
@@ -120,19 +130,24 @@ async def _drop_old(connection: Any, rule: Rule) -> None:
         if pending is not None:
             how = "FINALIZE" if pending else "CONCURRENTLY"
             await connection.execute(f"ALTER TABLE {rule.log} DETACH PARTITION {name} {how}")
-        if rule.log == "event" and await _deliveries_left(connection, number):
+        if rule.log == "event" and await _deliveries_left(expired, connection, number):
             return
         async with connection.transaction():
+            if rule.log == "event":
+                # What was given up is kept as long as its event: nobody could be shown it, or send it again.
+                await connection.execute(BURY)
             await connection.execute(f"DROP TABLE IF EXISTS {name}")
             await connection.execute("DELETE FROM volume WHERE log = $1 AND number = $2", rule.log, number)
 
 
-async def _deliveries_left(connection: Any, number: int) -> bool:
+async def _deliveries_left(expired: Expired, connection: Any, number: int) -> bool:
     """End what was still to be delivered of a volume. True where somebody holds some of it just now.
 
-    It ends as given up, and does not keep its volume: else one endpoint that is paused for ever would keep the log of
-    every practice for ever. It ends once the volume is detached: nobody can queue anything of it after that.
+    It does not keep its volume: else one endpoint that is paused for ever would keep the log of every practice for
+    ever. It ends once the volume is detached: nobody can queue anything of it after that.
     """
+    for row in await connection.fetch(WAITED, number):
+        await expired(row["practice_id"], row["endpoint_id"])
     await connection.execute(GIVE_UP, number)
     left: bool = await connection.fetchval("SELECT EXISTS (SELECT FROM delivery WHERE volume = $1)", number)
     return left
@@ -163,15 +178,15 @@ ORDER BY v.number"""
 CLOSE = "UPDATE volume SET closed_at = coalesce(closed_at, now()) WHERE log = $1 AND number = $2"
 ATTACHED = """
 SELECT inhdetachpending FROM pg_inherits WHERE inhparent = to_regclass($1) AND inhrelid = to_regclass($2)"""
+WAITED = "SELECT DISTINCT practice_id, endpoint_id FROM delivery WHERE volume = $1"
 GIVE_UP = """
 WITH late AS (
-  SELECT practice_id, endpoint_id, seq FROM delivery WHERE volume = $1 FOR UPDATE SKIP LOCKED),
-gone AS (
-  DELETE FROM delivery d USING late l
-  WHERE d.practice_id = l.practice_id AND d.endpoint_id = l.endpoint_id AND d.seq = l.seq
-  RETURNING d.practice_id, d.endpoint_id, d.seq, d.attempt)
-INSERT INTO dead (practice_id, endpoint_id, seq, at, attempts, outcome)
-SELECT practice_id, endpoint_id, seq, now(), attempt, 'expired' FROM gone ON CONFLICT DO NOTHING"""
+  SELECT practice_id, endpoint_id, seq FROM delivery WHERE volume = $1 FOR UPDATE SKIP LOCKED)
+DELETE FROM delivery d USING late l
+WHERE d.practice_id = l.practice_id AND d.endpoint_id = l.endpoint_id AND d.seq = l.seq"""
+BURY = """
+DELETE FROM dead d USING (SELECT practice_id, min(first_seq) AS oldest FROM milestone GROUP BY practice_id) kept
+WHERE d.practice_id = kept.practice_id AND d.seq < kept.oldest"""
 STANDING = """
 SELECT log, count(*) - count(opened_at) AS ahead, extract(epoch FROM now() - min(opened_at))::float AS oldest
 FROM volume GROUP BY log"""

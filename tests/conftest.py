@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import uvicorn
 from api.app import Service, create_app
 from domain.access import Role
 from infra.settings import Settings
+from tests.judges.judges import Judges
 from tests.receiver import Receiver
 
 
@@ -158,6 +159,13 @@ def refused(response: httpx.Response, status: int, code: str = "") -> dict[str, 
     if code:
         assert problem["type"] == f"/problems/{code}"
     return problem
+
+
+@pytest.fixture(scope="session")
+def judges(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judges]:
+    judges = Judges(tmp_path_factory.mktemp("judges"))
+    yield judges
+    judges.end()
 
 
 @pytest.fixture

@@ -51,12 +51,12 @@ async def shown(house: House, owner: dict[str, Any], *path: object) -> dict[str,
     return ok(await script.get("/".join(["/v1/webhook-endpoints", owner["id"], *map(str, path)])))
 
 
-async def told(house: House, owner: dict[str, Any], wanted: str) -> list[str]:
-    """What the feed says of an endpoint, once it says `wanted`."""
+async def told(house: House, owner: dict[str, Any], wanted: str, after: int = 0) -> list[str]:
+    """What the feed says of an endpoint, after a number, once it says `wanted`."""
     script = await house.as_("integration")
     async with asyncio.timeout(10):
         while True:
-            feed = ok(await script.get("/v1/events?after=0&limit=500&types=webhook_endpoint.*"))["items"]
+            feed = ok(await script.get(f"/v1/events?after={after}&limit=500&types=webhook_endpoint.*"))["items"]
             types = [event["type"].partition(".")[2] for event in feed if event["id"] == owner["id"]]
             if wanted in types:
                 return types
@@ -94,9 +94,10 @@ async def revised(house: House, owner: dict[str, Any], **said: Any) -> dict[str,
     return ok(await script.patch(f"/v1/webhook-endpoints/{owner['id']}", json=said, headers={"If-Match": "*"}))
 
 
-async def redelivered(house: House, owner: dict[str, Any], seq: int) -> httpx.Response:
+async def redelivered(house: House, owner: dict[str, Any], seq: int, **headers: str) -> httpx.Response:
     script = await house.as_("integration")
-    return await script.post(f"/v1/webhook-endpoints/{owner['id']}/deliveries/{seq}/redeliver")
+    said = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await script.post(f"/v1/webhook-endpoints/{owner['id']}/deliveries/{seq}/redeliver", headers=said)
 
 
 # A copy of an event that is there: so this needs to know no more columns than it changes.

@@ -41,6 +41,14 @@ async def test_a_session_opens_no_other(house: House):
     refused(await (await house.running.client(session["token"])).post(SESSIONS), 403, "role-may-not")
 
 
+async def test_each_call_opens_a_session_of_its_own_and_its_token_is_kept_nowhere(house: House):
+    script, key = await house.as_("integration"), {"Idempotency-Key": "opened-once"}
+    first, second = [made(await script.post(SESSIONS, headers=key)) for _ in range(2)]
+    assert first["token"] != second["token"]
+    kept = "SELECT count(*) FROM idempotency WHERE practice_id = $1"
+    assert await house.running.service.pool.fetchval(kept, house.id) == 0
+
+
 async def test_without_the_scope_there_is_no_session(house: House):
     problem = refused(await (await house.as_("admin", None, "events.read")).post(SESSIONS), 403, "insufficient-scope")
     assert problem["scope"] == "webhooks.manage"

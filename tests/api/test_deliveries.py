@@ -369,18 +369,61 @@ async def test_what_is_too_late_is_not_sent_though_the_connection_is_there(house
     await egress.close()
 
 
-async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped(house: House, receiver: Receiver):
+async def test_an_event_is_sent_once_more_and_no_oftener_under_one_idempotency_key(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    await clients(house, 2)
+    first, second = sorted(event["data"]["seq"] for event in await receiver.until_taken(2))
+    await settled(house, owner)
+    receiver.forget()
+    answers = await asyncio.gather(*(redelivered(house, owner, first, Idempotency_Key="again") for _ in range(5)))
+    await settled(house, owner)
+    answers.append(await redelivered(house, owner, first, Idempotency_Key="again"))
+    assert {(answer.status_code, answer.content) for answer in answers} == {(202, answers[0].content)}
+    assert [a.headers.get("idempotent-replayed") for a in answers].count("true") == 5
+    refused(await redelivered(house, owner, second, Idempotency_Key="again"), 422, "idempotency-key-reused")
+    refused(await redelivered(house, owner, second, If_Match='"1"'), 412)
+    refused(await redelivered(house, owner, 10**9, Idempotency_Key="nothing"), 404)
+    assert (await redelivered(house, owner, second, Idempotency_Key="other")).status_code == 202
+    await receiver.until_taken(2)
+    await settled(house, owner)
+    assert [event["data"]["seq"] for event in receiver.taken] == [first, second]
+
+
+async def test_what_is_asked_for_once_more_while_it_is_under_way_is_sent_once_more(house: House, receiver: Receiver):
+    owner = await endpoint(house, receiver, "client.*")
+    receiver.slow = 0.3
+    await clients(house, 1)
+    await receiver.until(1)
+    seq = receiver.events()[0]["data"]["seq"]
+    assert (await redelivered(house, owner, seq)).status_code == 202
+    await receiver.until_taken(2)
+    await settled(house, owner)
+    log = (await shown(house, owner, "deliveries", seq))["attempt_log"]
+    assert [(attempt["outcome"], attempt["cause"]) for attempt in log] == [
+        ("delivered", "event"),
+        ("delivered", "redelivery"),
+    ]
+
+
+async def test_what_waited_for_an_endpoint_that_is_gone_is_dropped_with_what_was_given_up(
+    house: House, receiver: Receiver
+):
     pool, waiting = house.running.service.pool, "SELECT count(*) FROM delivery WHERE practice_id = $1"
     owner, other = await endpoint(house, receiver, "client.*"), await endpoint(house, receiver, "client.*")
     script, at = await house.as_("integration"), f"/v1/webhook-endpoints/{owner['id']}"
     for paused in (owner, other):
         ok(await script.post(f"/v1/webhook-endpoints/{paused['id']}/pause"))
     await clients(house, 3)
+    for one in (owner, other):
+        dead = "INSERT INTO dead SELECT $1, $2, seq, now(), 10, 'timeout' FROM delivery WHERE endpoint_id = $2"
+        await pool.execute(dead, house.id, one["id"])
     ok(await script.delete(at, headers={"If-Match": "*"}))
     for statement in (housekeeping.DROP, housekeeping.ERASE):
         await pool.execute(statement)
     assert await pool.fetchval("SELECT secrets FROM webhook_endpoint WHERE id = $1", owner["id"]) is None
     assert await pool.fetchval(waiting, house.id) == 3
+    left = await pool.fetch("SELECT DISTINCT endpoint_id FROM dead WHERE practice_id = $1", house.id)
+    assert [str(row["endpoint_id"]) for row in left] == [other["id"]]
 
 
 async def test_the_metrics_tell_how_deliveries_fare(house: House, receiver: Receiver):

@@ -123,6 +123,7 @@ async def test_what_was_given_up_is_sent_again(house: House, receiver: Receiver)
         while not (await shown(house, owner, "deliveries?state=dead"))["items"]:
             await hurried(house, owner)
             await asyncio.sleep(0.02)
+    await told(house, owner, "delivery_abandoned")
     receiver.decides = lambda event: 200
     found = await recovered(house, owner, after_seq=0)
     assert [event["data"]["id"] for event in receiver.taken] == [dead]

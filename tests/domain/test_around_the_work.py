@@ -1,5 +1,6 @@
 """What stands around the work: people, sessions, the practice's policies, and who is told."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -169,6 +170,16 @@ def test_a_recovery_that_is_over_is_not_the_one_that_was_asked_for_meanwhile():
     with refused("asked_at"):
         do(WEBHOOK_ENDPOINT, "finish_recovery", again, Role.POLICY, asked_at=NOW)
     assert do(WEBHOOK_ENDPOINT, "finish_recovery", asked, Role.POLICY, asked_at=NOW).after.recovery is None
+
+
+def test_a_recovery_that_lost_a_part_says_where_it_went_on_and_forgets_nothing_else():
+    asked = do(WEBHOOK_ENDPOINT, "recover", answering(), A, after_seq=4, until_seq=90).after
+    shorter = do(WEBHOOK_ENDPOINT, "shorten_recovery", asked, Role.POLICY, asked_at=NOW, went_on_after=30).after
+    assert shorter.recovery == replace(asked.recovery, went_on_after=30)
+    again = do(WEBHOOK_ENDPOINT, "recover", shorter, A, now=NOW + timedelta(seconds=1), after_seq=40).after
+    assert again.recovery.went_on_after is None
+    with refused("asked_at"):
+        do(WEBHOOK_ENDPOINT, "shorten_recovery", again, Role.POLICY, asked_at=NOW, went_on_after=50)
 
 
 def test_an_endpoint_is_switched_off_and_on_and_removed_for_good():

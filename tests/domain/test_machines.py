@@ -134,6 +134,10 @@ ASKS_MORE: dict[tuple[str, str, Role | None], dict[str, dict[str, Any]]] = {
         )
     },
     ("webhook_endpoint", "recover", None): {"body": {"after_seq": 0}},
+    ("webhook_endpoint", "shorten_recovery", None): {
+        "state": {"recovery": UNDER_WAY},
+        "body": {"asked_at": NOW, "went_on_after": 9},
+    },
     ("webhook_endpoint", "finish_recovery", None): {"state": {"recovery": UNDER_WAY}, "body": {"asked_at": NOW}},
 }
 """The moves that the least body does not carry (None: by whatever role), and what they ask for."""

@@ -77,7 +77,8 @@ def test_every_consequence_is_one_the_domain_may_draw_by_itself():
 
 
 BY_ITS_ANSWERS = (
-    "verify", "disable", "finish_recovery", "warn", "open_breaker", "close_breaker", "give_up",
+    "verify", "disable", "shorten_recovery", "finish_recovery", "warn", "open_breaker", "close_breaker", "give_up",
+    "expire",
 )  # fmt: skip
 """What the service does with an endpoint, which follows from how it answers and not from an event."""
 

@@ -53,10 +53,11 @@ async def stage(reached: Reached) -> AsyncIterator[Stage]:
         yield stage
 
 
+@pytest.mark.row(3)
 async def test_killed_before_its_commit_it_wrote_nothing_and_the_same_request_again_writes_once(
     reached: Reached, stage: Stage
 ):
-    """Row 3: the database has the whole statement but the message that commits it."""
+    """The database has the whole statement but the message that commits it."""
     await stage.endpoint("all", "client.*")
     said = {"json": {"label": f"L-{uuid4()}"}, "headers": {"Idempotency-Key": "once"}}
     reached.line.stop_at(said["json"]["label"].encode(), committed=False)
@@ -75,10 +76,11 @@ async def test_killed_before_its_commit_it_wrote_nothing_and_the_same_request_ag
     assert await stage.faults() == []
 
 
+@pytest.mark.row(3)
 async def test_killed_between_its_commit_and_its_answer_it_delivers_once_and_answers_the_same_request_again(
     reached: Reached, stage: Stage
 ):
-    """Row 3: the database has committed, and its word never came back."""
+    """The database has committed, and its word never came back."""
     await stage.endpoint("all", "client.*")
     before = len(await stage.log())
     said = {"json": {"label": f"L-{uuid4()}"}, "headers": {"Idempotency-Key": "once"}}
@@ -101,10 +103,11 @@ async def test_killed_between_its_commit_and_its_answer_it_delivers_once_and_ans
     assert await stage.faults() == []
 
 
+@pytest.mark.row(5)
 async def test_a_database_out_of_reach_is_said_so_costs_no_memory_and_is_missed_no_longer_than_it_is_away(
     reached: Reached, stage: Stage
 ):
-    """Row 5: 8 s of refused connections (webhooks.md has 60), then 2 s in which nothing comes back."""
+    """8 s of refused connections, then 2 s in which nothing comes back."""
     await stage.endpoint("all")
     watch = Watch(stage.practice, stage.url)
     asking = asyncio.create_task(watch.ask_all())
@@ -144,10 +147,11 @@ async def test_a_database_out_of_reach_is_said_so_costs_no_memory_and_is_missed_
     assert await stage.faults(repeats=None) == []
 
 
+@pytest.mark.row(4)
 async def test_a_database_that_crashes_under_load_loses_nothing_that_was_answered_and_no_lane_stays_stuck(
     tmp_path: Path,
 ):
-    """Row 4: three crashes of an embedded server that flushes its commits, 3 endpoints."""
+    """Three crashes of an embedded server that flushes its commits, 3 endpoints."""
     chance, crashes = random.Random(4), []
     async with ground(tmp_path, DURABLE="1") as crashing, crashing.stage() as stage:
         for n in range(3):

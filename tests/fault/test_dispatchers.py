@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
-from tests.fault.checker import stale
+from tests.fault.checker import Request, stale
 from tests.fault.conftest import Serving
 from tests.fault.load import Load
 from tests.fault.stage import LEASE, TIMEOUT, Endpoint, Ground, Stage, ground, until
+from tests.judges.judges import REFUSED, Judges
+from tests.receiver import Heard
 
 OVERLAP = 5
 """How long a replaced secret signs on, in seconds, where that is waited for."""
@@ -37,14 +39,27 @@ async def stage(apart: Ground) -> AsyncIterator[Stage]:
         yield stage
 
 
+def again(request: Request) -> Heard:
+    """A request as it came: its headers and its body."""
+    lines = (line.partition(":") for line in request.head.split("\r\n")[1:])
+    return {name.lower(): value.strip() for name, _, value in lines}, request.body.encode()
+
+
+def judged(judges: Judges, stage: Stage, request: Request) -> set[str]:
+    """What both libraries say of a request, as of when it came, by every secret whose signature it bears."""
+    secrets = stage.postbox.secrets[request.path]
+    return {verdict for n in request.keys for verdict in judges.say(secrets[n], again(request), request.at)} or {"none"}
+
+
 def dispatcher(ground: Ground, **more: Any) -> Serving:
     return Serving(ground.data_dir, "dispatch", **ground.service.more | more)
 
 
+@pytest.mark.row(23)
 async def test_an_event_is_received_within_half_a_second_of_its_commit_though_nobody_wakes_the_dispatcher(
     apart: Ground, stage: Stage
 ):
-    """Row 23: 20 events, each after a pause in which everything had come to rest."""
+    """20 events, each after a pause in which everything had come to rest."""
     async with dispatcher(apart):
         endpoint = await stage.endpoint("woken", "client.*")
         chance = random.Random(23)
@@ -62,8 +77,9 @@ async def test_an_event_is_received_within_half_a_second_of_its_commit_though_no
         assert await stage.faults() == []
 
 
+@pytest.mark.row(2)
 async def test_killed_between_the_receivers_disk_and_its_answer_it_sends_exactly_once_more(apart: Ground, stage: Stage):
-    """Row 2: once, to the point."""
+    """Once, to the point."""
     async with dispatcher(apart) as killed:
         endpoint = await stage.endpoint("held", "client.*", hold=True)
         await stage.clients(1)
@@ -79,10 +95,11 @@ async def test_killed_between_the_receivers_disk_and_its_answer_it_sends_exactly
         assert await stage.faults(repeats=1) == []
 
 
+@pytest.mark.row(1)
 async def test_dispatchers_killed_again_and_again_under_load_lose_nothing_and_keep_the_order(
-    apart: Ground, stage: Stage
+    apart: Ground, stage: Stage, judges: Judges
 ):
-    """Row 1: 25 kills, 3 dispatchers, 6 endpoints; webhooks.md has 200."""
+    """25 kills, 3 dispatchers, 6 endpoints; npm's library judges what they sent as well."""
     chance, began = random.Random(1), time.monotonic()
     async with AsyncExitStack() as stack:
         hands = [await stack.enter_async_context(dispatcher(apart)) for _ in range(3)]
@@ -99,6 +116,9 @@ async def test_dispatchers_killed_again_and_again_under_load_lose_nothing_and_ke
               f"{len(stage.postbox.heard())} requests")  # fmt: skip
         assert load.doubts(await stage.log()) == []
         assert await stage.faults(repeats=None) == []
+        assert {verdict for e in stage.endpoints for r in e.heard() for verdict in judged(judges, stage, r)} == {
+            "taken"
+        }
 
         writing = asyncio.create_task(stage.clients(40))
         await asyncio.sleep(0.1)
@@ -111,10 +131,11 @@ async def test_dispatchers_killed_again_and_again_under_load_lose_nothing_and_ke
         assert recovered < LEASE + 1
 
 
+@pytest.mark.row(14)
 async def test_a_dispatcher_that_was_asleep_beyond_its_lease_wakes_up_to_nothing_it_may_still_do(
     apart: Ground, stage: Stage
 ):
-    """Row 14: stopped twice for a lease and a half while another works on, 4 endpoints."""
+    """Stopped twice for a lease and a half while another works on, 4 endpoints."""
     async with dispatcher(apart) as sleeper, dispatcher(apart) as other:
         for n in range(4):
             await stage.endpoint(f"one-of-four-{n}", delay=0.05)
@@ -142,7 +163,7 @@ def clock(skew: str) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 async def skewed(apart: Ground) -> AsyncIterator[Endpoint]:
-    """Row 15: 16 of 56 events are refused once; the first attempts are one dispatcher's, the second the other's."""
+    """16 of 56 events are refused once; the first attempts are one dispatcher's, the second the other's."""
     async with apart.stage() as stage:
         async with (
             dispatcher(apart, under=clock("+600s"), WEBHOOK_BASE_DELAY=str(DELAY)) as ahead,
@@ -167,6 +188,7 @@ async def skewed(apart: Ground) -> AsyncIterator[Endpoint]:
         yield endpoint
 
 
+@pytest.mark.row(15)
 async def test_dispatchers_whose_clocks_are_off_by_ten_minutes_send_nothing_early_and_nothing_late(skewed: Endpoint):
     heard = skewed.heard()
     refused, taken = ({r.id: r.at for r in heard if r.taken is was} for was in (False, True))
@@ -178,12 +200,16 @@ async def test_dispatchers_whose_clocks_are_off_by_ten_minutes_send_nothing_earl
     assert [f for f in await skewed.stage.faults() if not f.startswith("S")] == []
 
 
+@pytest.mark.row(13)
+@pytest.mark.row(15)
 async def test_a_dispatcher_whose_clock_is_off_signs_with_the_right_time_all_the_same(skewed: Endpoint):
     assert [r.timestamp - round(r.at) for r in skewed.heard() if not r.verified] == []
 
 
-async def test_a_secret_is_replaced_under_load_and_no_receiver_notices_whichever_it_knows(apart: Ground, stage: Stage):
-    """Row 13: once, in the middle of a load, with an overlap of five seconds; then the old one no longer signs."""
+async def test_a_secret_is_replaced_under_load_and_no_receiver_notices_whichever_it_knows(
+    apart: Ground, stage: Stage, judges: Judges
+):
+    """Once, in the middle of a load, with an overlap of five seconds; then the old one no longer signs."""
     async with dispatcher(apart):
         endpoint = await stage.endpoint("rotating")
         async with Load(stage, writers=3):
@@ -202,3 +228,7 @@ async def test_a_secret_is_replaced_under_load_and_no_receiver_notices_whichever
         lapsed = {e.webhook_id for e in await stage.clients(5)}
         await stage.settled()
         assert {(r.signatures, *r.keys) for r in endpoint.heard() if r.id in lapsed} == {(1, 1)}
+        assert {verdict for r in endpoint.heard() for verdict in judged(judges, stage, r)} == {"taken"}
+        assert {judges.say(secrets[1 - r.keys[0]], again(r), r.at) for r in endpoint.heard() if len(r.keys) == 1} == {
+            REFUSED
+        }

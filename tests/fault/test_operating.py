@@ -37,10 +37,11 @@ async def patched(stage: Stage, client: Committed, version: int) -> Committed:
     return next(e for e in reversed(await stage.log()) if (e.resource, e.version) == (client.resource, version))
 
 
+@pytest.mark.row(19)
 async def test_an_event_no_receiver_will_take_holds_up_its_own_resource_alone_and_is_given_up_in_plain_sight(
     stage: Stage,
 ):
-    """Row 19: one event, ten attempts, 20 others meanwhile."""
+    """One event, ten attempts, 20 others meanwhile."""
     picky = await stage.endpoint("picky", "client.*")
     (client,) = await stage.clients(1)
     await picky.delivered(client.seq)
@@ -65,8 +66,9 @@ async def test_an_event_no_receiver_will_take_holds_up_its_own_resource_alone_an
     assert await stage.faults() == []
 
 
+@pytest.mark.row(10)
 async def test_a_receiver_that_says_it_is_gone_is_sent_no_more_and_others_hear_of_it(stage: Stage):
-    """Row 10: 60 events at once."""
+    """60 events at once."""
     gone = await stage.endpoint("gone", "client.*", status=410, delay=0.6)
     listener = await stage.endpoint("listener", "webhook_endpoint.*")
     events = await stage.clients(60)
@@ -97,11 +99,12 @@ async def test_a_receiver_that_says_it_is_gone_is_sent_no_more_and_others_hear_o
     assert await stage.faults() == []
 
 
+@pytest.mark.row(21)
 @pytest.mark.parametrize("move", ["disable", "pause", "delete"])
 async def test_what_is_stopped_in_the_middle_of_delivering_is_sent_nothing_once_an_attempt_has_had_its_time(
     stage: Stage, move: str
 ):
-    """Row 21: 150 events to a receiver that takes 0.4 s for each."""
+    """150 events to a receiver that takes 0.4 s for each."""
     endpoint = await stage.endpoint("slow", "client.*", delay=0.4)
     events = await stage.clients(150)
     await until(lambda: len(endpoint.heard()) > 3)
@@ -150,8 +153,9 @@ async def missed(stage: Stage, count: int) -> tuple[Endpoint, list[Committed]]:
     return endpoint, events
 
 
+@pytest.mark.row(20)
 async def test_a_gap_is_recovered_by_number_or_by_time_and_twice_at_once_is_no_more_than_twice(stage: Stage):
-    """Row 20: 200 events; a part of them, then all, twice, then those of a time."""
+    """200 events; a part of them, then all, twice, then those of a time."""
     endpoint, events = await missed(stage, 200)
     first = [e for e in events if e.seq <= events[49].seq]
     await recover(endpoint, after_seq=events[0].seq - 1, until_seq=first[-1].seq)
@@ -183,8 +187,9 @@ def times(endpoint: Endpoint) -> dict[str, int]:
     return dict(Counter(r.id for r in endpoint.heard()))
 
 
+@pytest.mark.row(20)
 async def test_a_recovery_that_is_killed_half_way_goes_on_where_it_was(hasty: Ground, stage: Stage):
-    """Row 20: 300 events, two kills within the first 30 ms of the recovery."""
+    """300 events, two kills within the first 30 ms of the recovery."""
     endpoint, events = await missed(stage, 300)
     chance = random.Random(20)
     await recover(endpoint, after_seq=events[0].seq - 1)

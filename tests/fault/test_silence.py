@@ -29,8 +29,9 @@ def hits(text: str) -> set[str]:
     return {what for what, word in SAID.items() if word.casefold() in text.casefold()}
 
 
+@pytest.mark.row(26)
 async def test_no_log_no_metric_no_attempt_no_webhook_and_no_address_holds_a_word_of_it(tmp_path: Path):
-    """Row 26: every way a receiver fails, refused requests, and a database that crashes in the middle of it."""
+    """Every way a receiver fails, refused requests, and a database that crashes in the middle of it."""
     async with ground(tmp_path, "serve", "--no-dispatch") as speaking, speaking.stage() as stage:
         async with Serving(speaking.data_dir, "dispatch", **speaking.service.more) as dispatcher:
             await receivers(stage)

@@ -136,6 +136,7 @@ async def copy(practice: Practice, url: str, done: asyncio.Event) -> dict[str, A
     return kept
 
 
+@pytest.mark.row(22)
 async def test_volumes_are_opened_and_dropped_under_load_and_nobody_notices(data_dir: Path, receiver: Receiver):
     length, kept = 0.3, 6.0
     async with Serving(data_dir) as service, keepers(data_dir, (length, kept), (length, kept)) as (database, rounds):
@@ -201,6 +202,7 @@ async def put(script: httpx.AsyncClient) -> None:
     made(await script.post("/v1/clients", json={"label": "K."}))
 
 
+@pytest.mark.row(22)
 async def test_a_drop_whose_process_is_killed_halfway_is_finished_by_the_next(data_dir: Path):
     async with Serving(data_dir) as service:
         practice = await add_practice(data_dir)
@@ -219,6 +221,7 @@ async def test_a_drop_whose_process_is_killed_halfway_is_finished_by_the_next(da
         assert code == 0, said + err
 
 
+@pytest.mark.row(22)
 async def test_a_drop_that_the_database_itself_did_not_survive_is_finished_when_it_is_back(data_dir: Path):
     async with Serving(data_dir) as service:
         practice = await add_practice(data_dir)

@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,7 +16,8 @@ import httpx
 import pytest
 
 from api.app import create_app
-from infra import embedded, schema
+from infra import deliveries, embedded, schema
+from infra.clauses import HEALTH
 from infra.deliveries import IN_FLIGHT, Dispatcher
 from infra.patience import NARROW
 from infra.queue import FINISH, READ, TAKE
@@ -261,15 +263,6 @@ async def test_a_recovery_that_can_not_go_on_holds_up_no_other(house: House, rec
     assert [id for id, recovery in left.items() if recovery] == [str(id) for id in failed]
 
 
-async def test_a_recovery_of_what_is_not_kept_any_more_is_over(house: House, receiver: Receiver):
-    owner = await registered(house, receiver, "client.*")
-    await moved(house, owner, "recover", after_seq=0)
-    service = house.running.service
-    await service.pool.execute("DELETE FROM event WHERE practice_id = $1", house.id)
-    await Recoveries(service.pool, Upkeep(service.store, lambda practice_id: None)).step()
-    assert (await shown(house, owner))["recovery"] is None
-
-
 async def test_however_many_endpoints_there_are_a_dispatcher_has_only_so_many_connections_open(
     house: House, receiver: Receiver
 ):
@@ -297,6 +290,68 @@ async def test_a_look_for_work_does_not_go_through_what_waits_for_an_address_tha
     plan = await pool.fetch(f"EXPLAIN (ANALYZE) {TAKE}", 64, uuid4(), 4.0, 60.0, 60.0)
     rows = [float(found[1]) for line in plan if (found := re.search(r"actual time=\S+ rows=([0-9.]+)", line[0]))]
     assert rows and max(rows) < 1000
+
+
+async def test_the_oldest_that_is_due_is_told_whatever_its_number(house: House, receiver: Receiver):
+    owner, pool = await registered(house, receiver, "client.*"), house.running.service.pool
+    await pool.execute("DELETE FROM delivery WHERE endpoint_id = $1", owner["id"])
+    assert (await shown(house, owner))["health"]["oldest_due_at"] is None
+    await queued(house, owner, 6)
+    numbers = [
+        r["seq"] for r in await pool.fetch("SELECT seq FROM delivery WHERE endpoint_id = $1 ORDER BY 1", owner["id"])
+    ]
+    since = "UPDATE delivery SET first_at = now() - $3::interval WHERE endpoint_id = $1 AND seq = $2 RETURNING first_at"
+    again = "UPDATE delivery SET next_at = now() + $3::interval WHERE endpoint_id = $1 AND seq = $2 RETURNING next_at"
+
+    async def due() -> datetime:
+        return datetime.fromisoformat((await shown(house, owner))["health"]["oldest_due_at"])
+
+    # The first of them was recovered just now; what waits for its next attempt is not due, however old it is.
+    waits = await pool.fetchval(since, owner["id"], numbers[0], timedelta(0))
+    for age, seq in enumerate(reversed(numbers[1:]), 1):
+        ready = await pool.fetchval(since, owner["id"], seq, timedelta(minutes=age))
+    assert await due() == ready < waits
+    await pool.fetchval(since, owner["id"], numbers[2], timedelta(days=1))
+    await pool.fetchval(again, owner["id"], numbers[2], timedelta(hours=1))
+    assert await due() == ready
+    retry = await pool.fetchval(again, owner["id"], numbers[3], timedelta(hours=-2))
+    assert await due() == retry < ready
+
+
+async def test_how_an_endpoint_fares_is_told_without_going_through_its_backlog(house: House, receiver: Receiver):
+    owner, pool = await registered(house, receiver, "client.*"), house.running.service.pool
+    await queued(house, owner, 15_000)
+    await pool.execute("UPDATE delivery SET next_at = now() WHERE endpoint_id = $1 AND seq % 10 = 0", owner["id"])
+    await pool.execute("ANALYZE delivery")
+    plan = await pool.fetch(f"EXPLAIN (ANALYZE) SELECT {HEALTH} FROM webhook_endpoint WHERE id = $1", owner["id"])
+    read = "using (delivery_ready|delivery_waiting) .*actual time=\\S+ rows=([0-9.]+)"
+    rows = {found[1]: float(found[2]) for line in plan if (found := re.search(read, line[0]))}
+    assert rows == {"delivery_ready": 1000, "delivery_waiting": 1}
+
+
+async def test_a_commit_wakes_the_dispatcher_of_its_process_which_would_not_look_for_an_hour(
+    house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("POLL", "LOOK"):
+        monkeypatch.setattr(deliveries, name, 3600)
+    delivering = asyncio.create_task(house.running.service.dispatcher.run())
+    owner = await registered(house, receiver, "client.*")
+    await told(house, owner, "verified")
+    receiver.forget()
+    for n in range(5):
+        async with asyncio.timeout(10):
+            while (await shown(house, owner))["health"]["backlog"]:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # it has written down what it sent, found nothing more, and rests
+        await clients(house, 1)
+        await receiver.until_taken(n + 1)
+    seq = receiver.taken[0]["data"]["seq"]
+    await asyncio.sleep(0.1)
+    assert (await redelivered(house, owner, seq)).status_code == 202
+    await receiver.until_taken(6)
+    delivering.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await delivering
 
 
 # -- while a turn lasts ------------------------------------------------------------------------------------------------

@@ -126,6 +126,7 @@ def test_the_tables_are_as_long_as_they_should_be():
     assert len(set(map(tuple, RESOLUTIONS))) == len(RESOLUTIONS) > 30
 
 
+@pytest.mark.row(12)
 async def test_no_packet_goes_to_an_address_that_must_not_be_sent_to(ear: Ear, zone: Zone):
     """Not even when it was registered before the rule was made, and though its port is allowed."""
     wrong = []
@@ -155,6 +156,7 @@ async def test_no_such_address_can_be_registered(ear: Ear, house: House, running
 # -- addresses as names lead to them -----------------------------------------------------------------------------------
 
 
+@pytest.mark.row(12)
 @pytest.mark.parametrize("loopback", [False, True], ids=["production", "development"])
 async def test_a_name_that_leads_inside_even_in_part_is_sent_nothing(loopback: bool, ear: Ear, zone: Zone):
     wrong = []
@@ -178,6 +180,7 @@ async def test_a_loopback_name_that_leads_elsewhere_is_sent_nothing(ear: Ear, zo
         assert (answer.outcome, seen, ear.count()) == ("forbidden_address", [], 0), found
 
 
+@pytest.mark.row(12)
 async def test_a_name_that_leads_elsewhere_the_second_time_is_not_followed_there(ear: Ear, zone: Zone):
     """A real delivery to a place that is allowed; then the same name leads to the ear, in a network that is not."""
     zone.says["rebind.localhost"] = [["127.0.0.1"], ["127.0.0.2"]]
@@ -210,6 +213,7 @@ class Unguarded:
         pass
 
 
+@pytest.mark.row(12)
 @pytest.mark.parametrize(
     "found",
     [["127.0.0.1"], ["::1"], ["127.0.0.1", "::1"], ["::ffff:127.0.0.1"], ["0.0.0.0"], ["2130706433"]],
@@ -225,6 +229,7 @@ async def test_what_changes_between_check_and_connect_gets_no_socket(found: list
     assert ear.count() == 0
 
 
+@pytest.mark.row(12)
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "[::]"])
 async def test_neither_does_a_literal_which_no_resolver_is_asked_about(host: str, ear: Ear):
     guard: Any = partial(open_socket, allow_loopback=False, forbidden=())

@@ -7,8 +7,10 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -20,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from infra import egress
 from infra.egress import READ, Answer, retry_after
 from tests.infra.receivers import DEADLINE, Handler, drips, raw, request, says, send, served, way_out
 
@@ -139,22 +142,70 @@ async def test_nobody_there_and_no_such_name(monkeypatch: pytest.MonkeyPatch):
         assert (await send(egress, "https://nowhere.example.com/")).outcome == "dns"
 
 
-async def test_names_that_are_never_answered_hold_up_no_other(monkeypatch: pytest.MonkeyPatch):
-    """More of them than the loop has threads for such work."""
-    real, answer = socket.getaddrinfo, time.monotonic() + 2 * DEADLINE
+class NameServer:
+    """Takes its time over every name with `slow` in it, and counts how many such questions are open."""
 
-    def slowly(host: Any, *args: Any, **more: Any) -> Any:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.real, self.over, self.takes = socket.getaddrinfo, threading.Event(), 10.0
+        self.open = self.most = 0
+        monkeypatch.setattr(socket, "getaddrinfo", self.answer)
+
+    async def until(self, open_: int) -> None:
+        async with asyncio.timeout(5):
+            while self.open != open_:
+                await asyncio.sleep(0.005)
+
+    def answer(self, host: Any, *args: Any, **more: Any) -> Any:
         if "slow" in str(host):
-            time.sleep(max(0.0, answer - time.monotonic()))
-        return real("127.0.0.1" if "slow" in str(host) else host, *args, **more)
+            self.open += 1
+            self.most = max(self.most, self.open)
+            self.over.wait(self.takes)
+            self.open -= 1
+        return self.real("127.0.0.1" if "localhost" in str(host) else host, *args, **more)
 
-    monkeypatch.setattr(socket, "getaddrinfo", slowly)
-    async with served(says(b"204 No Content")) as url, way_out() as egress:
-        slow = [asyncio.create_task(send(egress, f"http://slow{n}.localhost:1/")) for n in range(12)]
-        await asyncio.sleep(0.05)
-        assert (await send(egress, url.replace("127.0.0.1", "localhost"))).outcome == "delivered"
-        assert {answer.outcome for answer in await asyncio.gather(*slow)} == {"timeout"}
-        assert time.monotonic() < answer
+
+async def test_names_that_are_never_answered_hold_up_no_other_and_each_holds_one_place(monkeypatch: pytest.MonkeyPatch):
+    """More of them than the loop has threads for such work, and one of them asked for by many."""
+    server = NameServer(monkeypatch)
+    async with served(says(b"204 No Content")) as url, way_out(webhook_timeout=1) as out:
+        for name in ("localhost", "two.localhost"):
+            # The second time they were given up here, and not yet by the system: they are not asked again meanwhile.
+            slow = [asyncio.create_task(send(out, f"http://slow{n}.localhost:1/")) for n in (*range(40), *[0] * 100)]
+            await server.until(40)
+            assert (await send(out, url.replace("127.0.0.1", name))).outcome == "delivered"
+            assert {answer.outcome for answer in await asyncio.gather(*slow)} == {"timeout"}
+        assert server.most == 40
+        server.over.set()
+
+
+async def test_of_more_names_that_hang_than_there_are_places_those_that_hung_before_get_half(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    for name, value in {"LOOKUPS": 8, "HUNG": 0.2}.items():
+        monkeypatch.setattr(egress, name, value)
+    server, names = NameServer(monkeypatch), egress.Names(allow_loopback=True, forbidden=())
+
+    async def asked(numbers: Iterable[int], open_: int) -> list[asyncio.Task[Any]]:
+        found = [asyncio.create_task(names.resolve(f"slow{n}.localhost")) for n in numbers]
+        await server.until(open_)
+        return found
+
+    server.takes = 0.3
+    for first in range(0, 30, 6):
+        await asyncio.gather(*await asked(range(first, first + 6), 6))
+    server.takes, server.most = 10.0, 0
+    slow = await asked(range(30), 4)
+    for name in ("localhost", "two.localhost", "three.localhost"):
+        assert [found["host"] for found in await names.resolve(name)] == ["127.0.0.1"]
+    assert server.open == server.most == 4
+    server.over.set()
+    await asyncio.gather(*slow)
+    # Those that were answered at once are as good as any other from then on.
+    server.over.clear()
+    slow = await asked(range(20, 30), 8)
+    server.over.set()
+    await asyncio.gather(*slow)
+    await names.close()
 
 
 # -- TLS ---------------------------------------------------------------------------------------------------------------

@@ -2,26 +2,28 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
 import pytest
 
 from api.app import create_app
-from infra import embedded, housekeeping, schema, volumes
+from infra import embedded, housekeeping, recovery, schema, volumes
 from infra.settings import Settings
+from infra.upkeep import Upkeep
 from infra.verify import verified
 from infra.volumes import Rule, make_round, rules
 from tests.conftest import Case, House, Running, everything, made, ok, refused
-from tests.endpoints import endpoint
+from tests.endpoints import endpoint, moved, shown, told
 from tests.receiver import Receiver
 
+OPENED = "SELECT max(opened_at) FROM volume WHERE log = 'event'"
 NOW, FAR = timedelta(0), timedelta(days=999)
 
 
@@ -36,7 +38,12 @@ class Library:
         """One round: opens what is said, and drops what is said and has a successor."""
         return await make_round(self.dsn, [
             Rule(log, NOW if log in opening else FAR, NOW if log == dropping else None) for log in ("event", "attempt")
-        ])  # fmt: skip
+        ], self.expired)  # fmt: skip
+
+    async def expired(self, practice_id: UUID, endpoint_id: UUID) -> None:
+        """As the service's own rounds tell it."""
+        upkeep = Upkeep(self.running.service.store, lambda practice_id: None)
+        await upkeep.tell(practice_id, endpoint_id, "expire", {})
 
     async def open(self, log: str = "event") -> int:
         """Opens the next volume, in which something must have been written; returns its number."""
@@ -570,10 +577,10 @@ async def attempts(library: Library, case: Case, count: int) -> None:
     raise AssertionError("it was never attempted")
 
 
-async def test_what_was_not_delivered_when_its_volume_goes_is_given_up(
+async def test_what_was_not_delivered_when_its_volume_goes_is_not_sent_and_the_endpoint_is_told(
     library: Library, case: Case, receiver: Receiver
 ):
-    await endpoint(case.house, receiver, "rupture.*")
+    owner = await endpoint(case.house, receiver, "rupture.*")
     receiver.decides = lambda event: 500
     rupture = await case.rupture()
     await attempts(library, case, 1)
@@ -581,10 +588,10 @@ async def test_what_was_not_delivered_when_its_volume_goes_is_given_up(
     await case.rupture()
     await library.drop()
     waiting = "SELECT seq FROM delivery WHERE practice_id = $1"
-    ended = "SELECT seq, outcome FROM dead WHERE practice_id = $1"
-    last = await last_number(case)
-    assert [row["seq"] for row in await library.pool.fetch(waiting, case.house.id)] == [last]
-    assert [tuple(row) for row in await library.pool.fetch(ended, case.house.id)] == [(last - 1, "expired")]
+    horizon = await last_number(case) - 1
+    assert [row["seq"] for row in await library.pool.fetch(waiting, case.house.id)] == [horizon]
+    assert await told(case.house, owner, "deliveries_expired", after=horizon) == ["deliveries_expired"]
+    assert (await shown(case.house, owner))["health"]["dead"] == 0
     assert ok(await case.supervisor.get(f"/v1/ruptures/{rupture['id']}"))["id"] == rupture["id"]
     assert await library.faults() == []
 
@@ -599,7 +606,148 @@ async def test_an_event_that_is_no_longer_kept_can_not_be_sent_again(library: Li
     await library.drop()
     refused(await case.script.post(f"/v1/webhook-endpoints/{owner}/deliveries/{gone}/redeliver"), 404)
     assert await library.pool.fetchval("SELECT count(*) FROM delivery WHERE practice_id = $1", case.house.id) == 0
-    assert await library.pool.fetchval("SELECT count(*) FROM dead WHERE practice_id = $1", case.house.id) == 1
+
+
+async def test_what_was_given_up_is_counted_and_shown_as_long_as_its_event_is_kept_and_no_longer(
+    library: Library, case: Case, receiver: Receiver
+):
+    owner = await endpoint(case.house, receiver, "rupture.*")
+    receiver.decides = lambda event: 500
+    for _ in range(2):
+        await case.rupture()
+        given_up = "UPDATE delivery SET attempt = 9, next_at = now() WHERE practice_id = $1"
+        async with asyncio.timeout(10):
+            while (health := (await shown(case.house, owner))["health"])["backlog"] or not health["dead"]:
+                await library.pool.execute(given_up, case.house.id)
+                await asyncio.sleep(0.02)
+        dead = (await shown(case.house, owner, "deliveries?state=dead"))["items"]
+        # The one before it went with its volume; or else it would be counted and nobody could see it.
+        assert ([d["seq"] for d in dead], health["dead"]) == ([await rupture_number(case)], 1)
+        metrics = (await (await library.running.client()).get("/metrics")).text
+        assert 'bravespace_delivery_backlog{state="dead"} 1.0' in metrics
+        await library.open()
+        assert (await shown(case.house, owner))["health"]["dead"] == 1
+        await case.script.post("/v1/clients", json={})
+        await library.drop()
+        assert (await shown(case.house, owner))["health"]["dead"] == 0
+
+
+async def rupture_number(case: Case) -> int:
+    sql = "SELECT max(seq) FROM event WHERE practice_id = $1 AND subject = 'rupture'"
+    number: int = await case.house.running.service.pool.fetchval(sql, case.house.id)
+    return number
+
+
+async def test_an_attempt_that_ends_after_its_volume_went_is_buried_nowhere(
+    library: Library, case: Case, receiver: Receiver
+):
+    owner = await endpoint(case.house, receiver, "rupture.*")
+    receiver.decides, receiver.slow = lambda event: 500, 0.5
+    await moved(case.house, owner, "pause")
+    await case.rupture()
+    await library.pool.execute("UPDATE delivery SET attempt = 9 WHERE practice_id = $1", case.house.id)
+    await moved(case.house, owner, "resume")
+    await receiver.until(1)
+    # The tenth is under way, and what is not sent goes with its volume.
+    await library.pool.execute("DELETE FROM delivery WHERE practice_id = $1", case.house.id)
+    await attempts(library, case, 1)
+    assert (await shown(case.house, owner))["health"]["dead"] == 0
+
+
+async def recovery_of(case: Case, owner: str, **stretch: Any) -> httpx.Response:
+    return await case.script.post(f"/v1/webhook-endpoints/{owner}/recover", json=stretch)
+
+
+async def shown_until(case: Case, owner: dict[str, Any], holds: Callable[[dict[str, Any]], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not holds(await shown(case.house, owner)):
+            await asyncio.sleep(0.05)
+
+
+async def test_what_is_no_longer_kept_can_not_be_recovered_and_the_refusal_says_what_can(
+    library: Library, case: Case, receiver: Receiver
+):
+    owner = (await endpoint(case.house, receiver, "rupture.*"))["id"]
+    began = datetime.now(UTC)
+    horizon = await begun_anew(library, case)
+    last, opened = await last_number(case), await library.pool.fetchval(OPENED)
+    for stretch in ({"after_seq": 0}, {"after_seq": horizon - 2}, {"since": began.isoformat()},
+                    {"since": (opened - timedelta(microseconds=1)).isoformat()}, {"after_seq": 1, "until_seq": 2}):  # fmt: skip
+        problem = refused(await recovery_of(case, owner, **stretch), 410, "history-gone")
+        assert (problem["oldest"], problem["newest"]) == (horizon, last)
+        assert f"after_seq {horizon - 1}." in problem["detail"]
+    assert ok(await case.script.get(f"/v1/webhook-endpoints/{owner}"))["recovery"] is None
+    receiver.forget()
+    for stretch in ({"after_seq": horizon - 1}, {"since": opened.isoformat()}):
+        ok(await recovery_of(case, owner, **stretch))
+        await receiver.until_taken(2)  # a rupture, and the repair that begins
+        receiver.forget()
+
+
+async def test_a_practice_that_has_lost_nothing_recovers_from_whenever_it_likes(
+    library: Library, case: Case, receiver: Receiver
+):
+    await library.open()
+    await library.drop()
+    newcomer = House(library.running)
+    await library.running.service.store.found_practice(newcomer.id, "Another practice")
+    theirs = await newcomer.case()
+    owner = (await endpoint(newcomer, receiver, "rupture.*"))["id"]
+    await theirs.rupture()
+    await receiver.until_taken(1)
+    for stretch in ({"after_seq": 0}, {"since": "2020-01-01T00:00:00Z"}):
+        receiver.forget()
+        ok(await recovery_of(theirs, owner, **stretch))
+        await receiver.until_taken(1)
+
+
+async def test_a_recovery_whose_beginning_goes_while_it_waits_says_from_where_it_went_on(
+    library: Library, case: Case, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    owner = await endpoint(case.house, receiver, "rupture.*", "webhook_endpoint.*")
+    for _ in range(3):
+        await case.rupture()
+    for name, value in {"ENOUGH": 0, "PIECE": 2}.items():  # two events, and then it waits for a turn
+        monkeypatch.setattr(recovery, name, value)
+    await library.open()
+    last = await case.rupture()
+    horizon = await last_number(case)
+    await receiver.until_taken(4)
+    receiver.forget()
+    ok(await recovery_of(case, owner["id"], after_seq=0))
+    await shown_until(case, owner, lambda found: found["health"]["recovered_to"] == 2)
+    await library.drop()
+    await shown_until(case, owner, lambda found: found["recovery"]["went_on_after"] == horizon - 1)
+    monkeypatch.setattr(recovery, "ENOUGH", 500)
+    types = await told(case.house, owner, "recovery_finished", after=horizon - 1)
+    assert types == ["recovery_asked", "recovery_shortened", "recovery_finished"]
+    assert [event["data"]["id"] for event in await receiver.until_taken(1)] == [last["id"]]
+    assert await library.faults() == []
+
+
+@pytest.mark.parametrize("stretch", [{"after_seq": 0}, {"since": "2020-01-01T00:00:00Z"}])
+async def test_a_recovery_all_of_which_is_gone_before_its_turn_says_so_before_it_ends(
+    library: Library, case: Case, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, stretch: dict[str, Any]
+):
+    owner = await endpoint(case.house, receiver, "rupture.*")
+    await case.rupture()
+
+    async def nobody(self: Any) -> bool:
+        return False
+
+    with monkeypatch.context() as held:
+        held.setattr(recovery.Recoveries, "step", nobody)
+        ok(await recovery_of(case, owner["id"], **stretch))
+        await library.open()
+        await case.rupture()
+        horizon = await last_number(case)
+        await library.drop()
+    types = await told(case.house, owner, "recovery_finished", after=horizon - 1)
+    assert types == ["recovery_shortened", "recovery_finished"]
+    history = ok(await case.script.get(f"/v1/webhook-endpoints/{owner['id']}/history?after=1"))["items"]
+    assert [v["changed"]["recovery"]["went_on_after"] for v in history if v["type"].endswith("shortened")] == [
+        horizon - 1
+    ]
 
 
 async def test_the_record_of_attempts_is_dropped_by_its_own_policy(library: Library, case: Case, receiver: Receiver):

@@ -204,7 +204,7 @@ function showRow(body, { id, url, phase, disabled_reason: reason, health }) {
   put(body, "rate", percent(health.success_rate), health.success_rate !== null && health.success_rate < 0.9 ? "bad" : "");
   when(body, "success", health.last_success_at, "never");
   put(body, "backlog", many(health.backlog));
-  when(body, "oldest", health.oldest_since, "–");
+  when(body, "oldest", health.oldest_due_at, "–");
   put(body, "dead", many(health.dead), health.dead ? "bad" : "");
 }
 
@@ -227,8 +227,9 @@ function fact(name, text) {
   put($("facts"), name, text || "").parentElement.hidden = !text;
 }
 
-function recovering({ since, after_seq: after }, to) {
-  const from = since ? `from ${clock(since)}` : `after event ${after}`;
+function recovering({ since, after_seq: after, went_on_after: gone }, to) {
+  const begun = since ? `from ${clock(since)}` : `after event ${after}`;
+  const from = gone === null ? begun : `${begun}, of which nothing up to ${gone} is kept any more`;
   return to === null ? `${from}: about to begin` : `${from}: at event ${to}`;
 }
 
