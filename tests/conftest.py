@@ -12,12 +12,15 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 import uvicorn
+from hypothesis import settings
 
 from api.app import Service, create_app
 from domain.access import Role
 from infra.settings import Settings
 from tests.judges.judges import Judges
 from tests.receiver import Receiver
+
+settings.register_profile("thorough", max_examples=1000)
 
 
 # No repr: asyncio words the result of a task whenever a test starts, and all of a service takes 16 ms to word.

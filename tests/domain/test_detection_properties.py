@@ -84,7 +84,7 @@ def found(held, readings):
     return [f for chosen in CHOICES for f in detect(seriess, chosen)]
 
 
-many = settings(max_examples=60, deadline=None)
+many = settings(max_examples=settings.default.max_examples // 5, deadline=None)
 
 
 @many
