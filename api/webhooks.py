@@ -4,12 +4,13 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 from cryptography.fernet import Fernet
 from pydantic_core import to_json
 
 from api.call import Call, Reply, number, wrong
-from api.deciding import Ask, Done
+from api.deciding import Ask, Done, anew
 from api.listing import page_headers
 from api.problems import NotFound
 from api.repeat import replay, reply_kept
@@ -39,6 +40,10 @@ class Endpoints(Resource):
         """What only endpoints need."""
         self._seal_with, self._deliveries, self._rules = seal, deliveries, rules_of(settings)
         return self
+
+    async def move_on(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
+        """Move what is there. The service moves an endpoint by itself; who does so meanwhile is not told of that."""
+        return await anew(lambda: Resource.move_on(self, call, move, ask, id))
 
     async def check(self, move: Move, body: Any, caller: Caller) -> None:
         """An address that may be sent to, filters that name events, and a part of the log that is still kept."""
