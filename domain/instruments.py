@@ -32,7 +32,7 @@ def alliance(bond: tuple[int, ...], goal: tuple[int, ...], task: tuple[int, ...]
 
 
 WAI_SR = Form(
-    code="wai-sr", edition="2006", title="Working Alliance Inventory, short revised", kind=InstrumentKind.ALLIANCE,
+    code="wai-sr", edition="2006", title="Working Alliance Inventory – Short Revised", kind=InstrumentKind.ALLIANCE,
     items=ONE_TO_TWELVE, low=1, high=5, subscales=alliance((3, 5, 7, 9), (4, 6, 8, 11), (1, 2, 10, 12)),
     rated_by=(Rater.CLIENT, Rater.THERAPIST, Rater.OBSERVER), verified=True,
     source="Hatcher & Gillaspy 2006, Psychotherapy Research 16:12-25, doi 10.1080/10503300500352500. Rights: Society "

@@ -15,7 +15,7 @@ from domain.trajectory import RepairMark, RuptureMark, Seat, SignalMark, Traject
 
 WAI = ("wai-sr", "2006", Scale(1, 5, 12))
 SRS = ("srs", "3", Scale(0, 10, 4, step=0.1))
-TITLES = {"wai-sr": "Working Alliance Inventory, short revised", "srs": "Session Rating Scale"}
+TITLES = {"wai-sr": "Working Alliance Inventory – Short Revised", "srs": "Session Rating Scale"}
 # The course of clinical.md 1.9: a drop of more than a point at session 5, regained at session 7.
 V = (4.00, 4.17, 4.08, 4.25, 3.08, 3.42, 4.17, 4.25)
 BEGUN = datetime(2026, 3, 3, 10, tzinfo=UTC)

@@ -131,7 +131,7 @@ def test_each_instrument_has_its_name_and_its_own_range():
     t = drawn(row, rated(row, "client", V[:4]), rated(row, "client", [9, 9, 7, 9], SRS, after=4))
     panels = [view for view in specification(t)["vconcat"] if "title" in view]
     assert [view["title"] for view in panels] == [
-        {"text": "Working Alliance Inventory, short revised", "subtitle": "mean per item, 1 to 5"},
+        {"text": "Working Alliance Inventory – Short Revised", "subtitle": "mean per item, 1 to 5"},
         {"text": "Session Rating Scale", "subtitle": "mean per item, 0 to 10"},
     ]
 

@@ -96,10 +96,10 @@ def test_what_happened_between_two_sessions_stands_between_them():
 def test_a_course_in_words():
     assert v_shaped().summary == (
         "8 sessions held, from 3 March 2026 to 21 April 2026. "
-        "Client, Working Alliance Inventory, short revised (mean per item, 1 to 5): 8 ratings, first 4.00 in session 1, "
+        "Client, Working Alliance Inventory – Short Revised (mean per item, 1 to 5): 8 ratings, first 4.00 in session 1, "
         "latest 4.25 in session 8, lowest 3.08 in session 5, highest 4.25 in session 4. "
         "Control limits of the client's first 4 scores from session 1: mean 4.12, lower limit 3.74. "
-        "Therapist, Working Alliance Inventory, short revised (mean per item, 1 to 5): 8 ratings, first 3.70 in "
+        "Therapist, Working Alliance Inventory – Short Revised (mean per item, 1 to 5): 8 ratings, first 3.70 in "
         "session 1, latest 3.95 in session 8, lowest 2.78 in session 5, highest 3.95 in session 4. "
         "Control limits of the therapist's first 4 scores from session 1: mean 3.83, lower limit 3.44. "
         "Signals, which are questions and not ruptures: drop at session 5 (client, rci_drop, confirmed, not reviewed "
