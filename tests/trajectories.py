@@ -1,6 +1,7 @@
 """Courses of therapy as the pictures' tests have them: sessions a week apart, and who rated them how."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -59,6 +60,13 @@ def seen(row: Sequence[Seat], place: int, certainty: str = "confirmed", rater: s
         rater=rater and Rater(rater), instrument=WAI[0], instrument_version=WAI[1],
         reference_session_id=row[place - 1].session_id if place else None, certainty=Certainty(certainty), phase=SignalPhase.RAISED,
     )  # fmt: skip
+
+
+def said(row: Sequence[Seat], place: int, rater: str = "client") -> SignalMark:
+    """That somebody said, when asked, that there was a problem."""
+    mark = seen(row, place, rater=rater)
+    return replace(mark, id=UUID(int=900 + place), detector=Detector.DIRECT_REPORT, kind=SignalKind.DIRECT_REPORT,
+                   instrument=None, instrument_version=None, reference_session_id=None)  # fmt: skip
 
 
 def ruptured(
