@@ -144,6 +144,9 @@ GAD_7 = Form(
     caseness=Caseness(line=8, source=CONVENTION),
 )  # fmt: skip
 
+RISK_WORDS = {(PHQ_9.code, PHQ_9.edition, 9): (" (thoughts of death or self-harm)", "'not at all'")}
+"""What a risk item is about, and its lowest answer, by code, edition and item: where we know."""
+
 BUILT_IN = (WAI_SR, WAI_S, SRS, ARM_5, SAI, ECR_RS, ECR_R, ECR_S, RQ, PHQ_9, GAD_7)
 
 

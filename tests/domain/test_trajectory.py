@@ -219,7 +219,8 @@ def test_a_signal_between_two_raters_names_neither():
 
 
 def test_what_was_computed_for_good_does_not_read_like_a_confirmed_rupture():
-    assert "confirmed" not in drawn(row := seats(8), rated(row, "client", V), signals=(seen(row, 4),)).summary
+    row = seats(8)
+    assert "confirmed" not in drawn(row, rated(row, "client", V), signals=(seen(row, 4),)).summary
 
 
 def test_an_sd_of_a_handful_of_scores_is_not_told_as_a_figure():
