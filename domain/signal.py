@@ -36,7 +36,8 @@ class Disposition(StrEnum):
     """What a clinician made of a signal."""
 
     CONFIRMED_RUPTURE = "confirmed_rupture"
-    """There was a rupture: one is opened, or the signal is attached to one that is known."""
+    """There was a rupture: one is opened, or the signal is attached to one that is known. Not for a risk item, and not
+    for what the client kept from their therapist."""
     NOT_A_RUPTURE = "not_a_rupture"
     """Something else moved the number."""
     ALREADY_ADDRESSED = "already_addressed"
@@ -102,7 +103,8 @@ class Seen:
     inputs_hash: Token
     """SHA-256 over exactly the inputs it was computed from."""
     private_to_client: bool = False
-    """It rests on a rating that the client chose not to show the therapist, so the therapist is not shown it."""
+    """It rests on a rating that the client chose not to show the therapist, so the therapist is not shown it, and no
+    rupture is opened from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
