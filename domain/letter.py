@@ -228,7 +228,7 @@ def ended(plan: TerminationPlan, pair: Pair, on: str) -> str:
     if plan.kind is EndingKind.TRANSFER:
         return f"On {on} our work together ended, and {goes_on}."
     if plan.kind is EndingKind.THERAPIST_INCAPACITY:
-        return f"Your therapist could not go on. On {on} the work was handed over, and {goes_on}."
+        return f"Your therapist could not go on with this work. On {on} it was handed over, and {goes_on}."
     if plan.kind is EndingKind.LAPSED_NO_CONTACT:
         return f"We tried to reach you and could not, and on {on} we closed our work for now."
     if plan.kind in (EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE):

@@ -438,7 +438,7 @@ async def test_9_the_therapist_falls_ill(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert f"On {spelled(ahead(0))} the work was handed over, and Dr Okafor now continues this work with you." in letter
+    assert f"On {spelled(ahead(0))} it was handed over, and Dr Okafor now continues this work with you." in letter
     assert "could not go on with this work" in letter and "I hope she is all right." in letter
     assert "hospital" not in letter and " ill" not in letter and "Nobody had told me." not in letter
     assert after.duties == {"acceptance": "met"}, "nobody owes what nobody could record"

@@ -65,8 +65,8 @@ HOW = {
         "On 28 May 2026 our work together ended, and Riverside Clinic now continues this work with you.",
     EndingKind.LAPSED_NO_CONTACT: "We tried to reach you and could not, and on 28 May 2026 we closed our work for now.",
     EndingKind.THERAPIST_INCAPACITY:
-        "Your therapist could not go on. On 28 May 2026 the work was handed over, and Riverside Clinic now continues "
-        "this work with you.",
+        "Your therapist could not go on with this work. On 28 May 2026 it was handed over, and Riverside Clinic now "
+        "continues this work with you.",
     None: "Our work ended on 28 May 2026.",
 }  # fmt: skip
 
