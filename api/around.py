@@ -49,10 +49,12 @@ async def around(
     if move.knows == "endings" and relationship_id:
         endings = await store.endings(caller.practice_id, relationship_id)
     forms = await forms_of(store, caller, body if state is None else state) if move.knows == "forms" else ()
-    new_id = uuid7() if move.knows == "new_id" else None
+    seen_on, new_id = None, None
+    if move.knows == "seen_on":
+        seen_on, new_id = await store.seen_on(caller.practice_id, state), uuid7()
     return Around(
         caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings, forms=forms,
-        scores=scores, new_id=new_id,
+        scores=scores, seen_on=seen_on, new_id=new_id,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from api.sheet import (
     EDGE,
     INKS,
     ONSET,
+    SAID,
     SEEN,
     SMALL,
     USUAL,
@@ -28,7 +29,7 @@ from api.sheet import (
     layer,
     printable,
 )
-from domain.detection import LONGEST_GAP, Certainty
+from domain.detection import LONGEST_GAP, Certainty, SignalKind
 from domain.repair import Outcome
 from domain.rupture import OPEN, RupturePhase, RuptureType
 from domain.session import SessionPhase
@@ -172,20 +173,28 @@ def line_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
 
 
 def signal_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
-    """A triangle under the score it was seen at; at the bottom, where it was not seen in one score."""
+    """A triangle under the score it was seen at, at the bottom where it was not seen in one; what was said, above."""
     t, ink, low = sheet.trajectory, sheet.ink, panel.low
-    under = (panel.high - low) * 0.075
+    off = (panel.high - low) * 0.075
     rows: dict[tuple[float, float], Spec] = {}
+    said: dict[tuple[float, float], Spec] = {}
     for seen in t.signals:
         if panel is home(t, seen):
             at = sheet.place(seen.session_id, t.last_day)
             score = scores(panel).get((seen.rater, seen.session_id), low)
+            if seen.kind is SignalKind.DIRECT_REPORT:
+                said[at, score] = {"at": at, "score": score + off}
+                continue
             # One mark for all that was seen at one place; filled, if any of it is sure.
             sure = seen.certainty is Certainty.CONFIRMED or rows.get((at, score), {}).get("sure", False)
-            rows[at, score] = {"at": at, "score": max(score - under, low - under / 2), "sure": sure}
+            rows[at, score] = {"at": at, "score": max(score - off, low - off / 2), "sure": sure}
     yield from layer(
         {"type": "point", "shape": SEEN, "size": 60, "stroke": ink.signal, "strokeWidth": 1.6, "opacity": 1},
         list(rows.values()), x=sheet.x(), y=y, fill=filled("datum.sure", ink.signal, ink.ground),
+    )  # fmt: skip
+    yield from layer(
+        {"type": "point", "shape": SAID, "size": 80, "stroke": ink.text, "fill": ink.ground, "strokeWidth": 1.4,
+         "opacity": 1}, list(said.values()), x=sheet.x(), y=y,
     )  # fmt: skip
 
 

@@ -110,7 +110,7 @@ class Endings:
         row, place = await self._pair(call, "session")
         plan = as_the_client_sees(row)
         if plan.died_on or plan.kind is EndingKind.CLIENT_DECEASED:
-            raise NotFound("No letter is written to somebody who has died.")
+            raise NotFound("There is no letter: the client has died.")
         found = letter(plan, await self._as_told(call.caller.practice_id, plan, place), row["updated_at"].date())
         return await self._reply(call, media, plain(found), letter_page(found), found.as_of)
 

@@ -10,6 +10,7 @@ from api.sheet import (
     DASHES,
     ONSET,
     RATERS,
+    SAID,
     SEEN,
     SHAPES,
     SMALL,
@@ -18,7 +19,7 @@ from api.sheet import (
     layer,
     text_width,
 )
-from domain.detection import Certainty
+from domain.detection import Certainty, SignalKind
 from domain.session import SessionPhase
 
 
@@ -45,11 +46,15 @@ def keys(sheet: Sheet) -> Iterator[Key]:
     if any(line.limits for panel in t.panels for line in panel.lines):
         yield Key("Baseline mean", color=ink.faint, dash=(1, 0))
         yield Key("Lower limit", color=ink.faint, dash=(3, 3))
-    sure = {s.certainty is Certainty.CONFIRMED for s in t.signals}
+    told = {s.rater for s in t.signals if s.kind is SignalKind.DIRECT_REPORT}
+    sure = {s.certainty is Certainty.CONFIRMED for s in t.signals if s.kind is not SignalKind.DIRECT_REPORT}
     if False in sure:
         yield Key("Signal, provisional", SEEN, ink.signal, ink.ground)
     if True in sure:
         yield Key("Signal", SEEN, ink.signal, ink.signal)
+    if told:
+        by = f"by the {next(iter(told))}" if len(told) == 1 else "when asked"
+        yield Key(f"Said {by}", SAID, ink.text, ink.ground)
     if t.ruptures:
         yield Key("Rupture", ONSET, ink.text, ink.text)
     repairs = [repair for rupture in t.ruptures for repair in rupture.repairs]

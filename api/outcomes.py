@@ -7,6 +7,7 @@ from pydantic_core import to_json
 from api.call import Call, Reply, wrong
 from api.reading import day
 from api.resource import Resource
+from domain.access import Role
 from domain.values import plain
 from infra.outcomes import Outcomes
 from infra.shelves import SHELVES
@@ -30,5 +31,6 @@ class OutcomeChanges:
         row = await self._store.row(SHELVES["relationship"], call.caller, call.id())
         if row is None:
             raise self._resources["relationship"].unknown()
-        found = await self._outcomes.of(call.caller.practice_id, row["id"], since, until)
+        client = call.caller.role is Role.CLIENT
+        found = await self._outcomes.of(call.caller.practice_id, row["id"], since, until, to_client=client)
         return Reply(200, to_json({"items": [plain(change) for change in found]}))

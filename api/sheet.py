@@ -26,6 +26,8 @@ SHAPES = ("circle", "square", "diamond", "triangle-right")
 DASHES: tuple[Sequence[int], ...] = ((1, 0), (7, 4), (2, 3), (9, 3, 2, 3))
 CROSS, SEEN, ONSET, BEGUN, CONCLUDED = "M-1,-1L1,1M-1,1L1,-1", "triangle-up", "triangle-down", "circle", "diamond"
 """The marks of what is no score: a missed session, a signal, a rupture, and a repair's two ends."""
+SAID = "M-1,-0.9H1V0.4H0L-0.6,1V0.4H-1Z"
+"""A speech bubble: that somebody said there was a problem, which is no statistic."""
 
 
 class Theme(StrEnum):

@@ -53,9 +53,11 @@ class OutcomeClass(StrEnum):
 WORDS = {
     Missing.NO_SCORE: "No class: no form was complete enough for a score.",
     Missing.ONE_SCORE: "No class: there is one score only, and a change takes two.",
-    Missing.NO_SD: "No class: no norm gives the SD of this form's scores. Give the instrument one.",
-    Missing.NO_RELIABILITY: "No class: no norm gives this form's reliability. Give the instrument one.",
+    Missing.NO_SD: "No class: no norm gives the SD of this form's scores.",
+    Missing.NO_RELIABILITY: "No class: no norm gives this form's reliability.",
 }
+IN_NORMS = (Missing.NO_SD, Missing.NO_RELIABILITY)
+"""What the practice can supply."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,8 +125,13 @@ class OutcomeChange:
 # -- the class ----------------------------------------------------------------------------------------------------
 
 
-def change(form: Form, reached: Sequence[Reached], left_out: int = 0) -> OutcomeChange:
-    """What became of a client by a form. `reached` are the scores on it, in the order in which they were filled in."""
+def change(
+    form: Form, reached: Sequence[Reached], left_out: int = 0, *, to_client: bool = False
+) -> OutcomeChange:  # fmt: skip
+    """What became of a client by a form. `reached` are the scores on it, in the order in which they were filled in.
+
+    What the practice could do about its norms is left out of what is said `to_client`.
+    """
     sd, reliability = figure(form, "sd"), figure(form, "reliability")
     first, last = (reached[0], reached[-1] if len(reached) > 1 else None) if reached else (None, None)
     needed = reliable_change(sd.value, reliability.value, whole=in_whole_points(form)) if sd and reliability else None
@@ -139,7 +146,7 @@ def change(form: Form, reached: Sequence[Reached], left_out: int = 0) -> Outcome
         sd=sd, reliability=reliability, clinical_sample=sample(form, NormGroup.CLINICAL),
         functional_sample=sample(form, NormGroup.FUNCTIONAL), formula=formula(sd, reliability, needed), says=(),
     )  # fmt: skip
-    return replace(told, says=tuple(in_words(form, told)))
+    return replace(told, says=tuple(in_words(form, told, to_client=to_client)))
 
 
 def missing(
@@ -182,34 +189,57 @@ def formula(sd: Figure | None, reliability: Figure | None, needed: ReliableChang
 
 
 SAID = {
-    OutcomeClass.RECOVERED: "That is reliably better, and across the line.",
-    OutcomeClass.IMPROVED: "That is reliably better.",
-    OutcomeClass.UNCHANGED: "That is within the form's error: no change can be told from it.",
-    OutcomeClass.DETERIORATED: "That is reliably worse.",
+    OutcomeClass.RECOVERED: "That is clearly better, and now on the better side of {line}.",
+    OutcomeClass.IMPROVED: "That is clearly better.",
+    OutcomeClass.UNCHANGED: "The difference is too small to tell from chance.",
+    OutcomeClass.DETERIORATED: "The score is clearly worse than at the start. Talk it over together.",
 }
 
 
-def in_words(form: Form, told: OutcomeChange) -> Iterator[str]:
-    """What became of somebody, which line it was judged by, and what is missing."""
+def in_words(form: Form, told: OutcomeChange, *, to_client: bool) -> Iterator[str]:
+    """What became of somebody, and which line it was judged by; to the practice, what is missing as well."""
     if told.not_computable:
         yield WORDS[told.not_computable]
     elif told.first and told.last:
-        yield f"From {told.first.score:g} to {told.last.score:g} points. {SAID[told.outcome_class]}"
+        became = SAID[told.outcome_class].format(line=which(form, told.line))
+        yield f"From {told.first.score:g} to {told.last.score:g} points. {became}"
         if told.line and not is_clinical(form, told.first.score, told.line):
-            yield "It began on the better side of the line; whoever begins there is not counted as recovered."
-    if told.line is None:
-        yield f"Nobody is said to have recovered: there is no line. {lacking(told)}"
-    elif told.line.kind is LineKind.CUTOFF_C:
-        yield f"The line is cut-off c, {told.line.value:g}: between the clinical and the functional sample."
+            yield "The first score was already on the better side of the line, so 'recovered' does not apply."
+    yield from judged_by(told.line)
+    if not to_client:
+        yield from lacking(told)
+
+
+def which(form: Form, line: ClinicalLine | None) -> str:
+    """A line by its number, and which side of it is the better one."""
+    better = "higher" if form.higher_is_better else "lower"
+    return f"the line of {rounded(line.value)} ({better} is better)" if line else ""
+
+
+def rounded(value: float) -> str:
+    """A score as it is told; the number beside it is exact."""
+    return f"{round(value, 2):g}"
+
+
+def judged_by(line: ClinicalLine | None) -> Iterator[str]:
+    """Which line tells who recovered, and what it is not."""
+    if line is None:
+        yield "This form has no line that tells 'recovered' from 'improved'."
+    elif line.kind is LineKind.CUTOFF_C:
+        yield f"The line is cut-off c, {rounded(line.value)}: between the clinical and the functional sample."
     else:
-        convention = "a convention" if told.line.verified else "a convention that was not checked at its source"
-        yield f"The line is the caseness line, {told.line.value:g}: {convention}. {lacking(told)}"
+        convention = "a convention" if line.verified else "a convention that was not checked at its source"
+        yield f"The line is the caseness line, {rounded(line.value)}: {convention}."
+        yield "This is one form only; it is not the NHS recovery figure."
 
 
-def lacking(told: OutcomeChange) -> str:
-    """Why there is no cut-off c, and the way to one."""
+def lacking(told: OutcomeChange) -> Iterator[str]:
+    """What the practice's norms lack, and the way to it."""
+    if told.not_computable in IN_NORMS:
+        yield "Give the instrument a norm that has it."
     _, _, c = told.cutoffs
-    return UNKNOWN[c.not_computable] if c.not_computable else ""
+    if c.not_computable:
+        yield UNKNOWN[c.not_computable]
 
 
 UNKNOWN: Mapping[Missing, str] = {

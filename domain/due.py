@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 from uuid import UUID
 
+from domain.endings import EndingKind
 from domain.handover import ReferralAnswer
 from domain.relationship import RelationshipPhase
 from domain.reminders import ReminderKind
@@ -25,6 +26,15 @@ class Clock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RiskAnswer:
+    """An answer to a risk item that nobody has looked at."""
+
+    signal_id: UUID
+    seen_on: date
+    """The day of the form; the day its signal was raised, where that was earlier."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """What of a relationship its reminders rest on."""
 
@@ -37,6 +47,8 @@ class Standing:
     edition_since: date | None = None
     missed_on: tuple[date, ...] = ()
     """The days of the sessions missed since the last one the client came to, or cancelled late; in order."""
+    risk_answers: tuple[RiskAnswer, ...] = ()
+    """What of the client's answers waits to be asked about, as far as their therapist is shown it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +69,8 @@ class Reminder:
     """For `ending_near`: which point it is, in days before the target date."""
     text_version: str | None = None
     """For `consent_to_renew`: the edition that asks for a new consent."""
+    signal_id: UUID | None = None
+    """For `risk_to_ask`: the signal to review once the client was asked."""
 
 
 P = PlanPhase
@@ -70,7 +84,11 @@ def due(standing: Standing, clock: Clock, *, today: date, until: date) -> tuple[
     told of four weeks when one is left.
     """
     plan = standing.plan
-    found = [*unmentioned(standing, clock), *(silence(standing, clock) if may_be_silent(standing) else ())]
+    found = [
+        *asking(standing),
+        *unmentioned(standing, clock),
+        *(silence(standing, clock) if may_be_silent(standing) else ()),
+    ]
     if plan:
         found += [*consent(standing, plan), *ending(plan, clock, today), *review(standing, plan, clock)]
         found += [*transfer(plan, clock), *boosters(plan, today)]
@@ -90,6 +108,14 @@ def consent(standing: Standing, plan: TerminationPlan) -> Found:
     said = plan.consent and plan.consent.text_version
     if plan.phase in AT_WORK and standing.edition_since and said and standing.edition != said:
         yield ReminderKind.CONSENT_TO_RENEW, standing.edition_since, {"text_version": standing.edition}
+
+
+def asking(standing: Standing) -> Found:
+    """An answer that nobody has looked at is asked about on its day, and waits however the work stands."""
+    plan = standing.plan
+    if plan is None or not (plan.died_on or plan.kind is EndingKind.CLIENT_DECEASED):
+        for answer in standing.risk_answers:
+            yield ReminderKind.RISK_TO_ASK, answer.seen_on, {"signal_id": answer.signal_id}
 
 
 def unmentioned(standing: Standing, clock: Clock) -> Found:

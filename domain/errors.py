@@ -9,7 +9,7 @@ class Refused(Exception):
 
     status: ClassVar[int] = 422
     code: ClassVar[str] = "refused"
-    title: ClassVar[str] = "The domain refuses this"
+    title: ClassVar[str] = "This cannot be done as asked"
 
     def __init__(self, detail: str, *, at: str = "", **members: Any) -> None:
         """`detail` says what is missing and the way out, `at` names the field of the body it is about."""

@@ -191,7 +191,7 @@ PROMPTS: tuple[Prompt, ...] = (
     # ------------------------------------------------------------------ 4. Validate emotions: no "but", no explaining
 
     _prompt(Step.VALIDATE_EMOTIONS, AttachmentPattern.SECURE,
-        say="You were right to be annoyed, and right to say so. It's changed how I see what I did.",
+        say="I can see why that bothered you, and I'm glad you said so. It's changed how I see what I did.",
         notice="Agreeing is thin on its own: say what it is that you see differently now. Then stop before the "
                "sentence grows a 'but'.",
         skill=Skill.REINFORCE, strategies=(Strategy.VALIDATE_DEFENSIVE_POSTURE,), source=_PRACTICE),
@@ -301,8 +301,8 @@ PROMPTS: tuple[Prompt, ...] = (
 
     _prompt(Step.STAY_PRESENT, AttachmentPattern.ANXIOUS, RuptureType.CONFRONTATION,
         say="You can be angry with me, and we still meet next week. Tell me the rest of it.",
-        notice="The volume may say how far away you seem. Stay near and even, let it run its course, and keep your own "
-               "account of what happened for later.",
+        notice="Loud anger may be a way to find out whether you are still there. Stay near and even, let it run its "
+               "course, and keep your own account of what happened for later.",
         skill=Skill.ASSERT, strategies=(Strategy.INVITE_THOUGHTS_AND_FEELINGS,), source=_PRACTICE),
 
     _prompt(Step.STAY_PRESENT, AttachmentPattern.AVOIDANT, RuptureType.CONFRONTATION,
@@ -320,8 +320,8 @@ PROMPTS: tuple[Prompt, ...] = (
     _prompt(Step.STAY_PRESENT, AttachmentPattern.DISORGANIZED, RuptureType.CONFRONTATION,
         say="I want to hear this, and I'd like to go slowly so that I don't miss any of it. We can stop whenever you "
             "like.",
-        notice="Fear may sit close behind fury: lean back, speak lower, keep the way to the door clear. Anger alone is "
-               "not danger, but if there is a threat, safety comes before repair.",
+        notice="Fear may sit close behind fury: lean back, speak lower, sit so that either of you could leave. Anger "
+               "alone is not danger, but if there is a threat, safety comes before repair.",
         skill=Skill.ASSERT, source=_PRACTICE),
 
     _prompt(Step.STAY_PRESENT, AttachmentPattern.INDETERMINATE, RuptureType.WITHDRAWAL,

@@ -12,6 +12,7 @@ from domain.endings import EndingKind, Reason
 from domain.errors import Incomplete
 from domain.move import Added, Advisory, Around
 from domain.relationship import Risk
+from domain.reminders import risk_waits
 from domain.values import Day, Few, Name, Ref, Said
 
 
@@ -183,6 +184,7 @@ def handed(state: Any, body: Handing, around: Around) -> dict[str, Any]:
 
 def well_handed(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
     """An answer ends it; what of the handover is still to be seen to is said, and stops nobody."""
+    yield from risk_waits(around)
     done = {entry.task for entry in state.handover}
     if HandoverTask.RISK_TOLD not in done and around.relationship.risk in (Risk.HIGH, Risk.MODERATE):
         detail = "Risk is open, and nothing on record says that the receiver was told."

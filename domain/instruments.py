@@ -32,7 +32,7 @@ def alliance(bond: tuple[int, ...], goal: tuple[int, ...], task: tuple[int, ...]
 
 
 WAI_SR = Form(
-    code="wai-sr", edition="2006", title="Working Alliance Inventory, short revised", kind=InstrumentKind.ALLIANCE,
+    code="wai-sr", edition="2006", title="Working Alliance Inventory – Short Revised", kind=InstrumentKind.ALLIANCE,
     items=ONE_TO_TWELVE, low=1, high=5, subscales=alliance((3, 5, 7, 9), (4, 6, 8, 11), (1, 2, 10, 12)),
     rated_by=(Rater.CLIENT, Rater.THERAPIST, Rater.OBSERVER), verified=True,
     source="Hatcher & Gillaspy 2006, Psychotherapy Research 16:12-25, doi 10.1080/10503300500352500. Rights: Society "
@@ -143,6 +143,9 @@ GAD_7 = Form(
     ),
     caseness=Caseness(line=8, source=CONVENTION),
 )  # fmt: skip
+
+RISK_WORDS = {(PHQ_9.code, PHQ_9.edition, 9): (" (thoughts of death or self-harm)", "'not at all'")}
+"""What a risk item is about, and its lowest answer, by code, edition and item: where we know."""
 
 BUILT_IN = (WAI_SR, WAI_S, SRS, ARM_5, SAI, ECR_RS, ECR_R, ECR_S, RQ, PHQ_9, GAD_7)
 

@@ -219,20 +219,20 @@ def together(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
 
 def ended(plan: TerminationPlan, pair: Pair, on: str) -> str:
     """How it ended, as it would be said to the person it ended for."""
-    on_to = f"passed on to {pair.receiver}" if pair.receiver else "passed into other hands"
+    goes_on = f"{pair.receiver or 'somebody else'} now continues this work with you"
     if plan.kind is EndingKind.PLANNED_MUTUAL:
         when = "as we had planned" if plan.timing is Timing.AS_PLANNED else "as we both agreed"
         return f"We brought our work to an end on {on}, {when}."
     if plan.kind is EndingKind.CLIENT_INITIATED:
-        return f"You brought our work to an end on {on}. That was yours to decide."
+        return f"You brought our work to an end on {on}. The choice was always yours."
     if plan.kind is EndingKind.TRANSFER:
-        return f"On {on} our work {on_to}."
+        return f"On {on} our work together ended, and {goes_on}."
     if plan.kind is EndingKind.THERAPIST_INCAPACITY:
-        return f"Your therapist could not go on with this work. On {on} it {on_to}."
+        return f"Your therapist could not go on with this work. On {on} it was handed over, and {goes_on}."
     if plan.kind is EndingKind.LAPSED_NO_CONTACT:
         return f"We tried to reach you and could not, and on {on} we closed our work for now."
     if plan.kind in (EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE):
-        return f"Our work ended on {on}. The decision was not yours."
+        return f"Our work ended on {on}. This was not your decision."
     return f"Our work ended on {on}."
 
 
@@ -259,7 +259,7 @@ def feelings(plan: TerminationPlan) -> Iterator[str]:
         if review.by is Role.CLIENT and review.feelings and review.reviewed_on:
             felt = [IN_WORDS.get(k, k.value) for k in FeelingKind if getattr(review.feelings, k)]
             if felt:
-                yield f"On {day(review.reviewed_on)} you spoke of {in_a_row(felt)}."
+                yield f"On {day(review.reviewed_on)} you named {in_a_row(felt)}."
 
 
 def in_a_row(words: Sequence[str]) -> str:

@@ -71,6 +71,8 @@ class Endings:
 
     open_ruptures: int = 0
     """Ruptures of the relationship that are confirmed or in repair."""
+    risk_answers: int = 0
+    """Answers to risk items of the relationship that nobody has looked at."""
     outreach_attempts: int = ATTEMPTS
     """How many attempts the practice's no-contact policy asks for before `lapse`."""
     outreach_channels: int = CHANNELS
@@ -95,8 +97,10 @@ class Around(Stamp):
     """For a move that knows about endings."""
     scores: Any = None
     """For a move that knows scores, and rests on them: the ratings of the relationship in the caller's sight."""
+    seen_on: date | None = None
+    """For a move that knows when: the day of the form, or else of the session, that a signal was seen in."""
     new_id: UUID | None = None
-    """For a move that may open something else."""
+    """For the same move, which may open something else."""
     forms: tuple[Any, ...] = ()
     """For a move that knows about forms: the practice's own instruments of the code that is named; all, if none is."""
 
@@ -148,7 +152,8 @@ class Move:
     knows: str = ""
     """What the decision rests on beyond the object: its `parent`, or beside it the `scores` where it names a rule that
     they have to meet; its `endings` (open ruptures, and the policies about endings); the `forms` the practice has (of
-    the instrument it names, where it names one); `where` its relationship stands; or the `new_id` of what it may open.
+    the instrument it names, where it names one); `where` its relationship stands; or the day it was `seen_on`, with the
+    id of what it may open.
     """
 
     @property

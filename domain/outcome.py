@@ -1,7 +1,8 @@
 """An outcome score: how the client is doing, by their own answers. Evidence beside others, never a verdict.
 
 It is the client's own report, so it is shown to them and to those who treat them alike. A risk item is never only a
-number: whoever records it is told to ask, in a response that goes to staff alone.
+number: staff who record it are told to ask, in the response; of what came from the client's own app those who treat
+them are reminded (`risk_to_ask`). The client is told of neither.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,7 +14,7 @@ from uuid import UUID
 from domain.access import EVERYONE, Role
 from domain.errors import Refused
 from domain.form import TOTAL, Form, InstrumentKind, Points
-from domain.instruments import form_of
+from domain.instruments import RISK_WORDS, form_of
 from domain.machine import Machine
 from domain.move import NEW, Advisory, Around, Move, as_said
 from domain.scoring import Completeness, ItemAnswer, Scored, SubscaleScore, given, scored
@@ -119,7 +120,9 @@ def ask(form: Form, body: OutcomeCorrection, around: Around) -> Iterator[Advisor
     if around.caller.role is Role.CLIENT:
         return
     for item in at_risk(form, body):
-        detail = f"Item {item} was answered above its lowest. It is no diagnosis: ask the client about it."
+        meaning, lowest = RISK_WORDS.get((form.code, form.edition, item), ("", "at its lowest"))
+        answered = f"Item {item}{meaning} was not answered {lowest}."
+        detail = f"{answered} This is not a diagnosis. Ask the client today, and record a risk screening."
         yield Advisory(code="risk_item", detail=detail, source=f"{form.code} {form.edition}, item {item}")
     blank = {a.item for a in body.answers if a.value is None}
     for item in sorted(blank.intersection(form.risk_items)):

@@ -51,7 +51,7 @@ def by_policy(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
     """The ladder is the practice's own, and risk is looked at before its first step."""
     if not (around.endings and around.endings.no_contact_policy):
         usual = f"{ATTEMPTS} attempts, {CHANNELS} channels, one in writing"
-        detail = f"The practice has no no_contact policy; by default: {usual}."
+        detail = f"The practice has no policy on lost contact; by default: {usual}."
         yield Advisory(code="no_contact_policy_missing", detail=detail, source=PRACTICE)
     yield from risk_first(around)
 

@@ -7,12 +7,12 @@ Client, therapist and observers rate side by side; nothing blends them. Who may 
   each rating, by the client's own app or by an integration that asked them, and beside it what they had been told;
   nobody saying is a no. Of what is not shared a therapist is shown nothing, not even that there is one: that alone
   would ask for an explanation;
-- supervisors and integrations see all, as of other clinical content.
+- supervisors and the practice's scripts (integrations) see all, whatever is chosen, as of other clinical content.
 
 A direct question is asked beside the scores, or instead of them: it finds more than any score.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from domain.errors import Incomplete, Refused
 from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.machine import Machine
-from domain.move import NEW, Around, Move, as_said
+from domain.move import NEW, Advisory, Around, Move, as_said
 from domain.scoring import Completeness, ItemAnswer, Scored, SubscaleScore, given, scored
 from domain.session import SessionPhase
 from domain.values import Few, Ref, Said, Scale, Token
@@ -74,7 +74,8 @@ class Correction(Said):
     observer_codes: Annotated[tuple[ObserverRating, ...], Few(4)] = ()
     """What an observer or supervisor coded; each code once."""
     shared_with_therapist: bool = False
-    """The client's informed choice: whether the therapist is shown this rating of theirs."""
+    """The client's informed choice: whether the therapist is shown this rating of theirs. Supervisors and the
+    practice's scripts see it whatever is chosen; say so where you ask."""
     sharing_text_version: Token | None = None
     """What the client had been told when they chose, whether yes or no: the version of the text, with a
     `sharing_policy_id` its edition."""
@@ -189,7 +190,7 @@ def who(rater: Rater, named: str | None, around: Around) -> str | None:
     return named  # perhaps one of before: ratings may come late
 
 
-def can_be_rated(state: Any, body: Recording, around: Around) -> None:
+def can_be_rated(state: Any, body: Recording, around: Around) -> Iterator[Advisory]:
     """The session was held, the rater speaks for themselves, and what was rated fits the instrument."""
     session = around.parent
     if body.relationship_id not in (None, session.relationship_id):
@@ -201,6 +202,18 @@ def can_be_rated(state: Any, body: Recording, around: Around) -> None:
     if form and rater not in form.rated_by:
         raise Refused(f"{form.code} is rated by: {', '.join(form.rated_by)}; not as {rater}.", at="instrument")
     fits(form, rater, body)
+    return kept_to_themselves(body, around)
+
+
+def kept_to_themselves(body: Correction, around: Around) -> Iterator[Advisory]:
+    """Whoever says that something was wrong may think that they have told their therapist."""
+    told = body.direct_report
+    if around.caller.role is Role.CLIENT and told and told.problem and not body.shared_with_therapist:
+        detail = (
+            "Your therapist does not see this answer. You can share it (PATCH shared_with_therapist), or tell them "
+            "yourself."
+        )
+        yield Advisory(code="not_shared", detail=detail, source="The client's own choice: shared_with_therapist")
 
 
 def named(told: Any, around: Around) -> Form | None:
@@ -282,10 +295,11 @@ def is_their_own(state: AllianceRating, body: Any, around: Around) -> None:
         raise Refused("A rating is corrected by whoever gave it.")
 
 
-def can_be_corrected(state: AllianceRating, body: Correction, around: Around) -> None:
+def can_be_corrected(state: AllianceRating, body: Correction, around: Around) -> Iterator[Advisory]:
     """Whoever rated it says how it should read; instrument and version stay."""
     is_their_own(state, body, around)
     fits(named(state, around), state.rater, body)
+    return kept_to_themselves(body, around)
 
 
 def corrected(state: AllianceRating, body: Correction, around: Around) -> Mapping[str, Any]:

@@ -1,11 +1,13 @@
 """Reminders: what an ending wants somebody to think of, and the record that they were told so, once for each."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
 
+from domain.access import Role
 from domain.errors import Refused
-from domain.move import Added, Around
+from domain.move import Added, Advisory, Around
 from domain.values import Between, Day, Said, Token
 
 
@@ -27,6 +29,10 @@ class ReminderKind(StrEnum):
     """Whoever was asked to take over has not answered."""
     BOOSTER = "booster"
     """A booster session was agreed for this day."""
+    RISK_TO_ASK = "risk_to_ask"
+    """A risk item was not answered at its lowest: somebody asks the client, the same day. Due until its signal is
+    reviewed, whether there is a plan or not; as with `ending_not_mentioned`, an event tells of it only where there is
+    one that is not over."""
 
 
 FOR_CLIENTS = frozenset({ReminderKind.CONSENT_TO_RENEW, ReminderKind.ENDING_NEAR, ReminderKind.BOOSTER})
@@ -69,3 +75,10 @@ def told(state: Any, body: Reminding, around: Around) -> dict[str, Any]:
         told_on=around.today,
     )  # fmt: skip
     return {"reminders": Added(entry)}
+
+
+def risk_waits(around: Around) -> Iterator[Advisory]:
+    """To those who treat the client: an answer that nobody has looked at does not go under in an ending."""
+    if around.caller.role is not Role.CLIENT and around.endings and around.endings.risk_answers:
+        detail = "An answer about self-harm or risk is waiting to be looked at."
+        yield Advisory(code="risk_answer_waiting", detail=detail, source="Clinical practice")

@@ -115,7 +115,7 @@ RITUALS: tuple[Ritual, ...] = (
             "Each writes the other a letter: what was hard, what changed, what they will keep. In the last session "
             "each reads theirs aloud, and both are given away.",
             "A week's notice, so that nobody writes in the waiting room.",
-            "Where writing shames. A voice message, or three sentences spoken freely, does as well.",
+            "If writing is hard or embarrassing. A voice message, or three sentences spoken freely, does as well.",
             APART, TEENS_ON),
     example(R.POSTCARD_TO_LATER, "A postcard to later",
             "The client writes a card to themselves, to be read in a year or on a hard day, and decides who keeps "
@@ -126,14 +126,14 @@ RITUALS: tuple[Ritual, ...] = (
     example(R.STONE, "A stone to keep",
             "Both choose a small object that stands for the work, say what it stands for, and the client takes it "
             "along. By video each brings one of their own and shows it.",
-            "A few objects of no worth to choose from.",
+            "A few small objects that cost nothing, to choose from.",
             "Where gifts are restricted, or could be taken to bind. The object costs nothing and asks for nothing.",
             (*SEEN, M.GROUP), tuple(RitualAge)),
-    example(R.TIMELINE, "The way we came",
+    example(R.TIMELINE, "How we got here",
             "The two draw the therapy as a path, from the first session on: turns, storms, resting places, mended "
             "breaks. The client adds where the path goes on.",
             "Large paper, or a shared whiteboard; half a session.",
-            "Where there was more storm than path. Then fewer stations, and time for each.",
+            "If there was more hardship than progress: fewer stops, and time for each.",
             (*SEEN, M.COUPLE_OR_FAMILY), tuple(RitualAge)),
     example(R.LAST_WALK, "A last walk",
             "The last session, or its last part, is a walk of a known length that both end at the same door.",

@@ -16,6 +16,7 @@ from domain.detection import Certainty, Detector, Finding, Rater, Rule, SignalKi
 from domain.errors import Incomplete, Refused
 from domain.machine import Machine
 from domain.move import NEW, Around, Move, Nothing
+from domain.relationship import Risk
 from domain.rupture import Note, Remark, Report, noted
 from domain.values import Private, Ref, Said, Token
 
@@ -35,7 +36,8 @@ class Disposition(StrEnum):
     """What a clinician made of a signal."""
 
     CONFIRMED_RUPTURE = "confirmed_rupture"
-    """There was a rupture: one is opened, or the signal is attached to one that is known."""
+    """There was a rupture: one is opened, or the signal is attached to one that is known. Not for a risk item, and not
+    for what the client kept from their therapist."""
     NOT_A_RUPTURE = "not_a_rupture"
     """Something else moved the number."""
     ALREADY_ADDRESSED = "already_addressed"
@@ -44,6 +46,21 @@ class Disposition(StrEnum):
     """A form was misread, mis-scored or filled in by somebody else; the note says how."""
     ASKED_AND_SAFE = "asked_and_safe"
     """A risk item: the client was asked, and what was agreed is in the record."""
+    ASKED_AND_ACTED = "asked_and_acted"
+    """A risk item: the client was asked, and what was found is on record: a risk screening, a safety plan, a
+    handover."""
+    COULD_NOT_ASK = "could_not_ask"
+    """A risk item: nobody could ask the client; the note says why, and what was done instead."""
+
+
+ASKED = frozenset({Disposition.ASKED_AND_SAFE, Disposition.ASKED_AND_ACTED})
+OF_RISK = ASKED | {Disposition.COULD_NOT_ASK}
+"""What is made of a risk item, and of nothing else."""
+EXPLAINED = {
+    Disposition.MEASUREMENT_ARTIFACT: "Say what went wrong with the measurement.",
+    Disposition.COULD_NOT_ASK: "Say why the client could not be asked, and what was done instead.",
+}
+"""What asks for a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +103,8 @@ class Seen:
     inputs_hash: Token
     """SHA-256 over exactly the inputs it was computed from."""
     private_to_client: bool = False
-    """It rests on a rating that the client chose not to show the therapist, so the therapist is not shown it."""
+    """It rests on a rating that the client chose not to show the therapist, so the therapist is not shown it, and no
+    rupture is opened from it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,14 +155,47 @@ class Signal(Seen):
 
 
 def says_which(state: Signal, body: SignalReview, around: Around) -> None:
-    """A dispositon that asks for more says more; and a rupture is named only where there is one."""
+    """The disposition goes with the signal, and says more where it asks for more; a rupture is named where one is."""
     confirmed = body.disposition is Disposition.CONFIRMED_RUPTURE
+    if state.kind is SignalKind.RISK_ITEM:
+        about_risk(body, around)
+    elif body.disposition in OF_RISK:
+        raise Refused(f"{body.disposition} is for a risk item; this signal is a {state.kind}.", at="disposition")
+    if confirmed and state.private_to_client:
+        # A confirmed rupture is shown to the therapist, session and all.
+        raise Refused(
+            "The client kept this from their therapist. Ask the client first; they can share the rating, or report it "
+            "themselves.",
+            at="disposition",
+        )
     if body.rupture_id and not confirmed:
         raise Refused("A rupture is named with the disposition confirmed_rupture only.", at="rupture_id")
-    if body.disposition is Disposition.MEASUREMENT_ARTIFACT and not body.note:
-        raise Incomplete([("note", "Say what went wrong with the measurement.")])
-    if (body.disposition is Disposition.ASKED_AND_SAFE) and state.kind is not SignalKind.RISK_ITEM:
-        raise Refused("This disposition is for a risk item.", at="disposition")
+    if body.disposition in EXPLAINED and not body.note:
+        raise Incomplete([("note", EXPLAINED[body.disposition])])
+
+
+def about_risk(body: SignalReview, around: Around) -> None:
+    """An answer about a client's life is no rupture and never harmless by itself: the client is asked, on record."""
+    if body.disposition not in OF_RISK | {Disposition.MEASUREMENT_ARTIFACT}:
+        raise Refused(
+            f"{body.disposition} is not for a risk item. Ask the client, then review it as asked_and_safe or "
+            "asked_and_acted; or as could_not_ask or measurement_artifact, with a note. A rupture is reported by "
+            "itself: POST /v1/ruptures.",
+            at="disposition",
+        )
+    if body.disposition in ASKED and not was_screened(around):
+        raise Refused(
+            "Record what you found: POST …/relationships/{id}/screen-risk, then review this signal.", at="disposition"
+        )
+
+
+def was_screened(around: Around) -> bool:
+    """Whether risk was screened on the day of the form, or after it."""
+    pair = around.relationship
+    if pair.screened_on is None or pair.risk is Risk.UNKNOWN:
+        return False
+    # Where it is tomorrow already, a form may carry a day that has not come in UTC.
+    return bool(pair.screened_on >= min(around.seen_on or around.today, around.today))
 
 
 def reviewed(state: Signal, body: SignalReview, around: Around) -> dict[str, Any]:
@@ -182,7 +233,7 @@ SIGNAL = Machine(
     Move("firm_up", KEPT, (), "firmed_up", POLICY, Firming, effect=firm,
          says="A provisional signal held when later sessions were rated."),
     Move("review", (P.RAISED,), (P.REVIEWED,), "reviewed", CLINICIANS, SignalReview, says_which, reviewed,
-         "A clinician says what to make of it. Confirming it opens a rupture, or attaches it to one.", knows="new_id"),
+         "A clinician says what to make of it. Confirming it opens a rupture, or attaches it to one.", knows="seen_on"),
     Move("reconsider", (P.REVIEWED,), (P.RAISED,), "reconsidered", CLINICIANS, Remark, effect=taken_back,
          says="The review is taken back. A rupture that it opened stays."),
     Move("supersede", KEPT, (P.SUPERSEDED,), "superseded", POLICY,

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from domain.detection import Episode, EpisodeState, RepairRule
+from domain.detection import Certainty, Episode, EpisodeState, RepairRule
 from domain.detectors import BASELINE
 from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
-from domain.trajectory import Panel, Point, RuptureMark, SignalMark, Trajectory
+from domain.trajectory import Limits, Line, Panel, Point, RuptureMark, SignalMark, Trajectory
 
 
 def in_words(t: Trajectory) -> Trajectory:
@@ -33,6 +33,8 @@ def sentences(t: Trajectory) -> Iterator[str]:
         yield "There are no ratings to draw."
     for panel in t.panels:
         yield from ratings(t, panel)
+    if any(began_badly(t, drawn, fixed) for panel in t.panels for drawn in panel.lines for fixed in drawn.limits[-1:]):
+        yield "A rupture lies in the baseline; consider a new one (begin_baseline)."
     if t.signals:
         yield "Signals, which are questions and not ruptures: " + "; ".join(signal(t, s) for s in t.signals) + "."
     if t.episodes:
@@ -81,12 +83,22 @@ def ratings(t: Trajectory, panel: Panel) -> Iterator[str]:
             )
 
 
+def began_badly(t: Trajectory, drawn: Line, fixed: Limits) -> bool:
+    """Whether a rupture that somebody reported lies in the scores that limits were fixed by."""
+    first = [p.position for p in drawn.points if p.position >= fixed.start][:BASELINE]
+    return any(first[0] <= t.position(mark.session_id, mark.happened_on) <= first[-1] for mark in t.ruptures)
+
+
+SURE = {Certainty.CONFIRMED: "final", Certainty.PROVISIONAL: "may still change"}
+"""Of what was computed: "confirmed" would read as if somebody had confirmed a rupture."""
+
+
 def signal(t: Trajectory, mark: SignalMark) -> str:
     """What a detector saw, and what a clinician made of it."""
     where = session(t, int(t.position(mark.session_id, t.last_day)))
     whose = f"{mark.rater}, " if mark.rater else ""
     review = f", reviewed as {words(mark.disposition)}" if mark.disposition else ", not reviewed yet"
-    return f"{words(mark.kind)} at {where} ({whose}{mark.detector}, {mark.certainty}{review})"
+    return f"{words(mark.kind)} at {where} ({whose}{mark.detector}, {SURE[mark.certainty]}{review})"
 
 
 BECAME = {
@@ -103,13 +115,18 @@ BY_RULE = {
 }
 
 
+FAR = 2
+"""So many SDs of the scores before are told as far. A handful of scores gives no SD that a figure would be true to."""
+
+
 def dip(t: Trajectory, found: Episode) -> str:
     """A dip: from where, how deep, and what became of it. What clinicians say of it is told with the rupture."""
     where = {seat.session_id: place for place, seat in enumerate(t.sessions)}
     told = f"{found.rater} from {session(t, where[found.onset_session_id])}"
     if found.trough_session_id and found.magnitude_raw is not None and found.magnitude_sd is not None:
-        depth = f"{-found.magnitude_raw:.2f} points ({-found.magnitude_sd:.1f} SD of the scores before) down"
-        told += f", {depth} at {session(t, where[found.trough_session_id])}"
+        far = "far below" if -found.magnitude_sd >= FAR else "below"
+        trough = session(t, where[found.trough_session_id])
+        told += f", {-found.magnitude_raw:.2f} points down at {trough}, {far} the scores before"
     if found.rule is None or found.repaired_session_id is None:
         return f"{told}, {BECAME[found.state]} after {counted(found.length_sessions, 'session')}"
     over = session(t, where[found.repaired_session_id])

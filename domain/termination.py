@@ -67,7 +67,7 @@ from domain.machine import Machine
 from domain.move import NEW, Advisory, Around, Endings, Move, as_said
 from domain.outreach import WRITTEN, Outreach, by_policy, fell_silent, let_go, tried, was_tried
 from domain.relationship import Risk
-from domain.reminders import Reminded, Reminding, not_told_yet, told
+from domain.reminders import Reminded, Reminding, not_told_yet, risk_waits, told
 from domain.review import ReadinessReview, Review, feelings_heard, reviewed
 from domain.values import Day, Few, Name, Private, Ref, Said, Summary, Token
 
@@ -380,7 +380,7 @@ def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Ad
     if missing:
         raise Incomplete(missing)
     by_definition(state, body, around)
-    return chain(ending_advice(state, open_ruptures), as_they_see_it(state, body, around))
+    return chain(risk_waits(around), ending_advice(state, open_ruptures), as_they_see_it(state, body, around))
 
 
 def duties(state: TerminationPlan, body: Ending, around: Around) -> list[tuple[str, str]]:
@@ -454,6 +454,11 @@ def unasked(state: Any, around: Around) -> dict[str, Any]:
     return {"referrals": answered(state, ReferralAnswer.WITHDRAWN, around.today)} if state else {}
 
 
+def may_leave(state: Any, body: Departure, around: Around) -> Iterator[Advisory]:
+    """Nothing stops them; those who treat them are told what is left to do."""
+    return chain(risk_waits(around), as_they_see_it(state, body, around))
+
+
 def has_died(state: Any, body: Death, around: Around) -> None:
     """The day has come."""
     around.has_come(body.died_on, "died_on")
@@ -486,7 +491,7 @@ def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> Iterato
         missing.append(("exception", "Open high risk: only through a recorded emergency_handover."))
     if missing:
         raise Incomplete(missing)
-    return let_go(state, around)
+    return chain(risk_waits(around), let_go(state, around))
 
 
 def lapsed(state: Any, body: Lapse, around: Around) -> dict[str, Any]:
@@ -557,8 +562,8 @@ TERMINATION_PLAN = Machine(
          "Early signs of a slip, and what to do then, are put down."),
     Move("end", (P.PLANNED, P.CLOSING), (P.ENDED,), "ended", by(T), Ending, may_end, ended, "The therapy ends.",
          knows="endings"),
-    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, as_they_see_it,
-         client_left, "The client leaves. This can never be refused."),
+    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, may_leave,
+         client_left, "The client leaves. This can never be refused.", knows="endings"),
     Move("client_died", (*ALWAYS, P.AFTERCARE), (P.ENDED,), "client_died", by(T, API, A), Death, has_died, client_died,
          "The client has died. Every reminder and message stops."),
     Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_became_unavailable", by(T, S, A), Unavailable,
@@ -574,7 +579,7 @@ TERMINATION_PLAN = Machine(
     Move("begin_transfer", ALWAYS, (P.TRANSFERRING,), "transfer_begun", by(T, S, A), Transfer, is_named, transferring,
          "A transfer to somebody named begins."),
     Move("transfer_accepted", (P.TRANSFERRING,), (P.ENDED,), "transfer_accepted", by(T, S, API), guard=well_handed,
-         effect=accepted, says="The receiver accepted, and the therapy ends here."),
+         effect=accepted, says="The receiver accepted, and the therapy ends here.", knows="endings"),
     Move("transfer_declined", (P.TRANSFERRING,), (P.REVIEWING,), "transfer_declined", by(T, S, API),
          effect=back_to_work, says="The receiver declined; the work goes on."),
     Move("record_handover", (P.TRANSFERRING, P.ENDED), (), "handover_recorded", by(T, S, API), Handing, seen_to, handed,

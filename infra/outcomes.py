@@ -34,11 +34,11 @@ class Outcomes:
         self._pool = pool
 
     async def of(
-        self, practice_id: UUID, relationship_id: UUID, since: date | None, until: date | None
-    ) -> tuple[OutcomeChange, ...]:
-        """The change by every edition of every instrument, from the scores of these days."""
+        self, practice_id: UUID, relationship_id: UUID, since: date | None, until: date | None, *, to_client: bool
+    ) -> tuple[OutcomeChange, ...]:  # fmt: skip
+        """The change by every edition of every instrument, from the scores of these days, as it is told `to_client`."""
         found = await self.courses(practice_id, relationship_id, since, until)
-        return tuple(change(course.form, course.reached, course.left_out) for course in found)
+        return tuple(change(c.form, c.reached, c.left_out, to_client=to_client) for c in found)
 
     async def courses(
         self, practice_id: UUID, relationship_id: UUID, since: date | None = None, until: date | None = None

@@ -58,11 +58,12 @@ async def remind_all(store: Store, told: Callable[[UUID], None], today: date | N
 def untold(standing: Standing, clock: Clock, today: date) -> Sequence[Reminding]:
     """What is due of a plan and was not told."""
     said = {(r.kind, r.due_on, r.text_version) for r in standing.plan.reminders} if standing.plan else set()
-    return [
+    owed = (
         Reminding(kind=r.kind, due_on=r.due_on, days_before=r.days_before, text_version=r.text_version)
         for r in due(standing, clock, today=today, until=today)
         if (r.kind, r.due_on, r.text_version) not in said
-    ]
+    )
+    return tuple(dict.fromkeys(owed))  # two answers of one day are one thing to tell
 
 
 async def remind(
@@ -93,7 +94,14 @@ SELECT r.id AS relationship_id, r.phase, coalesce(r.started_on, (r.created_at AT
   ARRAY(SELECT (s.starts_at AT TIME ZONE 'UTC')::date FROM session s
     WHERE s.practice_id = $1 AND s.relationship_id = r.id AND s.phase = 'missed' AND s.starts_at > coalesce(
       (SELECT max(h.starts_at) FROM session h WHERE h.practice_id = $1 AND h.relationship_id = r.id
-        AND h.phase IN ('held', 'late_cancelled')), '-infinity') ORDER BY 1) AS missed_on
+        AND h.phase IN ('held', 'late_cancelled')), '-infinity') ORDER BY 1) AS missed_on,
+  (SELECT coalesce(jsonb_agg(jsonb_build_object('signal_id', g.id, 'seen_on', least(
+      coalesce(o.rated_on, (s.starts_at AT TIME ZONE 'UTC')::date), (g.created_at AT TIME ZONE 'UTC')::date))
+    ORDER BY g.id), '[]')
+    FROM signal g LEFT JOIN outcome_score o ON o.practice_id = $1 AND o.id = g.outcome_score_id
+    LEFT JOIN session s ON s.practice_id = $1 AND s.id = g.session_id
+    WHERE g.practice_id = $1 AND g.relationship_id = r.id AND g.kind = 'risk_item' AND g.phase = 'raised'
+     AND NOT g.private_to_client) AS risk_answers
 FROM relationship r LEFT JOIN termination_plan p ON p.practice_id = $1 AND p.relationship_id = r.id
 LEFT JOIN policy t ON t.practice_id = $1 AND t.id = (p.consent ->> 'policy_id')::uuid AND t.phase = 'current'
 WHERE r.practice_id = $1 AND r.id = ANY($2) ORDER BY r.id"""

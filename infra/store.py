@@ -13,6 +13,7 @@ from domain.measure import Instrument
 from domain.move import Around, Decision, Endings
 from domain.policies import alone
 from domain.returning import Scores
+from domain.signal import Signal
 from infra.conflicts import TAKEN, Moved, Taken
 from infra.consequences import KEEP, Together
 from infra.insights import COUNTS
@@ -145,6 +146,11 @@ class Store:
         found: Endings = reader(Endings)({**known, "no_contact_policy": row["outreach_attempts"] is not None})
         return found
 
+    async def seen_on(self, practice_id: UUID, signal: Signal) -> date | None:
+        """The day of the form that a signal was seen in, or else of its session (UTC)."""
+        found: date | None = await self.pool.fetchval(SEEN_ON, practice_id, signal.outcome_score_id, signal.session_id)
+        return found
+
     # -- writing ---------------------------------------------------------------------------------------------------
 
     async def write(
@@ -239,9 +245,15 @@ INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
 FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND $2 IN (code, '') ORDER BY code, edition"
+SEEN_ON = """
+SELECT coalesce((SELECT rated_on FROM outcome_score WHERE practice_id = $1 AND id = $2),
+  (SELECT (starts_at AT TIME ZONE 'UTC')::date FROM session WHERE practice_id = $1 AND id = $3))"""
+# What a client keeps from their therapist is not told of at the ending either.
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,
+  (SELECT count(*) FROM signal WHERE practice_id = $1 AND relationship_id = $2
+    AND kind = 'risk_item' AND phase = 'raised' AND NOT private_to_client) AS risk_answers,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('policy_id', id, 'edition', edition)), '[]') FROM policy
     WHERE practice_id = $1 AND kind = 'informed_consent' AND phase = 'current') AS consent_texts,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('therapist_id', w.therapist_id, 'successor_ids', ARRAY(

@@ -57,9 +57,9 @@ def test_the_public_data_become_43_courses_of_therapy(shown: str):
 
 def test_what_became_of_somebody_is_told_with_its_formula_and_without_a_line_nobody_has_recovered(shown: str):
     told = flat(shown.partition("What became of person 31")[2].partition("A. A rupture")[0])
-    assert "improved: From 37 to 10 points. That is reliably better." in told
+    assert "improved: From 37 to 10 points. That is clearly better." in told
     assert "1.96 * sqrt(2) * 10.5 * sqrt(1 - 0.961) = 5.75 points, so 6 or more" in told
-    assert "there is no line" in told
+    assert "This form has no line that tells 'recovered' from 'improved'." in told
 
 
 def test_a_step_before_its_turn_counts_and_brings_advice(shown: str):

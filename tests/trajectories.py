@@ -1,6 +1,7 @@
 """Courses of therapy as the pictures' tests have them: sessions a week apart, and who rated them how."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from domain.trajectory import RepairMark, RuptureMark, Seat, SignalMark, Traject
 
 WAI = ("wai-sr", "2006", Scale(1, 5, 12))
 SRS = ("srs", "3", Scale(0, 10, 4, step=0.1))
-TITLES = {"wai-sr": "Working Alliance Inventory, short revised", "srs": "Session Rating Scale"}
+TITLES = {"wai-sr": "Working Alliance Inventory – Short Revised", "srs": "Session Rating Scale"}
 # The course of clinical.md 1.9: a drop of more than a point at session 5, regained at session 7.
 V = (4.00, 4.17, 4.08, 4.25, 3.08, 3.42, 4.17, 4.25)
 BEGUN = datetime(2026, 3, 3, 10, tzinfo=UTC)
@@ -59,6 +60,13 @@ def seen(row: Sequence[Seat], place: int, certainty: str = "confirmed", rater: s
         rater=rater and Rater(rater), instrument=WAI[0], instrument_version=WAI[1],
         reference_session_id=row[place - 1].session_id if place else None, certainty=Certainty(certainty), phase=SignalPhase.RAISED,
     )  # fmt: skip
+
+
+def said(row: Sequence[Seat], place: int, rater: str = "client") -> SignalMark:
+    """That somebody said, when asked, that there was a problem."""
+    mark = seen(row, place, rater=rater)
+    return replace(mark, id=UUID(int=900 + place), detector=Detector.DIRECT_REPORT, kind=SignalKind.DIRECT_REPORT,
+                   instrument=None, instrument_version=None, reference_session_id=None)  # fmt: skip
 
 
 def ruptured(

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from api.chart import specification, titled
-from api.sheet import INKS, RATERS, Theme
+from api.sheet import BEGUN, CONCLUDED, CROSS, INKS, ONSET, RATERS, SAID, SEEN, SHAPES, Theme
 from domain.relationship import Transition
 from domain.trajectory import Trajectory
 from infra.pictures import Kind, Pictures, Undrawn
-from tests.trajectories import SRS, V, drawn, mended, rated, ruptured, seats, seen, v_shaped
+from tests.trajectories import SRS, V, drawn, mended, rated, ruptured, said, seats, seen, v_shaped
 
 SHAPES_AND_DASHES = ("shape", "strokeDash", "color")
 
@@ -131,7 +131,7 @@ def test_each_instrument_has_its_name_and_its_own_range():
     t = drawn(row, rated(row, "client", V[:4]), rated(row, "client", [9, 9, 7, 9], SRS, after=4))
     panels = [view for view in specification(t)["vconcat"] if "title" in view]
     assert [view["title"] for view in panels] == [
-        {"text": "Working Alliance Inventory, short revised", "subtitle": "mean per item, 1 to 5"},
+        {"text": "Working Alliance Inventory – Short Revised", "subtitle": "mean per item, 1 to 5"},
         {"text": "Session Rating Scale", "subtitle": "mean per item, 0 to 10"},
     ]
 
@@ -145,6 +145,31 @@ def test_a_long_break_is_named_and_missed_sessions_are_crossed():
 
 def test_a_rupture_is_drawn_with_its_type_and_how_its_repair_came_out():
     assert "withdrawal, repaired" in texts(specification(v_shaped()))
+
+
+def test_what_somebody_said_is_not_drawn_as_what_a_detector_computed():
+    row = seats(8)
+    t = drawn(row, rated(row, "client", V), signals=(seen(row, 4), said(row, 4), said(row, 7)))
+    specified = specification(t)
+    (computed,) = marks(specified, shape=SEEN)
+    word, later = marks(specified, shape=SAID)
+    assert word["at"] == computed["at"] == 4, "both stand at their session"
+    assert computed["score"] < V[4] < word["score"], "and neither hides the other"
+    assert later["at"] == 7
+    assert {"Signal", "Said by the client"} <= set(texts(specified))
+    assert SAID not in {*SHAPES, CROSS, SEEN, ONSET, BEGUN, CONCLUDED}, "told apart in grey as well"
+
+
+@pytest.mark.parametrize(
+    ("raters", "says"),
+    [(["client"], "Said by the client"), (["therapist"], "Said by the therapist"),
+     (["client", "therapist"], "Said when asked")],
+)  # fmt: skip
+def test_the_legend_tells_whose_word_it_is(raters: list[str], says: str):
+    row = seats(8)
+    marked = tuple(said(row, place, rater) for place, rater in enumerate(raters))
+    named = texts(specification(drawn(row, rated(row, "client", V), signals=marked)))
+    assert says in named and "Signal" not in named
 
 
 def test_the_legend_names_only_what_is_drawn():

@@ -209,7 +209,7 @@ async def test_who_is_to_take_over_from_a_therapist_who_fell_ill_sees_the_work_a
     told = ok(await case.client.get(f"/v1/relationships/{case.relationship_id}/timeline"))["items"]
     assert [e["type"] for e in told].count("relationship.successor_added") == 1
     letter = ok(await case.client.get(f"{one}/letter"))
-    assert letter["signed_by"] == [] and "passed on to Dr Okafor" in str(letter["sections"])
+    assert letter["signed_by"] == [] and "Dr Okafor now continues this work with you" in str(letter["sections"])
 
 
 async def test_a_colleague_who_was_asked_sees_the_work_when_the_transfer_is_accepted_and_not_before(case: Case):

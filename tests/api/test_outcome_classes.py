@@ -62,7 +62,16 @@ async def test_a_client_gets_better_over_three_forms_and_has_recovered_by_the_ca
         ("a", None), ("b", "no_functional_sample"), ("c", "no_functional_sample"),
     ]  # fmt: skip
     assert found["formula"].startswith("1.96 * sqrt(2) * 6.1 * sqrt(1 - 0.89) = 5.61")
-    assert found["says"][0] == "From 17 to 0 points. That is reliably better, and across the line."
+    better = "That is clearly better, and now on the better side of the line of 10 (lower is better)."
+    assert found["says"][0] == f"From 17 to 0 points. {better}"
+
+
+async def test_what_a_practice_is_to_do_about_its_norms_is_not_told_to_a_client(case: Case) -> None:
+    await scored(case, ("2026-01-08", 20), ("2026-07-02", 4))
+    (ours,), (theirs,) = await outcomes(case), await outcomes(case, case.client)
+    todo = [said for said in ours["says"] if said not in theirs["says"]]
+    assert [said.startswith("Cut-offs b and c need") for said in todo] == [True]
+    assert {**ours, "says": theirs["says"]} == theirs, "of all else the client reads the same"
 
 
 async def test_the_order_is_that_of_the_days_and_not_of_the_typing(case: Case) -> None:
@@ -88,7 +97,7 @@ async def test_who_began_below_the_line_improves_and_does_not_recover(case: Case
     await scored(case, ("2026-01-08", 9), ("2026-03-12", 1))
     found = await outcome(case)
     assert found["outcome_class"] == "improved"
-    assert any("not counted as recovered" in said for said in found["says"])
+    assert any("'recovered' does not apply" in said for said in found["says"])
 
 
 # -- which norms -------------------------------------------------------------------------------------------------------
@@ -232,9 +241,9 @@ async def test_a_stretch_that_is_none_is_refused_by_name(case: Case, query: str,
 # -- who sees it -------------------------------------------------------------------------------------------------------
 
 
-async def test_the_client_and_those_who_treat_them_read_the_same(case: Case) -> None:
+async def test_those_who_treat_the_client_read_the_same(case: Case) -> None:
     await scored(case, ("2026-01-08", 20), ("2026-03-08", 6))
-    said = [await outcomes(case, who) for who in (case.client, case.therapist, case.supervisor, case.script)]
+    said = [await outcomes(case, who) for who in (case.therapist, case.supervisor, case.script)]
     assert said[0][0]["outcome_class"] == "recovered"
     assert all(one == said[0] for one in said)
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from tests.conftest import Case, House, everything, made, ok, refused
+from tests.endings import due
 from tests.endpoints import endpoint
 from tests.receiver import Receiver
 
@@ -114,8 +115,25 @@ async def test_whoever_takes_item_nine_down_is_told_to_ask(case: Case) -> None:
         found = made(await recorded(who, case, answers=phq(1)))
         (advisory,) = found["advisories"]
         assert (advisory["code"], advisory["source"]) == ("risk_item", "phq-9 2001, item 9")
-        assert "no diagnosis" in advisory["detail"]
-        assert "ask the client" in advisory["detail"]
+        assert advisory["detail"] == (
+            "Item 9 (thoughts of death or self-harm) was not answered 'not at all'. This is not a diagnosis. "
+            "Ask the client today, and record a risk screening."
+        )
+
+
+async def test_of_an_item_whose_meaning_nobody_told_us_no_meaning_is_made_up(case: Case) -> None:
+    own = {
+        "code": "ward-score", "edition": "1", "title": "Our ward's score", "kind": "outcome", "items": [1, 2],
+        "low": 1, "high": 5, "scoring": "sum", "rights": "own", "risk_items": [2],
+    }  # fmt: skip
+    made(await case.script.post("/v1/instruments", json=own))
+    (advisory,) = made(await recorded(case.therapist, case, instrument="ward-score", answers=filled(1, 2)))[
+        "advisories"
+    ]
+    assert advisory["detail"] == (
+        "Item 2 was not answered at its lowest. This is not a diagnosis. "
+        "Ask the client today, and record a risk screening."
+    )
 
 
 async def test_item_nine_at_nought_advises_nothing_and_left_blank_is_not_nought(case: Case) -> None:
@@ -159,6 +177,7 @@ async def test_the_client_is_told_of_no_alarm(case: Case) -> None:
         assert "risk_item" not in text, address
         assert '"signal' not in text.replace('"signals":[]', ""), address
     refused(await case.client.get("/v1/signals"), 403)
+    assert await due(case.client) == [], "and is reminded of none"
 
 
 async def test_nothing_of_it_is_in_an_event_a_webhook_a_metric_or_the_log(

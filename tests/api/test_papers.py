@@ -40,8 +40,8 @@ async def test_a_client_fetches_their_letter_to_read_to_print_and_to_keep(case: 
             assert (response.status_code, response.headers["content-type"]) == (200, media)
             assert response.headers["cache-control"] == "no-store"
             told = text_of(response)
-            assert SHARED in told and "Dr Rivera" in told and "The decision was not yours." in told
-            assert "you spoke of loss" in told and "I will miss this." in told
+            assert SHARED in told and "Dr Rivera" in told and "This was not your decision." in told
+            assert "you named loss" in told and "I will miss this." in told
 
 
 async def test_nothing_that_is_not_the_clients_to_see_is_in_it_for_whoever_fetches_it(case: Case):

@@ -52,6 +52,7 @@ async def test_answers_are_scored_and_kept_as_they_were_given(case: Case) -> Non
     assert (found["total"], found["completeness"]) == (pytest.approx(28 / 12), "complete")
     assert (found["instrument"], found["instrument_version"]) == ("wai-sr", "2006")
     assert found["answers"] == answers
+    assert found.pop("advisories") == []
     assert ok(await case.client.get(f"{RATINGS}/{found['id']}")) == found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import Case, House, made, ok, refused
-from tests.endings import TODAY, ahead, due, told
+from tests.endings import TODAY, ahead, due, screened, told
 
 
 async def planned(case: Case, days: int) -> dict[str, Any]:
@@ -157,3 +157,119 @@ async def test_pages_go_through_all_relationships(house: House) -> None:
             break
         query["cursor"] = page["next_cursor"]
     assert sorted(found) == sorted(one.relationship_id for one in cases)
+
+
+# -- an answer about somebody's life -----------------------------------------------------------------------------------
+
+
+async def risky(case: Case, on: str, ninth: int = 1) -> dict[str, Any]:
+    """A PHQ-9 that the client sends from their own app."""
+    answers = [{"item": item, "value": ninth if item == 9 else 0} for item in range(1, 10)]
+    body = {"relationship_id": case.relationship_id, "instrument": "phq-9", "answers": answers, "rated_on": on}
+    return made(await case.client.post("/v1/outcome-scores", json=body))
+
+
+async def reviewed(case: Case, signal_id: str, **said: Any) -> None:
+    ok(await case.therapist.post(f"/v1/signals/{signal_id}/review", json=said))
+
+
+async def test_an_answer_from_the_clients_own_app_reaches_those_who_treat_them_the_same_day(
+    house: House, case: Case
+) -> None:
+    await risky(case, ahead(0), ninth=0)
+    assert await due(case.therapist) == []
+    await risky(case, ahead(0))
+    for who in (case.therapist, case.supervisor, case.script):
+        (reminder,) = await due(who)
+        assert (reminder["kind"], reminder["due_on"]) == ("risk_to_ask", ahead(0))
+    (signal,) = ok(await case.therapist.get("/v1/signals"))["items"]
+    assert (reminder["signal_id"], reminder["termination_plan_id"]) == (signal["id"], None)
+    assert await due(case.client) == [] == await due(case.client, kind="risk_to_ask")
+    assert await due((await house.case()).therapist) == []
+    assert await told(house) == [], "there is no plan that could keep that it was told"
+    await screened(case, "low")
+    assert [one["kind"] for one in await due(case.therapist)] == ["risk_to_ask"], "until it is reviewed"
+    await reviewed(case, signal["id"], disposition="asked_and_safe")
+    assert await due(case.therapist) == []
+
+
+async def test_where_there_is_a_plan_the_day_is_told_of_once_and_the_client_is_not(house: House, case: Case) -> None:
+    plan = await case.plan()
+    for _ in range(2):
+        await risky(case, ahead(0))
+    assert len(await due(case.therapist, kind="risk_to_ask")) == 2, "each is to be reviewed"
+    for _ in range(2):
+        assert [event["id"] for event in await told(house)] == [plan["id"]]
+    (kept,) = ok(await case.therapist.get(f"/v1/termination-plans/{plan['id']}"))["reminders"]
+    assert (kept["kind"], kept["due_on"]) == ("risk_to_ask", ahead(0))
+    for address in (f"/v1/termination-plans/{plan['id']}", "/v1/events", f"/v1/termination-plans/{plan['id']}/history"):
+        shown = (await case.client.get(address)).text
+        assert "risk_to_ask" not in shown and "reminder_due" not in shown, address
+
+
+async def test_an_answer_that_was_taken_back_is_not_asked_about(case: Case) -> None:
+    score = await risky(case, ahead(-3))
+    assert [r["due_on"] for r in await due(case.therapist)] == [ahead(-3)]
+    answers = [{"item": item, "value": 0} for item in range(1, 10)]
+    ok(await case.client.patch(
+        f"/v1/outcome-scores/{score['id']}", json={"answers": answers}, headers={"If-Match": "*"}
+    ))  # fmt: skip
+    assert await due(case.therapist) == []
+
+
+async def test_an_answer_that_waits_is_said_at_every_ending_and_stops_none(case: Case) -> None:
+    plan = await case.plan()
+    await risky(case, ahead(0))
+    one = f"/v1/termination-plans/{plan['id']}"
+    said = {"kind": "planned_mutual", "target_date": ahead(0), "agreed_by_client": True}
+    ok(await case.therapist.post(f"{one}/plan-ending", json=said))
+    ended = ok(await case.therapist.post(f"{one}/end", json={}))
+    waits = {a["code"]: a["detail"] for a in ended["advisories"]}
+    assert waits["risk_answer_waiting"] == "An answer about self-harm or risk is waiting to be looked at."
+    assert [r["kind"] for r in await due(case.therapist)] == ["risk_to_ask"], "and it still waits"
+
+
+@pytest.mark.parametrize("planned_before", [True, False])
+@pytest.mark.parametrize(("by", "codes"), [("therapist", ["risk_answer_waiting"]), ("script", ["risk_answer_waiting"]),
+                                           ("client", [])])  # fmt: skip
+async def test_a_client_who_leaves_is_told_nothing_of_it_and_those_who_treat_them_are(
+    case: Case, by: str, codes: list[str], planned_before: bool
+) -> None:
+    await risky(case, ahead(0))
+    if planned_before:
+        plan = await case.plan()
+        left = ok(await getattr(case, by).post(f"/v1/termination-plans/{plan['id']}/client-ends", json={}))
+    else:
+        body = {"relationship_id": case.relationship_id}
+        left = made(await getattr(case, by).post("/v1/termination-plans/client-ends", json=body))
+    assert (left["phase"], [a["code"] for a in left["advisories"]]) == ("ended", codes)
+
+
+async def test_a_transfer_says_it_until_it_was_looked_at(case: Case) -> None:
+    await risky(case, ahead(0))
+    (signal,) = ok(await case.therapist.get("/v1/signals"))["items"]
+    asked = {"relationship_id": case.relationship_id, "receiver": {"name": "Riverside Clinic"}}
+    plan = made(await case.therapist.post("/v1/termination-plans/begin-transfer", json=asked))
+    accepted = ok(await case.therapist.post(f"/v1/termination-plans/{plan['id']}/transfer-accepted", json={}))
+    assert "risk_answer_waiting" in [a["code"] for a in accepted["advisories"]]
+    await reviewed(case, signal["id"], disposition="could_not_ask", note="The receiver was told, and will ask.")
+    assert await due(case.therapist, kind="risk_to_ask") == []
+
+
+async def test_an_answer_that_is_kept_from_the_therapist_is_not_told_by_a_reminder(case: Case) -> None:
+    own = {
+        "code": "our-form", "edition": "1", "title": "Ours", "kind": "alliance", "items": [1, 2], "low": 1, "high": 5,
+        "scoring": "mean", "rights": "own", "rated_by": ["client"], "risk_items": [2],
+    }  # fmt: skip
+    made(await case.script.post("/v1/instruments", json=own))
+    session = await case.session(starts_at="2026-10-01T10:00:00Z")
+    answers = [{"item": 1, "value": 5}, {"item": 2, "value": 2}]
+    body = {"session_id": session["id"], "instrument": "our-form", "answers": answers}
+    made(await case.client.post("/v1/alliance-ratings", json=body))
+    (signal,) = ok(await case.supervisor.get("/v1/signals"))["items"]
+    assert (signal["kind"], signal["private_to_client"]) == ("risk_item", True)
+    assert await due(case.therapist) == []
+    left = made(await case.therapist.post(
+        "/v1/termination-plans/client-ends", json={"relationship_id": case.relationship_id}
+    ))  # fmt: skip
+    assert left["advisories"] == []

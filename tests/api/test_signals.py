@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from tests.conftest import Case, House, made, ok, refused
+from tests.endings import screened
 
 V = (4.00, 4.17, 4.08, 4.25, 3.08, 3.42, 4.17, 4.25)
 """A V with its trough at the fifth session."""
@@ -272,10 +273,90 @@ async def test_a_risk_item_is_never_only_a_number(watched: Case) -> None:
     score = made(await watched.script.post("/v1/outcome-scores", json=body))
     (signal,) = await signals(watched.therapist)
     assert (signal["kind"], signal["outcome_score_id"]) == ("risk_item", score["id"])
-    answer = ok(
-        await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json={"disposition": "asked_and_safe"})
-    )
+    address = f"/v1/signals/{signal['id']}/review"
+    refuses(await watched.therapist.post(address, json={"disposition": "confirmed_rupture"}), "disposition")
+    refuses(await watched.therapist.post(address, json={"disposition": "asked_and_safe"}), "disposition")
+    await screened(watched, "low")
+    answer = ok(await watched.therapist.post(address, json={"disposition": "asked_and_safe"}))
     assert answer["phase"] == "reviewed"
+    assert ok(await watched.therapist.get("/v1/ruptures"))["items"] == [], "a number opens no rupture"
+
+
+@pytest.mark.parametrize(("rated_on", "screened_on", "enough"), [
+    ("2026-03-02", "2026-03-01", False), ("2026-03-02", "2026-03-02", True), ("2026-03-02", "2026-03-09", True),
+])  # fmt: skip
+async def test_a_screening_from_before_the_form_says_nothing_of_it(
+    watched: Case, rated_on: str, screened_on: str, enough: bool
+) -> None:
+    await risky(watched, rated_on=rated_on)
+    (signal,) = await signals(watched.therapist)
+    found = {"risk": "high", "screened_on": screened_on}
+    ok(await watched.therapist.post(f"/v1/relationships/{watched.relationship_id}/screen-risk", json=found))
+    body = {"disposition": "asked_and_acted", "note": "A safety plan was made together."}
+    answer = await watched.therapist.post(f"/v1/signals/{signal['id']}/review", json=body)
+    if enough:
+        assert ok(answer)["disposition"] == "asked_and_acted"
+    else:
+        refuses(answer, "disposition")
+
+
+async def test_a_risk_item_of_a_form_about_the_alliance_is_of_the_day_of_its_session(watched: Case) -> None:
+    own = {
+        "code": "our-form", "edition": "1", "title": "Ours", "kind": "alliance", "items": [1, 2], "low": 1, "high": 5,
+        "scoring": "mean", "rights": "own", "rated_by": ["client"], "risk_items": [2],
+    }  # fmt: skip
+    made(await watched.script.post("/v1/instruments", json=own))
+    session = await week(watched, 3)
+    answers = [{"item": 1, "value": 5}, {"item": 2, "value": 2}]
+    await rate(watched, session, None, instrument="our-form", answers=answers)
+    (signal,) = [one for one in await signals(watched.therapist) if one["kind"] == "risk_item"]
+    address = f"/v1/signals/{signal['id']}/review"
+    day = (FIRST + timedelta(weeks=3)).date()
+    for on, status in ((day - timedelta(1), 422), (day, 200)):
+        found = {"risk": "none", "screened_on": on.isoformat()}
+        ok(await watched.therapist.post(f"/v1/relationships/{watched.relationship_id}/screen-risk", json=found))
+        answer = await watched.therapist.post(address, json={"disposition": "asked_and_safe"})
+        assert answer.status_code == status
+
+
+async def test_that_nobody_could_ask_is_told_with_the_reason(watched: Case) -> None:
+    await risky(watched)
+    (signal,) = await signals(watched.therapist)
+    address = f"/v1/signals/{signal['id']}"
+    refuses(await watched.therapist.post(f"{address}/review", json={"disposition": "could_not_ask"}), "note")
+    body = {"disposition": "could_not_ask", "note": "Three calls, no answer; the crisis team was told."}
+    assert ok(await watched.therapist.post(f"{address}/review", json=body))["disposition"] == "could_not_ask"
+    back = ok(await watched.therapist.post(f"{address}/reconsider", json={}))
+    assert (back["phase"], back["disposition"]) == ("raised", None), "and may be asked after all"
+
+
+async def risky(case: Case, **said: Any) -> dict[str, Any]:
+    """A PHQ-9 from the client's own app, whose ninth item is not at its lowest."""
+    answers = [{"item": item, "value": 1 if item == 9 else 0} for item in range(1, 10)]
+    body = {"relationship_id": case.relationship_id, "instrument": "phq-9", "answers": answers, **said}
+    return made(await case.client.post("/v1/outcome-scores", json=body))
+
+
+async def test_a_private_word_does_not_reach_the_therapist_through_a_supervisor(watched: Case) -> None:
+    session = await week(watched, 0)
+    report = {"direct_report": {"problem": True, "intensity": 4}, "shared_with_therapist": False}
+    rating = await rate(watched, session, None, **report)
+    assert [advisory["code"] for advisory in rating["advisories"]] == ["not_shared"]
+    (signal,) = await signals(watched.supervisor)
+    address = f"/v1/signals/{signal['id']}/review"
+    answer = await watched.supervisor.post(address, json={"disposition": "confirmed_rupture"})
+    (fault,) = refused(answer, 422)["errors"]
+    assert fault["detail"].startswith("The client kept this from their therapist. Ask the client first;")
+    known = await watched.rupture("client")
+    body = {"disposition": "confirmed_rupture", "rupture_id": known["id"]}
+    refuses(await watched.supervisor.post(address, json=body), "disposition")
+    assert [rupture["id"] for rupture in ok(await watched.therapist.get("/v1/ruptures"))["items"]] == [known["id"]]
+    at = f"/v1/alliance-ratings/{rating['id']}"
+    shared = ok(await watched.client.patch(at, json={"shared_with_therapist": True}, headers={"if-match": '"1"'}))
+    assert shared["advisories"] == []
+    (now,) = [one for one in await signals(watched.therapist) if one["phase"] == "raised"]
+    body = {"disposition": "confirmed_rupture"}
+    assert ok(await watched.therapist.post(f"/v1/signals/{now['id']}/review", json=body))["rupture_id"]
 
 
 async def test_a_practice_that_chose_no_detector_is_told_of_nothing(house: House, case: Case) -> None:

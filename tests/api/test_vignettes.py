@@ -72,7 +72,7 @@ async def test_1_a_planned_goodbye(case: Case, house: House):
     letter = kind(after.letter)
     assert f"We began on {spelled(ago(84))} and met four times." in letter
     assert f"We brought our work to an end on {spelled(ahead(0))}, as we had planned." in letter
-    assert "you spoke of loss and pride" in letter
+    assert "you named loss and pride" in letter
     for words in ("I can do this now.", "I came in hiding.", "I stop answering my sister.", "Write or call"):
         assert words in letter
     assert f"We have set this day aside to meet again\n{spelled(ahead(90))}" in letter
@@ -131,7 +131,7 @@ async def test_2_a_late_cancellation_that_turns_into_leaving(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert f"You brought our work to an end on {spelled(ahead(0))}. That was yours to decide." in letter
+    assert f"You brought our work to an end on {spelled(ahead(0))}. The choice was always yours." in letter
     assert "The fee is waived." in letter and "My son was ill" not in letter
     assert after.report["in_short"] == [
         f"Kind: client initiated; ended on {spelled(ahead(0))}.", "Nothing is owed in an ending of this kind.",
@@ -182,8 +182,8 @@ async def test_3_the_therapist_moves_away(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert f"Our work ended on {spelled(ahead(0))}. The decision was not yours." in letter
-    assert "you spoke of feeling left alone" in letter and "I am sorry to go." in letter
+    assert f"Our work ended on {spelled(ahead(0))}. This was not your decision." in letter
+    assert "you named feeling left alone" in letter and "I am sorry to go." in letter
     assert "Dr Okafor" in letter and "Hillside Clinic" in letter
     assert set(after.duties.values()) == {"met"} and len(after.duties) == 5
     assert (after.report["notice_days"], after.report["ended_unrepaired"], after.report["exception"]) == (42, 0, None)
@@ -212,7 +212,7 @@ async def test_4_the_funding_ends(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert "The decision was not yours." in letter and "The low-fee clinic at Mill Lane" in letter
+    assert "This was not your decision." in letter and "The low-fee clinic at Mill Lane" in letter
     assert "insurer" not in letter and "cost" not in letter and "moderate" not in letter
     assert "exception" not in ok(await case.client.get(at(plan)))
     assert after.duties["counselling"] == "excepted" and sorted(after.duties.values()).count("met") == 4
@@ -299,7 +299,10 @@ async def test_6_a_transfer_is_refused_by_the_receiver(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert f"On {spelled(ahead(0))} our work passed on to Hillside Clinic." in letter
+    assert (
+        f"On {spelled(ahead(0))} our work together ended, and Hillside Clinic now continues this work with you."
+        in letter
+    )
     assert f"Your first appointment with them is on {spelled(ahead(5))}." in letter
     assert "Riverside" not in letter and "declined" not in letter and "high" not in letter
     assert after.duties == {"acceptance": "met", "high_risk_handed_over": "met"}
@@ -435,7 +438,7 @@ async def test_9_the_therapist_falls_ill(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert f"On {spelled(ahead(0))} it passed on to Dr Okafor." in letter
+    assert f"On {spelled(ahead(0))} it was handed over, and Dr Okafor now continues this work with you." in letter
     assert "could not go on with this work" in letter and "I hope she is all right." in letter
     assert "hospital" not in letter and " ill" not in letter and "Nobody had told me." not in letter
     assert after.duties == {"acceptance": "met"}, "nobody owes what nobody could record"
@@ -469,7 +472,7 @@ async def test_10_better_and_stopped(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert "and met five times." in letter and "That was yours to decide." in letter
+    assert "and met five times." in letter and "The choice was always yours." in letter
     assert "I sleep again. Thank you, all of you." in letter
     assert "16" not in letter.replace("2026", "").replace(spelled(ago(50)), ""), "a letter holds no scores"
     assert (after.report["premature"], after.report["premature_definition"]) == ("no", "clinician_judgement")

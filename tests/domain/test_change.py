@@ -196,11 +196,6 @@ def test_only_the_first_and_the_last_score_count_and_what_lies_between_does_not(
     assert (found.first.score, found.last.score, found.scores, found.change) == (18, 16, 4, -2)
 
 
-def test_who_began_on_the_better_side_is_told_so():
-    assert any("whoever begins there is not counted as recovered" in s for s in change(PHQ_9, reached(9, 2)).says)
-    assert not any("begins there" in s for s in change(PHQ_9, reached(10, 2)).says)
-
-
 def test_a_prorated_score_is_not_rounded_into_the_class():
     assert became(PHQ_9, 14.625, 9) is UNCHANGED
     assert became(PHQ_9, 15.75, 9.75) is RECOVERED
@@ -214,7 +209,8 @@ def test_without_functional_norms_it_is_the_caseness_line_and_the_answer_says_so
     found = change(form, reached(20, 3))
     assert (found.line.kind, found.line.value, found.line.verified) == (LineKind.CASENESS_LINE, line, False)
     said = " ".join(found.says)
-    assert f"The line is the caseness line, {line}: a convention that was not checked at its source." in said
+    assert f"The line is the caseness line, {line}: a convention that was not checked at its source." in found.says
+    assert "This is one form only; it is not the NHS recovery figure." in found.says
     assert "these norms hold none" in said
     assert "hold no functional norms" in found.sd.source
     assert gaps(form) == {A: None, B: Missing.NO_FUNCTIONAL_SAMPLE, C: Missing.NO_FUNCTIONAL_SAMPLE}
@@ -228,7 +224,7 @@ def test_functional_norms_of_the_practice_take_the_caseness_lines_place():
     assert (found.line.kind, found.line.value) == (LineKind.CUTOFF_C, approx(c))
     assert values(form) == {A: approx(2), B: approx(9), C: approx(c)}
     assert (became(PHQ_9, 20, 8), found.outcome_class) == (RECOVERED, IMPROVED), "8 is below 10, and not below c"
-    assert any("The line is cut-off c, 6.69231" in said for said in found.says)
+    assert any("The line is cut-off c, 6.69:" in said for said in found.says)
     assert "Source of the functional sample." in found.line.source and "NHS England" in found.line.source
     assert found.line.verified is False, "one of the two was not read at its source"
     assert found.sd.value == 6.1, "the criterion stays that of the clinical sample"
@@ -238,7 +234,7 @@ def test_without_any_line_nobody_is_said_to_have_recovered():
     form = replace(PHQ_9, caseness=None)
     found = change(form, reached(27, 0))
     assert (found.outcome_class, found.line) == (IMPROVED, None)
-    assert any("Nobody is said to have recovered: there is no line." in said for said in found.says)
+    assert "This form has no line that tells 'recovered' from 'improved'." in found.says
 
 
 def test_samples_of_which_the_well_are_worse_off_draw_no_line():
@@ -303,7 +299,47 @@ def test_what_can_not_be_computed_says_why(form, scores, why):
 def test_what_is_computable_says_nothing_of_the_kind():
     found = change(PHQ_9, reached(14, 3))
     assert found.not_computable is None
-    assert found.says[0] == "From 14 to 3 points. That is reliably better, and across the line."
+    assert found.says[0] == (
+        "From 14 to 3 points. That is clearly better, and now on the better side of the line of 10 (lower is better)."
+    )
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ((17, 10), "From 17 to 10 points. That is clearly better."),
+        ((10, 8), "From 10 to 8 points. The difference is too small to tell from chance."),
+        ((8, 20), "From 8 to 20 points. The score is clearly worse than at the start. Talk it over together."),
+    ],
+)
+def test_every_class_is_said_in_words_a_client_understands(scores, said):
+    assert change(PHQ_9, reached(*scores)).says[0] == said
+
+
+def test_whoever_began_on_the_better_side_is_told_why_recovered_does_not_apply():
+    said = "The first score was already on the better side of the line, so 'recovered' does not apply."
+    assert said in change(PHQ_9, reached(9, 1)).says
+    assert said not in change(PHQ_9, reached(10, 1)).says
+
+
+def test_of_a_form_on_which_more_is_better_the_better_side_is_the_higher_one():
+    form = scale(norm(mean=40, sd=8, reliability=0.9), norm(mean=60, sd=8, group=FUNCTIONAL), higher_is_better=True)
+    found = change(form, reached(20, 80))
+    assert found.outcome_class is RECOVERED
+    assert found.says[0].endswith("now on the better side of the line of 50 (higher is better).")
+    assert not any("NHS" in said for said in found.says), "the line is no caseness line"
+
+
+@pytest.mark.parametrize(
+    ("form", "scores"),
+    [(PHQ_9, (14, 3)), (replace(PHQ_9, caseness=None), (14, 3)), (scale(), (14, 3)),
+     (scale(norm(mean=4, sd=2)), (14, 3))],
+)  # fmt: skip
+def test_what_the_practice_could_do_about_its_norms_is_not_said_to_a_client(form, scores):
+    practice, client = (change(form, reached(*scores), to_client=to_client).says for to_client in (False, True))
+    assert any("ive the instrument" in said for said in practice)
+    assert not any("ive the instrument" in said for said in client)
+    assert client == practice[: len(client)], "the rest is said to both alike"
 
 
 # -- whatever the numbers are ------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """What is due: reminders that come when they should, once, and never after somebody has gone."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import product
 from uuid import UUID
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 
 from domain.access import Role
 from domain.consent import Consent
-from domain.due import Clock, Standing, due
+from domain.due import Clock, RiskAnswer, Standing, due
+from domain.endings import EndingKind
 from domain.handover import Receiver, Referral
 from domain.relationship import RelationshipPhase
-from domain.reminders import ReminderKind
+from domain.reminders import FOR_CLIENTS, ReminderKind
 from domain.review import Review
 from domain.termination import TERMINATION_PLAN, PlanPhase, TerminationPlan
 from tests.domain.given import ID, RELATIONSHIP_ID, TODAY, do
@@ -214,3 +216,29 @@ def test_the_earliest_comes_first():
     )
     days = [day for _, day in told(everything)]
     assert days == sorted(days) and len(days) == 3
+
+
+# -- an answer about somebody's life -----------------------------------------------------------------------------------
+
+
+def answered(*days: date) -> tuple[RiskAnswer, ...]:
+    return tuple(RiskAnswer(signal_id=UUID(int=n), seen_on=day) for n, day in enumerate(days, 90))
+
+
+@pytest.mark.parametrize("relationship", R)
+@pytest.mark.parametrize("phase", [None, *P])
+def test_a_risk_answer_is_asked_about_the_same_day_however_the_work_stands(phase, relationship):
+    where = standing(plan(phase) if phase else None, phase=relationship, risk_answers=answered(TODAY, ago(3)))
+    assert only(K.RISK_TO_ASK, where) == [ago(3), TODAY]
+    assert only(K.RISK_TO_ASK, replace(where, risk_answers=())) == [], "once it was reviewed"
+
+
+def test_the_reminder_names_the_signal_to_review_and_is_none_of_the_clients():
+    (found,) = due(standing(risk_answers=answered(TODAY)), CLOCK, today=TODAY, until=TODAY)
+    assert (found.kind, found.signal_id) == (K.RISK_TO_ASK, UUID(int=90))
+    assert K.RISK_TO_ASK not in FOR_CLIENTS
+
+
+def test_nobody_is_to_ask_the_dead():
+    for gone in (plan(P.ENDED, kind=EndingKind.CLIENT_DECEASED), plan(P.AFTERCARE, died_on=ago(1))):
+        assert told(standing(gone, phase=R.ENDED, risk_answers=answered(TODAY))) == []

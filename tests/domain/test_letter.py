@@ -58,13 +58,15 @@ def test_how_often_they_met_is_told_as_one_would():
 
 HOW = {
     EndingKind.PLANNED_MUTUAL: "We brought our work to an end on 28 May 2026, as we both agreed.",
-    EndingKind.CLIENT_INITIATED: "You brought our work to an end on 28 May 2026. That was yours to decide.",
-    EndingKind.THERAPIST_INITIATED: "Our work ended on 28 May 2026. The decision was not yours.",
-    EndingKind.FORCED_ADMINISTRATIVE: "Our work ended on 28 May 2026. The decision was not yours.",
-    EndingKind.TRANSFER: "On 28 May 2026 our work passed on to Riverside Clinic.",
+    EndingKind.CLIENT_INITIATED: "You brought our work to an end on 28 May 2026. The choice was always yours.",
+    EndingKind.THERAPIST_INITIATED: "Our work ended on 28 May 2026. This was not your decision.",
+    EndingKind.FORCED_ADMINISTRATIVE: "Our work ended on 28 May 2026. This was not your decision.",
+    EndingKind.TRANSFER:
+        "On 28 May 2026 our work together ended, and Riverside Clinic now continues this work with you.",
     EndingKind.LAPSED_NO_CONTACT: "We tried to reach you and could not, and on 28 May 2026 we closed our work for now.",
     EndingKind.THERAPIST_INCAPACITY:
-        "Your therapist could not go on with this work. On 28 May 2026 it passed on to Riverside Clinic.",
+        "Your therapist could not go on with this work. On 28 May 2026 it was handed over, and Riverside Clinic now "
+        "continues this work with you.",
     None: "Our work ended on 28 May 2026.",
 }  # fmt: skip
 
@@ -95,7 +97,7 @@ def test_feelings_are_told_in_words_without_numbers_and_only_as_the_client_said_
     mine = Review(reviewed_on=D, by=C, feelings=Feelings(loss=1, abandonment=4, relief=0, gratitude=2))
     theirs = Review(reviewed_on=D, by=T, feelings=Feelings(pride=4))
     assert sentences(plan(reviews=(mine, theirs)), LetterPart.FEELINGS) == [
-        "On 28 May 2026 you spoke of loss, feeling left alone and gratitude."
+        "On 28 May 2026 you named loss, feeling left alone and gratitude."
     ]
 
 

@@ -204,3 +204,37 @@ def test_client_therapists_and_observers_have_a_series_each() -> None:
         assert {(s.rater, s.rater_id): [sat.score for sat in s.sittings] for s in found} == {
             (rater, who): [score, score] for rater, who, score in raters
         }
+
+
+# -- what is kept from the therapist -----------------------------------------------------------------------------------
+
+
+def advised(name: str, by: Role, state: AllianceRating | None = None, **said: Any) -> list[str]:
+    known = {"parent": session(), "direct_report": DirectReport(problem=True, intensity=3)}
+    found = do(ALLIANCE_RATING, name, state, by=by, **{**known, **said}).advisories
+    return [advisory.code for advisory in found]
+
+
+def test_a_client_who_says_that_something_was_wrong_is_told_that_their_therapist_does_not_see_it() -> None:
+    (advisory,) = do(
+        ALLIANCE_RATING, "record", by=CLIENT, parent=session(), direct_report=DirectReport(problem=True)
+    ).advisories  # fmt: skip
+    assert (advisory.code, advisory.detail) == (
+        "not_shared",
+        "Your therapist does not see this answer. You can share it (PATCH shared_with_therapist), or tell them "
+        "yourself.",
+    )
+
+
+def test_it_is_not_said_where_it_is_shared_where_nothing_was_wrong_or_to_anybody_else() -> None:
+    assert advised("record", CLIENT, shared_with_therapist=True) == []
+    assert advised("record", CLIENT, direct_report=DirectReport(problem=False)) == []
+    assert advised("record", CLIENT, direct_report=None, instrument="wai-sr", scores=TOTAL) == []
+    assert advised("record", THERAPIST) == []
+    assert advised("record", INTEGRATION, rater=Rater.CLIENT) == []
+
+
+def test_whoever_takes_back_that_they_shared_it_is_told_as_well() -> None:
+    shared = asked(direct_report=DirectReport(problem=True), shared_with_therapist=True)
+    assert advised("correct", CLIENT, shared) == ["not_shared"]
+    assert advised("correct", CLIENT, shared, shared_with_therapist=True) == []

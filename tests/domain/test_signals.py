@@ -1,13 +1,17 @@
 """What becomes of signals when the detectors look again."""
 
 from dataclasses import replace
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from domain.access import Role
 from domain.detection import Certainty, Detector, Finding, Rater, Rule, SignalKind
-from domain.signal import SIGNAL, Change, Disposition, Signal, SignalPhase, changes, seen
+from domain.relationship import Risk
+from domain.signal import SIGNAL, Change, Disposition, Signal, SignalPhase, SignalReview, changes, seen
+from tests.domain.given import TODAY, around, refused, relationship
 
 RELATIONSHIP, SESSION, LATER, SCORE = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
 SCORES = {SCORE: SESSION}
@@ -100,3 +104,65 @@ def test_two_that_were_seen_at_one_place_are_told_apart_by_what_they_rest_on(ord
 def test_what_is_seen_in_an_outcome_score_names_the_score_and_its_session() -> None:
     (change,) = looked([], replace(FINDING, session_id=SCORE, kind=SignalKind.RISK_ITEM))
     assert (change.body.outcome_score_id, change.body.session_id) == (SCORE, SESSION)
+
+
+# -- what a clinician makes of one -------------------------------------------------------------------------------------
+
+D = Disposition
+RISK_ITEM = replace(FINDING, session_id=SCORE, kind=SignalKind.RISK_ITEM)
+DAY = timedelta(1)
+
+
+def review(
+    disposition: Disposition, signal: Signal | None = None, *, note: str | None = None, on: date = TODAY,
+    screened_on: date | None = TODAY, risk: Risk = Risk.LOW, by: Role = Role.THERAPIST,
+) -> Signal:  # fmt: skip
+    """A review of a risk item (or of another signal), of a form filled in `on` a day."""
+    pair = relationship(risk=risk, screened_on=screened_on)
+    known = around(by, pair=pair, seen_on=on, new_id=UUID(int=50))
+    state = signal or raised(RISK_ITEM)
+    body = SignalReview(disposition=disposition, note=note)
+    found: Signal = SIGNAL.decide(SIGNAL.by_name["review"], state, body, known, id=state.id).after
+    return found
+
+
+@pytest.mark.parametrize("disposition", [D.CONFIRMED_RUPTURE, D.NOT_A_RUPTURE, D.ALREADY_ADDRESSED])
+def test_an_answer_about_somebodys_life_is_no_rupture_and_is_not_waved_through(disposition: Disposition) -> None:
+    with refused("disposition", saying=f"{disposition} is not for a risk item. Ask the client, then review it as"):
+        review(disposition, note="We spoke.")
+
+
+@pytest.mark.parametrize("disposition", [D.ASKED_AND_SAFE, D.ASKED_AND_ACTED])
+def test_whoever_asked_has_put_on_record_what_they_found(disposition: Disposition) -> None:
+    for screened_on, risk in ((None, Risk.UNKNOWN), (TODAY - DAY, Risk.LOW), (TODAY, Risk.UNKNOWN)):
+        with refused("disposition", saying="Record what you found: POST …/relationships/{id}/screen-risk, then review"):
+            review(disposition, screened_on=screened_on, risk=risk)
+    assert review(disposition, screened_on=TODAY).disposition is disposition
+    assert review(disposition, on=TODAY - 9 * DAY, screened_on=TODAY - 9 * DAY, risk=Risk.HIGH).phase == "reviewed"
+
+
+def test_where_it_is_tomorrow_already_a_screening_of_today_counts() -> None:
+    assert review(D.ASKED_AND_ACTED, on=TODAY + DAY, screened_on=TODAY).phase == "reviewed"
+
+
+@pytest.mark.parametrize("disposition", [D.COULD_NOT_ASK, D.MEASUREMENT_ARTIFACT])
+def test_what_was_not_asked_is_explained_and_needs_no_screening(disposition: Disposition) -> None:
+    with refused("note"):
+        review(disposition, screened_on=None)
+    assert review(disposition, note="Moved away; the GP was told.", screened_on=None).disposition is disposition
+
+
+@pytest.mark.parametrize("disposition", [D.ASKED_AND_SAFE, D.ASKED_AND_ACTED, D.COULD_NOT_ASK])
+def test_what_is_made_of_a_risk_item_is_made_of_nothing_else(disposition: Disposition) -> None:
+    with refused("disposition", saying=f"{disposition} is for a risk item; this signal is a drop."):
+        review(disposition, raised(), note="We spoke.")
+
+
+@pytest.mark.parametrize("by", [Role.SUPERVISOR, Role.THERAPIST])
+def test_what_a_client_kept_from_their_therapist_is_not_opened_as_a_rupture(by: Role) -> None:
+    kept = raised(replace(FINDING, kind=SignalKind.DIRECT_REPORT), private_to_client=True)
+    with refused("disposition", saying="The client kept this from their therapist. Ask the client first; they can"):
+        review(D.CONFIRMED_RUPTURE, kept, by=by)
+    assert review(D.ALREADY_ADDRESSED, kept, by=by).rupture_id is None
+    shared = replace(kept, private_to_client=False)
+    assert review(D.CONFIRMED_RUPTURE, shared, by=by).rupture_id == UUID(int=50)

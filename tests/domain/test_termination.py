@@ -263,6 +263,25 @@ def test_an_ending_without_any_closure_succeeds_with_advice_and_one_with_a_ritua
     assert (ended.after.phase, ended.after.ended_on, ended.after.ended_by) == (P.ENDED, TODAY, T)
 
 
+ENDING = {
+    "end": lambda: plan(**MUTUAL), "lapse": lambda: tried(*LADDER), "client_ends": lambda: plan(P.REVIEWING),
+    "transfer_accepted": lambda: plan(P.TRANSFERRING, kind=EndingKind.TRANSFER),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ENDING)
+def test_an_answer_about_risk_that_nobody_looked_at_is_said_at_the_end_and_stops_nobody(name):
+    for waiting in (0, 2):
+        over = act(name, ENDING[name](), pair=LOW, endings=Endings(risk_answers=waiting))
+        assert over.after.phase is P.ENDED
+        assert ("risk_answer_waiting" in codes(over)) == bool(waiting)
+
+
+def test_a_client_who_leaves_is_not_told_of_their_own_answer():
+    for state in (None, plan(P.REVIEWING)):
+        assert codes(act("client_ends", state, C, endings=Endings(risk_answers=1))) == set()
+
+
 # -- a client can always leave -----------------------------------------------------------------------------------------
 
 OTHERWISE = (None, EndingKind.THERAPIST_INITIATED)

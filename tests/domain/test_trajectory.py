@@ -96,16 +96,15 @@ def test_what_happened_between_two_sessions_stands_between_them():
 def test_a_course_in_words():
     assert v_shaped().summary == (
         "8 sessions held, from 3 March 2026 to 21 April 2026. "
-        "Client, Working Alliance Inventory, short revised (mean per item, 1 to 5): 8 ratings, first 4.00 in session 1, "
+        "Client, Working Alliance Inventory – Short Revised (mean per item, 1 to 5): 8 ratings, first 4.00 in session 1, "
         "latest 4.25 in session 8, lowest 3.08 in session 5, highest 4.25 in session 4. "
         "Control limits of the client's first 4 scores from session 1: mean 4.12, lower limit 3.74. "
-        "Therapist, Working Alliance Inventory, short revised (mean per item, 1 to 5): 8 ratings, first 3.70 in "
+        "Therapist, Working Alliance Inventory – Short Revised (mean per item, 1 to 5): 8 ratings, first 3.70 in "
         "session 1, latest 3.95 in session 8, lowest 2.78 in session 5, highest 3.95 in session 4. "
         "Control limits of the therapist's first 4 scores from session 1: mean 3.83, lower limit 3.44. "
-        "Signals, which are questions and not ruptures: drop at session 5 (client, rci_drop, confirmed, not reviewed "
-        "yet). "
-        "What became of them by the scores or the client's word: client from session 5, 1.17 points (10.8 SD of the "
-        "scores before) down at session 5, over at session 8 after 3 sessions: the score was back where it had been. "
+        "Signals, which are questions and not ruptures: drop at session 5 (client, rci_drop, final, not reviewed yet). "
+        "What became of them by the scores or the client's word: client from session 5, 1.17 points down at session 5, "
+        "far below the scores before, over at session 8 after 3 sessions: the score was back where it had been. "
         "Rupture (withdrawal) on 31 March 2026, now repaired; repair begun on 7 April 2026, concluded on "
         "14 April 2026 as repaired."
     )
@@ -141,7 +140,7 @@ def test_a_slip_of_the_measurement_is_no_dip_and_one_that_was_no_rupture_is():
 def test_dips_that_are_not_over_in_words():
     row = seats(6)
     t = drawn(row, rated(row, "client", V[:6]), signals=(seen(row, 4),))
-    assert "1.17 points (10.8 SD of the scores before) down at session 5, not over yet after 1 session." in t.summary
+    assert "1.17 points down at session 5, far below the scores before, not over yet after 1 session." in t.summary
     nothing = drawn(row, rated(row, "client", V[:6]), signals=(seen(row, 4),), mending=Mending(repair_rules=()))
     assert "what became of it can not be told after 1 session." in nothing.summary
 
@@ -216,7 +215,34 @@ def test_missed_sessions_open_ruptures_and_the_transition_in_words():
 def test_a_signal_between_two_raters_names_neither():
     row = seats(5)
     t = drawn(row, signals=(seen(row, 2, "provisional", rater=None),))
-    assert "drop at session 3 (rci_drop, provisional, not reviewed yet)" in t.summary
+    assert "drop at session 3 (rci_drop, may still change, not reviewed yet)" in t.summary
+
+
+def test_what_was_computed_for_good_does_not_read_like_a_confirmed_rupture():
+    row = seats(8)
+    assert "confirmed" not in drawn(row, rated(row, "client", V), signals=(seen(row, 4),)).summary
+
+
+def test_an_sd_of_a_handful_of_scores_is_not_told_as_a_figure():
+    (dip,) = (t := v_shaped()).episodes
+    assert dip.magnitude_sd == pytest.approx(-10.8, abs=0.05), "in the numbers it stands"
+    assert "10.8" not in t.summary and " SD" not in t.summary
+    row = seats(6)
+    near = drawn(row, rated(row, "client", (3.0, 5.0, 3.0, 5.0, 3.2, 4.0)), signals=(seen(row, 4),))
+    assert " down at session 5, below the scores before" in near.summary
+
+
+@pytest.mark.parametrize(("place", "said"), [(0, True), (3, True), (4, False)])
+def test_a_rupture_in_the_baseline_is_pointed_out(place, said):
+    row = seats(8)
+    t = drawn(row, rated(row, "client", V), rated(row, "therapist", V), ruptures=(ruptured(row, place),))
+    assert t.summary.count("A rupture lies in the baseline; consider a new one (begin_baseline).") == said
+
+
+def test_whoever_is_shown_no_limits_is_told_nothing_of_a_baseline():
+    row = seats(8)
+    t = drawn(row, rated(row, "client", V), ruptures=(ruptured(row, 1),), limited=False)
+    assert "baseline" not in t.summary
 
 
 def test_nothing_yet_in_words():

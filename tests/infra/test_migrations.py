@@ -307,6 +307,28 @@ async def test_what_parts_the_runs_is_brought_over_from_the_log_and_the_log_tell
         await pool.close()
 
 
+async def test_without_the_words_for_it_what_nobody_could_ask_about_waits_again(make: Make, tmp_path: Path):
+    dsn = await migrated(await make())
+    app = create_app(Settings(data_dir=tmp_path, database_url=dsn, pool_size=4, dispatch=False))
+    async with app.router.lifespan_context(app), AsyncExitStack() as stack:
+        house = House(Running(app, app.state.service, httpx.ASGITransport(app=app), stack))
+        await house.running.service.store.found_practice(house.id, "A practice")
+        case = await house.case()
+        ok(await case.therapist.post(f"/v1/relationships/{case.relationship_id}/screen-risk", json={"risk": "low"}))
+        for disposition in ("asked_and_acted", "could_not_ask"):
+            answers = [{"item": item, "value": item // 9} for item in range(1, 10)]
+            form = {"relationship_id": case.relationship_id, "instrument": "phq-9", "answers": answers}
+            made(await case.client.post("/v1/outcome-scores", json=form))
+            (waiting,) = ok(await case.therapist.get("/v1/signals?phase=raised"))["items"]
+            said = {"disposition": disposition, "note": "By phone."}
+            ok(await case.therapist.post(f"/v1/signals/{waiting['id']}/review", json=said))
+        await asyncio.to_thread(command.downgrade, schema.configuration(dsn), "0010")
+        pool = await open_pool(dsn, 1)
+        rows = await pool.fetch("SELECT phase, disposition, reviewed_on IS NULL AS undone FROM signal ORDER BY id")
+        assert [tuple(row) for row in rows] == [("reviewed", "asked_and_safe", False), ("raised", None, True)]
+        await pool.close()
+
+
 BROUGHT_OVER = ("treatment_changes", "transitions")
 
 
