@@ -8,7 +8,7 @@ from typing import Any
 import asyncpg
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0010"
+HEAD = "0011"
 """The newest revision. Named here so that a current database is known without loading Alembic."""
 
 
