@@ -12,7 +12,9 @@ from api.representation import for_its_readers, within
 from api.resource import Resource
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, SAYS
+from domain.endings import reasons_for_client
 from domain.machine import Machine
+from domain.termination import TerminationPlan
 from domain.values import Private, marked, records, spoken, texts, type_hints
 from infra.feed import Feed, History, known_types
 
@@ -95,6 +97,8 @@ def version_of(cls: type, event: Mapping[str, Any], said: "Said", caller: Caller
     spoke = {*data.get("texts", ()), *(spoken(cls) & changed.keys())}
     if caller.role is Role.CLIENT:
         changed = {n: v for n, v in changed.items() if n not in marked(cls, Private)}
+        if cls is TerminationPlan and "reasons" in changed:
+            changed["reasons"] = reasons_for_client(changed["reasons"])
         added = {n: within(records(cls)[n], v) for n, v in added.items() if n not in marked(cls, Private)}
         spoke -= marked(cls, Private)
     return {"changed": changed, "added": added, "texts": {n: said.at(n, event["version"]) for n in sorted(spoke)}}

@@ -123,7 +123,8 @@ class Endings:
         plan, practice = PLANS.state(row), call.caller.practice_id
         papers, id = self._papers, row["relationship_id"]
         log, rule = await papers.log(practice, row["id"]), await self._store.endings(practice, id)
-        names = await papers.names(practice, place["therapist_ids"])
+        successor = plan.receiver.therapist_id if plan.receiver else None
+        names = await papers.names(practice, [*place["therapist_ids"], *filter(None, [successor])])
         found = report(plan, Evidence(
             **await self._known(call, place), log=log, screenings=await papers.screenings(practice, id),
             attempts_asked=rule.outreach_attempts, channels_asked=rule.outreach_channels,

@@ -144,6 +144,7 @@ SAID: Mapping[str, Body] = {
     "termination_plan.record_outreach": {"channel": "letter", "attempted_on": "2026-03-10", "offered_return": True},
     "termination_plan.lapse": {},
     "termination_plan.begin_transfer": {"receiver": {"therapist_id": COLLEAGUE}, "reasons": ["relocation"]},
+    "termination_plan.transfer_accepted": {"accepted_on": "2026-05-28", "reference": "Letter of 28 May, file 12"},
     "termination_plan.open_aftercare": {
         "farewell": "You found your voice here, and it is yours to keep.",
         "return_route": "A short note is enough; there is no waiting list for coming back.", "boosters": ["2026-09-10"],

@@ -9,12 +9,12 @@ from typing import Any
 from api.page import Block, Page
 from domain.access import Role
 from domain.consent import ConsentGiver
-from domain.report import ConsentOnRecord, DutyStatus, EndingReport, words
+from domain.report import ConsentOnRecord, DutyStatus, EndingReport, told_ahead, words
 from domain.review import Answer, Informant
 from domain.telling import day
 
-STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.OUTSTANDING: "Outstanding",
-          DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
+STATUS = {DutyStatus.MET: "Met", DutyStatus.EXCEPTED: "Excepted", DutyStatus.NOT_EXCUSED: "Not given",
+          DutyStatus.OUTSTANDING: "Outstanding", DutyStatus.NOT_ON_RECORD: "Not on record"}  # fmt: skip
 
 
 HOLDS = {Answer.YES: "Holds", Answer.NO: "Does not hold", Answer.UNSURE: "Unsure"}
@@ -26,7 +26,8 @@ WAY_BACK = {True: "Offered a way back", False: "No way back offered", None: "Not
 NHS = {46: "mutually agreed completion", 47: "earlier than the care professional planned",
        48: "earlier than the patient requested", 49: "deceased", 96: "not known"}  # fmt: skip
 """What the NHS end codes mean, in the words of the list."""
-GIVER = {ConsentGiver.SELF: "the client", ConsentGiver.GUARDIAN: "a guardian", ConsentGiver.COURT: "a court"}
+GIVER = {ConsentGiver.SELF: "the client", ConsentGiver.GUARDIAN: "a guardian", ConsentGiver.COURT: "a court",
+         ConsentGiver.PROXY: "a proxy"}  # fmt: skip
 
 
 def report_page(report: EndingReport) -> Page:
@@ -86,7 +87,8 @@ def before(report: EndingReport) -> Iterator[tuple[str, ...]]:
     if report.earlier_consents:
         yield "Consents before it", "; ".join(map(consent, report.earlier_consents))
     yield "First mentioned", day(report.first_mentioned_on) if report.first_mentioned_on else "None on record"
-    ahead = f", {report.notice_days} days ahead" if report.notice_days is not None else ""
+    days = report.notice_days
+    ahead = f". {told_ahead(days, report.ended_on)}" if days is not None else ""
     yield "Notice", f"{on(report.notice_given_on)}{ahead}" if report.notice_given_on else "None on record"
     yield "Reviews", "; ".join(f"{on(r.reviewed_on)} ({r.recorded_by})" for r in report.reviews) or "None on record"
     done = "; ".join(f"{title(t.task)}, {on(t.done_on)}" for t in report.closure)
@@ -97,9 +99,8 @@ def consent(given: ConsentOnRecord) -> str:
     """To which text, when, by whom; and of several who hold it, when each gave their word."""
     told = f"Text {given.text_version}, {day(given.given_on)}, by {GIVER[given.given_by]}"
     if given.holders:
-        words = [day(when) if when else "awaited" for when in given.holders]
-        return f"{told}, held by {len(words)} together: {', '.join(words)}"
-    return f"{told}, consent holder on record" if given.holder_on_record else told
+        told += f". {given.detail} {', '.join(day(when) if when else 'awaited' for when in given.holders)}"
+    return f"{told}. The client assented on {day(given.assent_on)}" if given.assent_on else told
 
 
 def facts(report: EndingReport) -> Iterator[tuple[str, ...]]:
@@ -139,10 +140,13 @@ def risk(report: EndingReport) -> Iterator[tuple[str, ...]]:
 def after(report: EndingReport) -> Iterator[tuple[str, ...]]:
     """Who goes on, and what stays."""
     if t := report.transfer:
-        receiver = f"Therapist {t.receiver_therapist_id}" if t.receiver_therapist_id else "Somebody elsewhere"
+        within = t.receiver_name or "A therapist of the practice"
+        receiver = within if t.receiver_therapist_id else "Somebody elsewhere"
         accepted = f"accepted {day(t.accepted_on)}" if t.accepted_on else "not accepted"
         yield "Transfer", f"{receiver}; begun {on(t.begun_on)}; {accepted}"
         yield "Handed over", ", ".join(map(words, t.handover)).capitalize() or "Nothing is on record"
+        if t.accepted_on and t.handover_missing:
+            yield "Not on record", ", ".join(map(words, t.handover_missing)).capitalize()
     stays, names = report.stays, ("return_route", "early_signs", "safety_plan")
     kept = [name.replace("_", " ") for name in names if getattr(stays, name)]
     yield "On record", ", ".join(kept).capitalize() or "Nothing"

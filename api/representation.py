@@ -8,10 +8,11 @@ from uuid import UUID
 from domain.access import Caller, Role
 from domain.attachment import AttachmentPattern
 from domain.closure import kept_from
-from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
+from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code, reasons_for_client
 from domain.machine import Machine
 from domain.move import Advisory, Decision
 from domain.review import Review, facts_for_client
+from domain.termination import TerminationPlan
 from domain.values import Private, ids, marked, plain, records, texts
 
 ENVELOPE = ("id", "phase", "version", "open_moves", "created_at", "updated_at")
@@ -62,6 +63,8 @@ def for_client(cls: type, shown: Mapping[str, Any], *, silent: bool = False) -> 
     mute = texts(cls) if silent else frozenset()
     if cls is Review:
         shown = {**shown, "facts": facts_for_client(shown["facts"], shown["by"])}
+    if cls is TerminationPlan and "reasons" in shown:
+        shown = {**shown, "reasons": reasons_for_client(shown["reasons"])}
     return {
         name: None if name in mute else within(inner[name], value, silent=silent) if name in inner else value
         for name, value in shown.items() if name not in hidden

@@ -6,7 +6,8 @@ Read it in this order, and it is the founding text:
 - `rupture`      a moment of misattunement, misunderstanding or conflict
 - `attachment`   how a person may meet it
 - `repair`       the five steps of the brave space, with `skills` to lean on and `guidance` to glance at
-- `termination`  the ultimate rupture and repair opportunity: introduced early, reviewed, closed with care (`endings`)
+- `termination`  the ultimate rupture and repair opportunity: introduced early, reviewed, closed with care (`endings`,
+                 and `owed` before it)
 - `rating`       how each saw the alliance in a session, and `outcome` how the client is: numbers, scored by `scoring`
                  from a `form`; the `instruments` that are built in, and those of a practice (`measure`)
 - `change`       what became of a client by such a form: reliable change and the lines it is held against (`thresholds`)

@@ -72,8 +72,18 @@ USUAL_MONTHS = (1, 3, 6)
 """When booster sessions are usual after an ending, in months. Practice, not evidence; any days may be chosen."""
 
 
+def lives(state: Any, body: Any, around: Around) -> None:
+    """Raises Refused once the client has died."""
+    if state.died_on or state.kind is EndingKind.CLIENT_DECEASED:
+        raise Refused(
+            "The client has died; nothing more is planned, sent or taken up again. Was that a mistake, begin a new "
+            "relationship: this record stays as it is."
+        )
+
+
 def says_something(state: Any, body: PlanAhead, around: Around) -> None:
-    """There is something to put down."""
+    """There is something to put down, and somebody to put it down for."""
+    lives(state, body, around)
     if not body.relapse_signature and body.safety_plan is None:
         raise Incomplete([("relapse_signature", "Put down early signs, a safety_plan, or both.")])
 
@@ -105,8 +115,7 @@ def revised(state: Any, body: AftercareRevision, around: Around) -> Mapping[str,
 
 def for_the_living(state: Any, body: Aftercare, around: Around) -> Iterator[Advisory]:
     """Nobody is looked after who has died; without boosters, the usual days are suggested."""
-    if state.died_on or state.kind is EndingKind.CLIENT_DECEASED:
-        raise Refused("The client has died; no way back and no booster is offered any more.")
+    lives(state, body, around)
     return suggests_boosters(state, body, around)
 
 

@@ -25,6 +25,8 @@ class ConsentGiver(StrEnum):
     """A parent or guardian, for a minor."""
     COURT = "court"
     """A court, with a consent holder."""
+    PROXY = "proxy"
+    """Somebody who decides for an adult without the capacity to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ class Consent(Said):
     """Who holds consent, when it is one person and not the client: a reference, not a name."""
     holders: Annotated[tuple[ConsentHolder, ...], Few(6)] = ()
     """Who hold consent together, as two guardians do, each with the day of their own word."""
+    assent_on: Day | None = None
+    """Where somebody else consents: the day the client said yes for themselves, as a minor can."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +83,9 @@ def given_well(consent: Consent, around: Around) -> Iterator[Advisory]:
         around.has_come(holder.consented_on, f"consent/holders/{place}/consented_on")
     if consent.given_by is not ConsentGiver.SELF and not (consent.holder or consent.holders):
         raise Incomplete([("consent/holders", "Say who holds consent, where it is not the client.")])
+    around.has_come(consent.assent_on, "consent/assent_on")
+    if consent.given_by is ConsentGiver.SELF and consent.assent_on:
+        raise Refused("A client who consents gives no assent beside it; leave it out.", at="consent/assent_on")
     if consent.policy_id and around.endings:
         yield from up_to_date(consent, around.endings.consent_texts)
     if awaited := sum(holder.consented_on is None for holder in consent.holders):

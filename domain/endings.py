@@ -5,7 +5,7 @@ planned, 48 earlier than the patient requested, 49 deceased, 96 not known. Color
 Where no code fits there is none: none is invented.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 
@@ -145,5 +145,20 @@ def nhs_code(kind: EndingKind | None, timing: Timing | None) -> int | None:
 
 
 def bha_codes(kind: EndingKind | None, reasons: tuple[Reason, ...]) -> tuple[int, ...]:
-    """The Colorado BHA end-of-treatment reasons that fit, in order; empty where none does."""
-    return tuple(sorted(BHA_KIND.get(kind, frozenset()) | {BHA_REASON[r] for r in reasons if r in BHA_REASON}))
+    """The Colorado BHA end-of-treatment reasons that fit, in order; empty where none does.
+
+    A client who ended it, for no reason that has a code, chose to: 2.
+    """
+    found = BHA_KIND.get(kind, frozenset()) | {BHA_REASON[r] for r in reasons if r in BHA_REASON}
+    if not found and kind is EndingKind.CLIENT_INITIATED:
+        return (BHA_REASON[Reason.CLIENT_CHOICE],)
+    return tuple(sorted(found))
+
+
+FOR_STAFF = frozenset({Reason.SAFETY_THREAT})
+"""Reasons that are not shown to a client's own token: whoever threatened is not told that it is on record."""
+
+
+def reasons_for_client(reasons: Sequence[str]) -> list[str]:
+    """The reasons that a client is shown."""
+    return [reason for reason in reasons if reason not in FOR_STAFF]

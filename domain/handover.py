@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from itertools import chain
 from typing import Annotated, Any
 from uuid import UUID
 
 from domain.access import Role
 from domain.endings import EndingKind, Reason
-from domain.errors import Incomplete
+from domain.errors import Incomplete, Refused
 from domain.move import Added, Advisory, Around
 from domain.relationship import Risk
 from domain.reminders import risk_waits
@@ -84,6 +85,18 @@ class Referral(Said):
     """What came of it."""
     answered_on: Day | None = None
     """Since when that is so."""
+    reference: Name | None = None
+    """Where their acceptance can be found: a letter's sign, a case number."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acceptance(Said):
+    """The receiver accepted. Everything here may be left out."""
+
+    accepted_on: Day | None = None
+    """The day they did; today when left out. The therapy ends on it."""
+    reference: Name | None = None
+    """Where their acceptance can be found: a letter's sign, a case number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +127,10 @@ class Unavailable(Said):
     """Which therapist."""
     successor_therapist_id: Annotated[UUID, Ref("therapist")] | None = None
     """Who takes over. Left out: who the practice's professional will names."""
+
+
+OPEN_RISK = frozenset({Risk.HIGH, Risk.MODERATE})
+"""What a receiver has to be told of."""
 
 
 def is_named(state: Any, body: Transfer, around: Around) -> None:
@@ -161,6 +178,13 @@ def names_a_successor(state: Any, body: Unavailable, around: Around) -> None:
         raise Incomplete([("successor_therapist_id", detail)])
 
 
+def for_this_client(state: Any, body: Unavailable, around: Around) -> None:
+    """It is one of those who treat this client, and somebody else takes over."""
+    if body.therapist_id not in around.relationship.therapist_ids:
+        raise Refused("This therapist does not treat this client; name one who does.", at="therapist_id")
+    names_a_successor(state, body, around)
+
+
 def handed_on(state: Any, body: Unavailable, around: Around) -> dict[str, Any]:
     """The professional will names who takes over."""
     asked = Referral(receiver=Receiver(therapist_id=successor(body, around)), asked_on=around.today)
@@ -182,21 +206,36 @@ def handed(state: Any, body: Handing, around: Around) -> dict[str, Any]:
     return {"handover": Added(entry)}
 
 
-def well_handed(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
+def well_handed(state: Any, body: Acceptance, around: Around) -> Iterator[Advisory]:
     """An answer ends it; what of the handover is still to be seen to is said, and stops nobody."""
-    yield from risk_waits(around)
-    done = {entry.task for entry in state.handover}
-    if HandoverTask.RISK_TOLD not in done and around.relationship.risk in (Risk.HIGH, Risk.MODERATE):
+    around.has_come(body.accepted_on, "accepted_on")
+    return chain(risk_waits(around), still_to_hand(state, around))
+
+
+def still_to_hand(state: Any, around: Around) -> Iterator[Advisory]:
+    """What of the handover is still to be seen to."""
+    left = not_handed(state)
+    if HandoverTask.RISK_TOLD in left and around.relationship.risk in OPEN_RISK:
         detail = "Risk is open, and nothing on record says that the receiver was told."
         yield Advisory(code="risk_not_told", detail=detail, source="Clinical practice: a warm handover")
-    if state.incapacitated_therapist_id:
-        done.add(HandoverTask.GOODBYE_HELD)  # there may be nobody left to say it
-    if left := [task for task in HandoverTask if task not in done]:
+    if left:
         detail = f"Still to be seen to, and recorded with record_handover: {', '.join(left)}."
         yield Advisory(code="handover_incomplete", detail=detail, source="Texas 22 TAC 465.21; clinical practice")
 
 
-def accepted(state: Any, body: Any, around: Around) -> dict[str, Any]:
+def not_handed(state: Any) -> list[HandoverTask]:
+    """What of the handover nothing is on record of, in order."""
+    done = {entry.task for entry in state.handover}
+    if state.incapacitated_therapist_id:
+        done.add(HandoverTask.GOODBYE_HELD)  # there may be nobody left to say it
+    return [task for task in HandoverTask if task not in done]
+
+
+def accepted(state: Any, body: Acceptance, around: Around) -> dict[str, Any]:
     """The receiver has the client now."""
-    answers = answered(state, ReferralAnswer.ACCEPTED, around.today)
-    return {"ended_on": around.today, "ended_by": around.caller.role, "referrals": answers}
+    day = body.accepted_on or around.today
+    answers = tuple(
+        replace(r, reference=body.reference) if was.answer is ReferralAnswer.AWAITED else r
+        for was, r in zip(state.referrals, answered(state, ReferralAnswer.ACCEPTED, day), strict=True)
+    )
+    return {"ended_on": day, "ended_by": around.caller.role, "referrals": answers}

@@ -58,6 +58,8 @@ HEADINGS = {
     LetterPart.COMING_BACK: "Coming back", LetterPart.ELSEWHERE: "Where else to turn",
     LetterPart.RECORDS: "Your records, and keeping in touch", LetterPart.FAREWELL: "To close",
 }  # fmt: skip
+WITHOUT_THEM = {LetterPart.TOGETHER: "Your work together", LetterPart.GOODBYE: "How you said goodbye"}
+"""The same, where the therapist can not write it any more: nobody else says "we" for them."""
 BEFORE = {LetterPart.FEELINGS: "What the thought of an ending brings up", LetterPart.GOODBYE: "How we say goodbye"}
 """Headings while nothing has ended yet, where they differ."""
 OF_TASK = {
@@ -169,10 +171,14 @@ def letter(plan: TerminationPlan, pair: Pair, as_of: date) -> Letter:
     }  # fmt: skip
     set_aside = [day(on) for on in sorted(plan.boosters)]
     days = "this day" if len(set_aside) == 1 else "these days"
+    again = f"We have set {days} aside to meet again"
     headings = HEADINGS if plan.ended_on else HEADINGS | BEFORE
+    if plan.kind is EndingKind.THERAPIST_INCAPACITY:
+        headings = headings | WITHOUT_THEM
+        again = f"For {days} a meeting is planned"
     listed: dict[LetterPart, Iterable[Listed]] = {
         LetterPart.GOALS: lists(None, goals(pair.relationship)), LetterPart.AHEAD: ahead(plan),
-        LetterPart.COMING_BACK: lists(f"We have set {days} aside to meet again", set_aside),
+        LetterPart.COMING_BACK: lists(again, set_aside),
         LetterPart.ELSEWHERE: lists(None, plan.alternative_providers),
     }  # fmt: skip
     sections = [
@@ -202,6 +208,9 @@ def lists(title: str | None, lines: Sequence[str]) -> tuple[Listed, ...]:
 
 def together(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
     """When the work began, how often they met, how it ended, and when it goes on with somebody else."""
+    if plan.kind is EndingKind.THERAPIST_INCAPACITY:
+        yield from without_them(plan, pair)
+        return
     began = pair.relationship.started_on or pair.meetings.first_on
     met = often(pair.meetings.count)
     if began and met:
@@ -227,13 +236,29 @@ def ended(plan: TerminationPlan, pair: Pair, on: str) -> str:
         return f"You brought our work to an end on {on}. The choice was always yours."
     if plan.kind is EndingKind.TRANSFER:
         return f"On {on} our work together ended, and {goes_on}."
-    if plan.kind is EndingKind.THERAPIST_INCAPACITY:
-        return f"Your therapist could not go on with this work. On {on} it was handed over, and {goes_on}."
     if plan.kind is EndingKind.LAPSED_NO_CONTACT:
         return f"We tried to reach you and could not, and on {on} we closed our work for now."
     if plan.kind in (EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE):
         return f"Our work ended on {on}. This was not your decision."
     return f"Our work ended on {on}."
+
+
+def without_them(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
+    """What is told where the therapist died or can not work: who it was, and who is there now. Not why."""
+    gone = plan.incapacitated_therapist_id
+    name = pair.therapists.get(gone) if gone else None
+    began, met = pair.relationship.started_on or pair.meetings.first_on, often(pair.meetings.count)
+    work = f"Your work with {name}" if name else "Your work"
+    if began:
+        yield f"{work} began on {day(began)}{f', and you met {met}' if met else ''}."
+    elif met:
+        yield f"You and {name or 'your therapist'} met {met}."
+    yield f"{name or 'Your therapist'} can no longer work with you. We are sorry."
+    if plan.ended_on:
+        yield f"From {day(plan.ended_on)}, {pair.receiver or 'somebody else'} is there for you."
+        yield from first_appointment(plan)
+    elif pair.receiver:
+        yield f"{pair.receiver} was asked to be there for you."
 
 
 def first_appointment(plan: TerminationPlan) -> Iterator[str]:

@@ -5,9 +5,11 @@ No field standard exists for it: attempts and channels are the practice's own, b
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
+from domain.aftercare import lives
 from domain.move import ATTEMPTS, CHANNELS, Added, Advisory, Around
 from domain.relationship import Risk
 from domain.values import Day, Said
@@ -31,6 +33,8 @@ class Channel(StrEnum):
 WRITTEN = frozenset({Channel.EMAIL, Channel.LETTER, Channel.MESSAGE})
 SAFE = frozenset({Risk.NONE, Risk.LOW})
 PRACTICE = "Clinical practice; no field standard exists"
+HURRIED = timedelta(7)
+"""Attempts that all lie within so little time leave none for an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,12 +69,24 @@ def risk_first(around: Around) -> Iterator[Advisory]:
 
 def fell_silent(state: Any, body: Any, around: Around) -> dict[str, Any]:
     """A new ladder starts at its foot."""
-    return {"outreach": ()}
+    return {"outreach": (), "silent_since": around.today}
 
 
-def was_tried(state: Any, body: Outreach, around: Around) -> None:
-    """An attempt to come is none."""
+def was_tried(state: Any, body: Outreach, around: Around) -> Iterator[Advisory]:
+    """An attempt to come is none, and a client who has died is tried no more."""
+    lives(state, body, around)
     around.has_come(body.attempted_on, "attempted_on")
+    return with_care(body)
+
+
+def with_care(body: Outreach) -> Iterator[Advisory]:
+    """Whoever else is asked learns that there is a therapy."""
+    if body.channel is Channel.CONTACT_PERSON:
+        detail = (
+            "Contact this person only if the client agreed to it, or to prevent serious harm. Say no more than you "
+            "must."
+        )
+        yield Advisory(code="contact_person", detail=detail, source="Clinical practice; the law of the place decides")
 
 
 def tried(state: Any, body: Outreach, around: Around) -> dict[str, Any]:
@@ -82,9 +98,17 @@ def tried(state: Any, body: Outreach, around: Around) -> dict[str, Any]:
     return {"outreach": Added(entry)}
 
 
-def let_go(state: Any, around: Around) -> Iterator[Advisory]:
-    """What somebody who does not come back might still need."""
+def let_go(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
+    """Whether they had time to answer, whether they are safe, and what somebody who stays away might still need."""
+    days = sorted(o.attempted_on for o in state.outreach if o.attempted_on)
+    if days and (days[-1] if len(days) > 1 else around.today) - days[0] < HURRIED:
+        detail = "All attempts lie within seven days. Leave time for an answer before you let go."
+        yield Advisory(code="outreach_hurried", detail=detail, source=PRACTICE)
     yield from risk_first(around)
+    since, screened_on = state.silent_since or (days[0] if days else None), around.relationship.screened_on
+    if since and not (screened_on and screened_on >= since):
+        detail = "Risk was not screened since the silence began: POST …/relationships/{id}/screen-risk."
+        yield Advisory(code="risk_not_screened_since", detail=detail, source=PRACTICE)
     if not any(o.channel in WRITTEN and o.offered_referrals for o in state.outreach):
         detail = "Nothing in writing named others they may turn to; a last letter can, with the way back."
         yield Advisory(code="no_referrals_offered", detail=detail, source=PRACTICE)

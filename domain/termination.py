@@ -4,12 +4,12 @@ Introduced early, woven into informed consent, reviewed regularly, closed with r
 client can always leave. What a therapist owes before ending is a guard, and every exception is on record (APA 10.10).
 
 The aggregate is in this one file: its words with their sources (most of its length), its table, its guards. What is
-talked over on the way, felt about it, written at the end and put down for later has files of its own: `review`,
-`feelings`, `closure`, `aftercare`.
+owed, talked over on the way, felt about it, written at the end and put down for later has files of its own: `owed`,
+`review`, `feelings`, `closure`, `aftercare`.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from itertools import chain
@@ -24,6 +24,7 @@ from domain.aftercare import (
     PlanAhead,
     SafetyPlan,
     for_the_living,
+    lives,
     planned_ahead,
     revised,
     says_anew,
@@ -46,6 +47,7 @@ from domain.consent import Consent, Renewal, given_well, renewed, renewed_well
 from domain.endings import EndingKind, Premature, PrematureDefinition, Reason, Timing
 from domain.errors import Incomplete, Refused
 from domain.handover import (
+    Acceptance,
     Handed,
     Handing,
     Receiver,
@@ -55,10 +57,10 @@ from domain.handover import (
     Unavailable,
     accepted,
     answered,
+    for_this_client,
     handed,
     handed_on,
     is_named,
-    names_a_successor,
     seen_to,
     transferring,
     well_handed,
@@ -66,10 +68,24 @@ from domain.handover import (
 from domain.machine import Machine
 from domain.move import NEW, Advisory, Around, Endings, Move, as_said
 from domain.outreach import WRITTEN, Outreach, by_policy, fell_silent, let_go, tried, was_tried
+from domain.owed import (
+    AGREED,
+    Excepted,
+    Exempt,
+    contradicted,
+    emergency,
+    excepted,
+    excuses_less,
+    left_at_risk,
+    risk_looked_at,
+    said_well,
+    short_notice,
+    still_owed,
+)
 from domain.relationship import Risk
 from domain.reminders import Reminded, Reminding, not_told_yet, risk_waits, told
 from domain.review import ReadinessReview, Review, feelings_heard, reviewed
-from domain.values import Day, Few, Name, Private, Ref, Said, Summary, Token
+from domain.values import Day, Few, Name, Private, Ref, Said, Summary
 
 
 class PlanPhase(StrEnum):
@@ -95,43 +111,6 @@ class PlanPhase(StrEnum):
     """Filed; may be reopened."""
 
 
-class ExceptionCode(StrEnum):
-    """Why a duty was not met (APA 10.10 b, c). On record, with who and when."""
-
-    CLIENT_DECLINED = "client_declined"
-    """The client declined what was offered."""
-    THREAT = "threat"
-    """The therapist was threatened or endangered."""
-    PAYER = "payer"
-    """The payer precluded it."""
-    EMERGENCY_HANDOVER = "emergency_handover"
-    """Handed over to emergency care."""
-    OTHER = "other"
-    """Something else; say what."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exempt(Said):
-    """An exception, on record."""
-
-    code: ExceptionCode
-    """Which one."""
-    detail: Summary
-    """What happened, for whoever audits it."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Excepted(Exempt):
-    """The same, with who put it on record and when."""
-
-    recorded_by: Token | None = None
-    """The token subject that recorded it."""
-    recorded_as: Role | None = None
-    """Their role."""
-    recorded_on: Day | None = None
-    """The day."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms(Said):
     """What is said of the ending, and may be said better later, with its history kept."""
@@ -142,9 +121,9 @@ class Terms(Said):
     """When, against what was planned."""
     reasons: Annotated[tuple[Reason, ...], Few(10)] = ()
     """Why; several may be true."""
-    premature: Premature | None = None
+    premature: Annotated[Premature | None, Private()] = None
     """Whether it was premature, by `premature_definition`."""
-    premature_definition: PrematureDefinition | None = None
+    premature_definition: Annotated[PrematureDefinition | None, Private()] = None
     """The definition used. Needed with a yes or no."""
     target_date: Day | None = None
     """The day of the last session, as planned."""
@@ -171,6 +150,8 @@ class TerminationPlan(Terms):
     """The relationship it is to bring to a good end."""
     phase: PlanPhase = PlanPhase.INTRODUCED
     """Where the ending is."""
+    client_agreed_on: date | None = None
+    """The day the client agreed to the ending themselves, in their own app; null while others only say so for them."""
     consent: Consent | None = None
     """The informed consent; null when the client was gone before there was one."""
     earlier_consents: tuple[Consent, ...] = ()
@@ -183,6 +164,8 @@ class TerminationPlan(Terms):
     """What the two wrote about the ending, each for themselves, in order."""
     outreach: tuple[Outreach, ...] = ()
     """Every attempt to reach a silent client, in order."""
+    silent_since: date | None = None
+    """The day the outreach to a silent client began; null once they are back."""
     returned_on: date | None = None
     """The day they last came back from a silence."""
     receiver: Receiver | None = None
@@ -293,11 +276,6 @@ OWN_MOVE = {
     EndingKind.TRANSFER: "begin_transfer", EndingKind.LAPSED_NO_CONTACT: "suspect_lapse",
     EndingKind.CLIENT_DECEASED: "client_died", EndingKind.THERAPIST_INCAPACITY: "therapist_unavailable",
 }  # fmt: skip
-OWED = frozenset({EndingKind.THERAPIST_INITIATED, EndingKind.FORCED_ADMINISTRATIVE})
-"""Kinds in which the client is owed notice, counselling, alternatives and a risk screen (APA 10.10)."""
-AGREED = frozenset({EndingKind.PLANNED_MUTUAL, EndingKind.CLIENT_INITIATED})
-"""Kinds that rest on what the client says; so they are no way around what is owed."""
-APA = "APA Ethical Principles 10.10"
 UNILATERAL = "PMC2924572, clients who ended by themselves"
 BETTER = frozenset({Reason.GOALS_MET, Reason.SUFFICIENT_GAIN})
 """Who leaves for one of these did not drop out."""
@@ -323,10 +301,13 @@ def by_definition(state: Any, body: Any, around: Around) -> None:
         raise Incomplete([("premature_definition", "Say which definition of premature was used.")])
 
 
-def put_right(state: Any, body: Terms, around: Around) -> Iterator[Advisory]:
+def put_right(state: TerminationPlan, body: Terms, around: Around) -> Iterator[Advisory]:
     """Premature means nothing without the definition used, and notice is given before it counts."""
     by_definition(state, body, around)
-    return as_they_see_it(state, body, around)
+    told = body.notice_given_on
+    if told and state.ended_on and told > state.ended_on and told != state.notice_given_on:
+        raise Refused(told_late(state.ended_on), at="notice_given_on")
+    return chain(as_they_see_it(state, body, around), contradicted(body.kind, body.reasons))
 
 
 def as_they_see_it(state: Any, body: Any, around: Around) -> Iterator[Advisory]:
@@ -351,12 +332,17 @@ def agreed(state: Any, body: Terms, around: Around) -> Iterator[Advisory]:
         raise Refused(f"An ending of this kind has its own move: {move}.", at="kind")
     if body.target_date is None:
         missing.append(("target_date", "Name the day of the last session."))
-    if body.kind in AGREED and not body.agreed_by_client:
+    agrees = state.agreed_by_client if body.agreed_by_client is None else body.agreed_by_client
+    if body.kind in AGREED and not agrees:
         missing.append(("agreed_by_client", "An ending of this kind needs the client's own word."))
     if missing:
         raise Incomplete(missing)
     by_definition(state, body, around)
-    return plan_advice(state)
+    told = body.notice_given_on or state.notice_given_on
+    return chain(
+        plan_advice(state), contradicted(body.kind, body.reasons or state.reasons),
+        short_notice(body.kind, told, body.target_date),
+    )  # fmt: skip
 
 
 def plan_advice(state: TerminationPlan) -> Iterator[Advisory]:
@@ -369,7 +355,10 @@ def plan_advice(state: TerminationPlan) -> Iterator[Advisory]:
 def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Advisory]:
     """What is owed was given or excepted; high risk is handed over; open ruptures are faced."""
     around.has_come(body.ended_on, "ended_on")
-    missing = its_own_kind(state) + duties(state, body, around)
+    on = body.ended_on or around.today
+    missing = its_own_kind(state) + still_owed(state, body, around)
+    if state.notice_given_on and state.notice_given_on > on:
+        missing.append(("notice_given_on", told_late(on)))
     if around.relationship.risk is Risk.HIGH and not emergency(body.exception):
         missing.append(("exception", "Open high risk: only an accepted transfer or an emergency_handover ends this."))
     open_ruptures = around.endings.open_ruptures if around.endings else 0
@@ -380,24 +369,16 @@ def may_end(state: TerminationPlan, body: Ending, around: Around) -> Iterator[Ad
     if missing:
         raise Incomplete(missing)
     by_definition(state, body, around)
-    return chain(risk_waits(around), ending_advice(state, open_ruptures), as_they_see_it(state, body, around))
+    return chain(
+        risk_waits(around), ending_advice(state, open_ruptures), as_they_see_it(state, body, around),
+        excuses_less(state, body, around), contradicted(state.kind, body.reasons or state.reasons),
+        short_notice(state.kind, state.notice_given_on, on), risk_looked_at(around, on),
+    )  # fmt: skip
 
 
-def duties(state: TerminationPlan, body: Ending, around: Around) -> list[tuple[str, str]]:
-    """What is still owed to the client, by the name of what is missing."""
-    if state.kind not in OWED or body.exception:
-        return []
-    risk = around.relationship
-    owed = {
-        "reasons": (body.reasons or state.reasons, "Say why."),
-        "notice_given_on": (state.notice_given_on, "Give notice and revise the plan with its day."),
-        "counselling_offered": (state.counselling_offered, "Offer pre-termination counselling and revise the plan."),
-        "alternative_providers": (state.alternative_providers, "Suggest at least one and revise the plan."),
-        "risk_screen": (
-            risk.screened_on and risk.risk is not Risk.UNKNOWN, "Screen risk: POST …/relationships/{id}/screen-risk.",
-        ),
-    }  # fmt: skip
-    return [(name, f"{way} Or record an exception. ({APA})") for name, (given, way) in owed.items() if not given]
+def told_late(ended_on: date) -> str:
+    """What is wrong with notice that came after the end."""
+    return f"Notice comes before the end, which was on {ended_on.isoformat()}; put one of the two days right."
 
 
 def its_own_kind(state: TerminationPlan) -> list[tuple[str, str]]:
@@ -410,11 +391,6 @@ def its_own_kind(state: TerminationPlan) -> list[tuple[str, str]]:
     return [("kind", f"An ending of this kind has its own move: {move}.")] if move else []
 
 
-def emergency(exception: Exempt | None) -> bool:
-    """Whether the client was handed over to emergency care."""
-    return exception is not None and exception.code is ExceptionCode.EMERGENCY_HANDOVER
-
-
 def ending_advice(state: TerminationPlan, open_ruptures: int) -> Iterator[Advisory]:
     """What a good goodbye would still have."""
     if open_ruptures:
@@ -425,13 +401,6 @@ def ending_advice(state: TerminationPlan, open_ruptures: int) -> Iterator[Adviso
         yield Advisory(code="no_closure", detail=detail, source="Founding text; Norcross et al. 2017")
 
 
-def excepted(exception: Exempt, around: Around) -> Excepted:
-    """An exception, signed and dated."""
-    said = {f.name: getattr(exception, f.name) for f in fields(exception)}
-    who = around.caller
-    return Excepted(**said, recorded_by=who.id, recorded_as=who.role, recorded_on=around.today)
-
-
 def ended(state: Any, body: Any, around: Around) -> dict[str, Any]:
     """The end, dated, with what was said of it."""
     said = {n: v for n, v in as_said(state, body, around).items() if v not in (None, ())}
@@ -440,6 +409,16 @@ def ended(state: Any, body: Any, around: Around) -> dict[str, Any]:
     acknowledged = said.pop("acknowledge_open_ruptures", False)
     ending = {"ended_on": around.today, **said, "ended_by": around.caller.role}
     return {**ending, "open_ruptures_acknowledged": True} if acknowledged else ending
+
+
+def leaves(state: Any, body: Departure, around: Around) -> Iterator[Advisory]:
+    """Nothing stops them, and in their own app nothing is said. Whoever else records it is told what to think of."""
+    if around.caller.role is Role.CLIENT:
+        return
+    yield from risk_waits(around)
+    yield from as_they_see_it(state, body, around)
+    yield from contradicted(EndingKind.CLIENT_INITIATED, body.reasons)
+    yield from left_at_risk(state, around)
 
 
 def client_left(state: Any, body: Departure, around: Around) -> dict[str, Any]:
@@ -454,11 +433,6 @@ def unasked(state: Any, around: Around) -> dict[str, Any]:
     return {"referrals": answered(state, ReferralAnswer.WITHDRAWN, around.today)} if state else {}
 
 
-def may_leave(state: Any, body: Departure, around: Around) -> Iterator[Advisory]:
-    """Nothing stops them; those who treat them are told what is left to do."""
-    return chain(risk_waits(around), as_they_see_it(state, body, around))
-
-
 def has_died(state: Any, body: Death, around: Around) -> None:
     """The day has come."""
     around.has_come(body.died_on, "died_on")
@@ -467,8 +441,10 @@ def has_died(state: Any, body: Death, around: Around) -> None:
 def client_died(state: Any, body: Death, around: Around) -> dict[str, Any]:
     """Nothing more is planned, sent or asked. A therapy that had ended before keeps the ending it had."""
     day = body.died_on
-    if state and state.phase is PlanPhase.AFTERCARE:
-        return {"died_on": day or around.today, "boosters": ()}
+    if state and state.phase in OVER and state.kind is not EndingKind.CLIENT_DECEASED:
+        return {"died_on": day or state.died_on or around.today, "boosters": ()}
+    if state and state.phase in OVER:
+        return {"died_on": day or state.died_on, "ended_on": day or state.ended_on}
     return {
         "kind": EndingKind.CLIENT_DECEASED, "died_on": day, "ended_on": day or around.today, "target_date": None,
         "boosters": (), "ended_by": around.caller.role, **unasked(state, around),
@@ -480,7 +456,7 @@ def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> Iterato
     rule = around.endings or Endings()
     attempts, channels = rule.outreach_attempts, rule.outreach_channels
     used = {o.channel for o in state.outreach}
-    missing = []
+    missing = said_well(body.exception)
     if len(state.outreach) < attempts:
         missing.append(("outreach", f"{len(state.outreach)} of {attempts} attempts; record_outreach first."))
     if len(used) < channels:
@@ -491,7 +467,7 @@ def tried_enough(state: TerminationPlan, body: Lapse, around: Around) -> Iterato
         missing.append(("exception", "Open high risk: only through a recorded emergency_handover."))
     if missing:
         raise Incomplete(missing)
-    return chain(risk_waits(around), let_go(state, around))
+    return chain(risk_waits(around), let_go(state, body, around))
 
 
 def lapsed(state: Any, body: Lapse, around: Around) -> dict[str, Any]:
@@ -506,7 +482,8 @@ def back_to_work(state: Any, body: Any, around: Around) -> dict[str, Any]:
         "agreed_by_client": None, "counselling_offered": None, "alternative_providers": (), "premature": None,
         "premature_definition": None, "receiver": None, "incapacitated_therapist_id": None, "exception": None,
         "open_ruptures_acknowledged": False, "died_on": None, "ended_on": None, "ended_by": None, "farewell": None,
-        "return_route": None, "boosters": (), "client_asked": None, "handover": (), **since_then(state, around),
+        "return_route": None, "boosters": (), "client_asked": None, "handover": (), "client_agreed_on": None,
+        "silent_since": None, **since_then(state, around),
     }  # fmt: skip
 
 
@@ -520,7 +497,26 @@ def since_then(state: TerminationPlan, around: Around) -> dict[str, Any]:
 
 def planned(state: TerminationPlan, body: Terms, around: Around) -> dict[str, Any]:
     """What is said now stands; what was said before and not now stays."""
-    return {n: v for n, v in as_said(state, body, around).items() if v not in (None, ())}
+    said = {n: v for n, v in as_said(state, body, around).items() if v not in (None, ())}
+    return {**said, **agreed_to_another(state, said)}
+
+
+def said_anew(state: TerminationPlan, body: Terms, around: Around) -> dict[str, Any]:
+    """What is said now stands."""
+    said = {**as_said(state, body, around)}
+    return {**said, **agreed_to_another(state, said)}
+
+
+def agreed_to_another(state: TerminationPlan, said: Mapping[str, Any]) -> dict[str, Any]:
+    """What the client said yes to was this ending on this day, and no other."""
+    others = [n for n in ("kind", "target_date") if getattr(state, n) and said.get(n) not in (None, getattr(state, n))]
+    taken_back = "agreed_by_client" in said and not said["agreed_by_client"]
+    return {"client_agreed_on": None} if state.client_agreed_on and (others or taken_back) else {}
+
+
+def says_yes(state: TerminationPlan, body: Any, around: Around) -> dict[str, Any]:
+    """The client's own word, in their own app."""
+    return {"agreed_by_client": True, "client_agreed_on": around.today}
 
 
 P = PlanPhase
@@ -549,6 +545,8 @@ TERMINATION_PLAN = Machine(
          ReadinessReview, feelings_heard, reviewed, "Progress, readiness and feelings about the end are talked over."),
     Move("plan_ending", (P.INTRODUCED, P.REVIEWING), (P.PLANNED,), "ending_planned", by(T), Terms, agreed, planned,
          "Kind and date of the ending are agreed."),
+    Move("agree_to_ending", (P.REVIEWING, P.PLANNED, P.CLOSING), (), "agreed", by(C), effect=says_yes,
+         says="The client says themselves that they agree to the ending."),
     Move("return_to_work", (P.PLANNED, P.CLOSING), (P.REVIEWING,), "returned_to_work", by(T, C), effect=back_to_work,
          says="The pair goes on working."),
     Move("begin_closing", (P.PLANNED,), (P.CLOSING,), "closing_begun", by(T, C), says="The last sessions begin."),
@@ -562,24 +560,24 @@ TERMINATION_PLAN = Machine(
          "Early signs of a slip, and what to do then, are put down."),
     Move("end", (P.PLANNED, P.CLOSING), (P.ENDED,), "ended", by(T), Ending, may_end, ended, "The therapy ends.",
          knows="endings"),
-    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, may_leave,
-         client_left, "The client leaves. This can never be refused.", knows="endings"),
-    Move("client_died", (*ALWAYS, P.AFTERCARE), (P.ENDED,), "client_died", by(T, API, A), Death, has_died, client_died,
+    Move("client_ends", ALWAYS, (P.ENDED,), "client_ended", by(C, T, API), Departure, leaves, client_left,
+         "The client leaves. This can never be refused.", knows="endings"),
+    Move("client_died", (*ALWAYS, *OVER), (P.ENDED,), "client_died", by(T, API, A), Death, has_died, client_died,
          "The client has died. Every reminder and message stops."),
     Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_became_unavailable", by(T, S, A), Unavailable,
-         names_a_successor, handed_on, "The therapist died or can not work; somebody takes over.", knows="endings"),
+         for_this_client, handed_on, "The therapist died or can not work; somebody takes over.", knows="endings"),
     Move("suspect_lapse", ALWAYS[:-1], (P.OUTREACH,), "lapse_suspected", by(T, API), guard=by_policy,
          effect=fell_silent, says="The client is silent; an outreach begins.", knows="endings"),
-    Move("record_outreach", (P.OUTREACH,), (), "outreach_recorded", by(T, API), Outreach, was_tried, tried,
+    Move("record_outreach", (P.OUTREACH, P.ENDED), (), "outreach_recorded", by(T, API), Outreach, was_tried, tried,
          "An attempt to reach the client."),
-    Move("client_returned", (P.OUTREACH,), (P.REVIEWING,), "client_returned", by(T, API), effect=back_to_work,
+    Move("client_returned", (P.OUTREACH,), (P.REVIEWING,), "client_returned", by(T, C, API), effect=back_to_work,
          says="The client is back, without shame."),
     Move("lapse", (P.OUTREACH,), (P.ENDED,), "lapsed", by(T), Lapse, tried_enough, lapsed,
          "A clinician closes the outreach.", knows="endings"),
     Move("begin_transfer", ALWAYS, (P.TRANSFERRING,), "transfer_begun", by(T, S, A), Transfer, is_named, transferring,
          "A transfer to somebody named begins."),
-    Move("transfer_accepted", (P.TRANSFERRING,), (P.ENDED,), "transfer_accepted", by(T, S, API), guard=well_handed,
-         effect=accepted, says="The receiver accepted, and the therapy ends here.", knows="endings"),
+    Move("transfer_accepted", (P.TRANSFERRING,), (P.ENDED,), "transfer_accepted", by(T, S, API), Acceptance,
+         well_handed, accepted, "The receiver accepted, and the therapy ends here.", knows="endings"),
     Move("transfer_declined", (P.TRANSFERRING,), (P.REVIEWING,), "transfer_declined", by(T, S, API),
          effect=back_to_work, says="The receiver declined; the work goes on."),
     Move("record_handover", (P.TRANSFERRING, P.ENDED), (), "handover_recorded", by(T, S, API), Handing, seen_to, handed,
@@ -589,10 +587,11 @@ TERMINATION_PLAN = Machine(
     Move("revise_aftercare", (P.AFTERCARE,), (), "aftercare_revised", by(T), AftercareRevision, says_anew, revised,
          "The way back, or the days to look in, are others now."),
     Move("archive", (P.ENDED, P.AFTERCARE), (P.ARCHIVED,), "archived", by(T), says="The plan is filed."),
-    Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), effect=back_to_work, says="The therapy is taken up again."),
+    Move("reopen", OVER, (P.REVIEWING,), "reopened", by(T), guard=lives, effect=back_to_work,
+         says="The therapy is taken up again."),
     Move("remind", (*ACTIVE, P.AFTERCARE), (), "reminder_due", POLICY, Reminding, not_told_yet, told,
          "Something about the ending is due, and somebody is told.", private=True),
-    Move("revise", (*ACTIVE, *OVER), (), "revised", by(T, API), Terms, put_right,
-         says="What is said of the ending changed; its history is kept.", verb="PATCH"),
+    Move("revise", (*ACTIVE, *OVER), (), "revised", by(T, API), Terms, put_right, said_anew,
+         "What is said of the ending changed; its history is kept.", verb="PATCH"),
     together=ACTIVE,
 )  # fmt: skip

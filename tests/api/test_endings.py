@@ -1,7 +1,7 @@
 """Endings over HTTP: planned, sudden, transferred, and begun again."""
 
 from tests.conftest import Case, made, ok, refused
-from tests.endings import AGREED, do, phase
+from tests.endings import AGREED, OWED, ahead, at, do, on_the_page, phase, screened, spelled
 
 
 async def test_a_therapy_is_brought_to_a_good_end(case: Case):
@@ -16,6 +16,7 @@ async def test_a_therapy_is_brought_to_a_good_end(case: Case):
     assert await phase(case) == "in_transition"
     await do(case, plan, "begin-closing")
     await do(case, plan, "complete-task", task="farewell_ritual", ritual="A letter, read aloud.")
+    await screened(case, "low")
     ended = await do(case, plan, "end", timing="as_planned")
     assert (ended["phase"], ended["nhs_code"], ended["advisories"]) == ("ended", 46, [])
     assert await phase(case) == "ended"
@@ -97,6 +98,109 @@ async def test_who_comes_back_comes_back_without_shame(case: Case):
     await do(case, plan, "suspect-lapse")
     assert (await do(case, plan, "client-returned", by="script"))["phase"] == "reviewing"
     assert await phase(case) == "active"
+
+
+async def test_a_client_says_in_their_own_app_that_they_are_back(case: Case):
+    plan = await case.plan()
+    silent = await do(case, plan, "suspect-lapse")
+    assert silent["silent_since"] == ahead(0)
+    assert "client_returned" in ok(await case.client.get(at(plan)))["open_moves"]
+    back = await do(case, plan, "client-returned", by="client")
+    assert (back["phase"], back["returned_on"], await phase(case)) == ("reviewing", ahead(0), "active")
+
+
+async def test_a_client_agrees_themselves_and_until_then_the_report_says_who_said_it_for_them(case: Case):
+    plan, others = await case.plan(), "The therapist recorded that the client agrees"
+    await do(case, plan, "plan-ending", **AGREED)
+    assert others in on_the_page(await case.supervisor.get(at(plan, "report.html")))
+    refused(await case.therapist.post(at(plan, "agree-to-ending")), 403, "role-may-not")
+    said = await do(case, plan, "agree-to-ending", by="client")
+    assert (said["phase"], said["agreed_by_client"], said["client_agreed_on"]) == ("planned", True, ahead(0))
+    page = on_the_page(await case.supervisor.get(at(plan, "report.html")))
+    assert others not in page and "The client said so themselves." in page
+    ok(await case.therapist.patch(at(plan), json={"target_date": ahead(60)}, headers={"If-Match": "*"}))
+    assert others in on_the_page(await case.supervisor.get(at(plan, "report.html"))), "they agreed to another day"
+
+
+async def test_what_staff_think_of_an_ending_is_not_told_to_the_clients_own_token(case: Case):
+    plan = await case.plan()
+    said = {"kind": "therapist_initiated", "target_date": ahead(0), **OWED, "reasons": ["safety_threat", "schedule"],
+            "premature": "yes", "premature_definition": "clinician_judgement"}  # fmt: skip
+    await do(case, plan, "plan-ending", **said)
+    await screened(case, "low")
+    await do(case, plan, "end", client_asked=False)
+    for where in (at(plan), at(plan, "history"), "/v1/termination-plans", "/v1/termination-plans?changed_after=0"):
+        theirs, staff = [(await who.get(where)).text for who in (case.client, case.therapist)]
+        for word in ("premature", "clinician_judgement", "safety_threat"):
+            assert word not in theirs and word in staff, where
+        assert "schedule" in theirs
+
+
+async def test_an_exception_that_says_nothing_is_none_and_what_it_does_not_excuse_is_on_record(case: Case):
+    plan = await case.plan()
+    await do(case, plan, "plan-ending", kind="therapist_initiated", target_date=ahead(0))
+    url = at(plan, "end")
+    nothing = {"exception": {"code": "other", "detail": "-"}}
+    problem = refused(await case.therapist.post(url, json=nothing), 422, "incomplete")
+    assert [e["pointer"] for e in problem["errors"]] == ["#/exception/detail"]
+    ended = await do(case, plan, "end", exception={"code": "client_declined", "detail": "They wanted to go at once."})
+    (less,) = [a for a in ended["advisories"] if a["code"] == "exception_excuses_less"]
+    assert "reasons, notice_given_on, risk_screen" in less["detail"] and "APA" in less["source"]
+    report = ok(await case.supervisor.get(at(plan, "report")))
+    assert "Not given, and the exception does not excuse it: reasons, notice, risk screen." in report["in_short"]
+    page = on_the_page(await case.supervisor.get(at(plan, "report.html")))
+    assert "Not given; the exception does not excuse it." in page
+
+
+async def test_an_acceptance_is_dated_and_the_report_says_what_was_not_handed_over(case: Case):
+    plan = await case.plan()
+    await screened(case, "high")
+    await do(case, plan, "begin-transfer", receiver={"name": "Riverside Clinic"})
+    sign = "Letter of the clinic"
+    accepted = await do(case, plan, "transfer-accepted", accepted_on=ahead(-3), reference=sign)
+    assert (accepted["ended_on"], accepted["referrals"][0]["reference"]) == (ahead(-3), sign)
+    assert sign not in (await case.script.get("/v1/events?limit=500")).text
+    report = ok(await case.supervisor.get(at(plan, "report")))
+    assert report["transfer"]["accepted_on"] == ahead(-3)
+    assert "not this of the handover" in report["in_short"][1] and "risk told (risk was open)" in report["in_short"][1]
+    page = on_the_page(await case.supervisor.get(at(plan, "report.html")))
+    assert f"accepted {spelled(ahead(-3))}" in page
+
+
+async def test_who_left_at_high_risk_is_reached_for_and_the_report_tells_of_it(case: Case):
+    plan = await case.plan()
+    await screened(case, "high")
+    left = await do(case, plan, "client-ends", by="script")
+    assert [a["code"] for a in left["advisories"]] == ["risk_when_leaving"]
+    said = "Risk was high when the client left; what was done about it:"
+    report = at(plan, "report.html")
+    assert f"{said} nothing on record." in on_the_page(await case.supervisor.get(report))
+    tried = await do(case, plan, "record-outreach", channel="contact_person")
+    assert [a["code"] for a in tried["advisories"]] == ["contact_person"]
+    await screened(case, "low")
+    page = on_the_page(await case.supervisor.get(report))
+    today = spelled(ahead(0))
+    assert f"{said} reached for by contact person on {today}; screened again on {today}: low." in page
+
+
+async def test_a_death_that_is_learnt_of_late_is_put_on_record_and_nothing_is_taken_up_again(case: Case):
+    plan = await case.plan()
+    await do(case, plan, "client-ends", by="client")
+    await do(case, plan, "archive")
+    dead = await do(case, plan, "client-died", died_on=ahead(-1))
+    assert (dead["phase"], dead["kind"], dead["died_on"]) == ("ended", "client_initiated", ahead(-1))
+    for move, said in (("reopen", {}), ("open-aftercare", {"return_route": "Call us."}),
+                       ("plan-ahead", {"relapse_signature": ["I hide."]})):  # fmt: skip
+        problem = refused(await case.therapist.post(at(plan, move), json=said), 422, "refused")
+        assert "begin a new relationship" in problem["detail"]
+
+
+async def test_a_therapist_who_does_not_treat_this_client_is_refused_by_name(case: Case):
+    plan = await case.plan()
+    okafor = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
+    said = {"therapist_id": okafor, "successor_therapist_id": case.therapist_id}
+    problem = refused(await case.supervisor.post(at(plan, "therapist-unavailable"), json=said), 422)
+    assert problem["errors"][0]["pointer"] == "#/therapist_id"
 
 
 async def test_a_transfer_ends_only_when_it_is_accepted(case: Case):
@@ -209,7 +313,7 @@ async def test_who_is_to_take_over_from_a_therapist_who_fell_ill_sees_the_work_a
     told = ok(await case.client.get(f"/v1/relationships/{case.relationship_id}/timeline"))["items"]
     assert [e["type"] for e in told].count("relationship.successor_added") == 1
     letter = ok(await case.client.get(f"{one}/letter"))
-    assert letter["signed_by"] == [] and "Dr Okafor now continues this work with you" in str(letter["sections"])
+    assert letter["signed_by"] == [] and "Dr Okafor is there for you" in str(letter["sections"])
 
 
 async def test_a_colleague_who_was_asked_sees_the_work_when_the_transfer_is_accepted_and_not_before(case: Case):

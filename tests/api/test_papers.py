@@ -85,7 +85,7 @@ async def test_the_report_shows_each_consent_and_of_two_guardians_whose_word_is_
         read = text_of(await case.supervisor.get(at(plan, f"report{ending}")))
         assert "mother" not in read and "father" not in read
         assert ending == "" or "Text 3, 1 September 2026, by the client" in read
-        assert ending == "" or "by a guardian, held by 2 together: 2 October 2026, awaited" in read
+        assert ending == "" or "by a guardian. 1 of 2 guardians have consented. 2 October 2026, awaited" in read
 
 
 async def test_a_report_is_for_staff_and_a_letter_for_nobody_who_does_not_see_the_plan(case: Case, house: House):

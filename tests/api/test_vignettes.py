@@ -60,10 +60,12 @@ async def test_1_a_planned_goodbye(case: Case, house: House):
     assert [e["id"] for e in await told(house)] == [plan["id"]]
 
     await client("begin-closing")
+    assert (await client("agree-to-ending"))["client_agreed_on"] == ahead(0), "and says so in their own app"
     await client("reflect", words="I never said how afraid I was of this day.")
     await client("reflect", words="I came in hiding. I leave saying what I need.", shared=True)
     await client("plan-ahead", relapse_signature=["I stop answering my sister."])
     await therapist("complete-task", task="farewell_ritual", ritual_code="letter_read_aloud", shared_with_client=True)
+    await screened(case, "none")
     ended = await therapist("end")
     assert (ended["nhs_code"], advice(ended)) == (46, [])
     await therapist("open-aftercare", return_route="Write or call; you need no new referral.", boosters=[ahead(90)])
@@ -78,7 +80,7 @@ async def test_1_a_planned_goodbye(case: Case, house: House):
     assert f"We have set this day aside to meet again\n{spelled(ahead(90))}" in letter
     assert "afraid" not in letter and "too soon" not in letter, "what is private stays so"
     assert "I came in hiding." in text_of(await case.client.get(at(plan, "letter.pdf")))
-    assert after.report["in_short"][1:] == ["Everything that is owed is on record."]
+    assert after.report["in_short"][1:] == ["Checked duties are on record."]
     assert after.duties == {"agreement": "met"}
     assert (after.report["notice_days"], after.report["first_mentioned_on"]) == (28, ago(84))
     assert after.report["stays"] == {
@@ -134,7 +136,7 @@ async def test_2_a_late_cancellation_that_turns_into_leaving(case: Case):
     assert f"You brought our work to an end on {spelled(ahead(0))}. The choice was always yours." in letter
     assert "The fee is waived." in letter and "My son was ill" not in letter
     assert after.report["in_short"] == [
-        f"Kind: client initiated; ended on {spelled(ahead(0))}.", "Nothing is owed in an ending of this kind.",
+        f"Kind: client initiated; ended on {spelled(ahead(0))}.", "No duty is checked for an ending of this kind.",
         "Ruptures that ended unrepaired: 1.",
     ]  # fmt: skip
     assert (after.report["ended_by"], after.report["premature"]) == ("client", "yes")
@@ -215,6 +217,7 @@ async def test_4_the_funding_ends(case: Case):
     assert "This was not your decision." in letter and "The low-fee clinic at Mill Lane" in letter
     assert "insurer" not in letter and "cost" not in letter and "moderate" not in letter
     assert "exception" not in ok(await case.client.get(at(plan)))
+    assert (ended["exception"]["code"], advice(ended)) == ("payer", ["no_closure", "short_notice"])
     assert after.duties["counselling"] == "excepted" and sorted(after.duties.values()).count("met") == 4
     found = after.report["exception"]
     assert (found["code"], found["detail"]) == ("payer", stopped["detail"])
@@ -329,7 +332,8 @@ async def test_7_a_minor_with_two_guardians(case: Case):
     refused(await case.client.post(at(plan, "renew-consent"), json=own), 422)
 
     father = {"name": "father, file 13", "consented_on": ago(20)}
-    both = {"text_version": "3", "given_on": ago(20), "given_by": "guardian", "holders": [mother, father]}
+    both = {"text_version": "3", "given_on": ago(20), "given_by": "guardian", "holders": [mother, father],
+            "assent_on": ago(20)}  # fmt: skip
     renewed = await therapist("renew-consent", consent=both)
     assert advice(renewed) == [] and renewed["earlier_consents"][0]["holders"][1]["consented_on"] is None
     await met(case, ago(50), ago(20), ago(6))
@@ -345,7 +349,8 @@ async def test_7_a_minor_with_two_guardians(case: Case):
     for text in (letter, after.page, (await case.script.get("/v1/events?limit=500")).text):
         assert "mother" not in text and "father" not in text, "who they are stays with the plan"
     consent = after.report["consent"]
-    assert (consent["given_by"], consent["holder_on_record"]) == ("guardian", True)
+    assert (consent["given_by"], consent["detail"]) == ("guardian", "2 of 2 guardians have consented.")
+    assert consent["assent_on"] == ago(20) and "The client assented on" in after.page
     assert (consent["given_on"], after.report["first_mentioned_on"]) == (ago(20), ago(50))
     assert "by a guardian" in after.page
     assert "consent_renewed" in after.timeline
@@ -378,7 +383,7 @@ async def test_8_a_client_dies(case: Case, house: House):
     assert await told(house) == [] == await told(house, TODAY.replace(year=TODAY.year + 1))
     nothing = {"return_route": "Call us.", "boosters": [ahead(30)]}
     refused(await case.therapist.post(at(plan, "open-aftercare"), json=nothing), 422)
-    refused(await case.therapist.post(at(plan, "record-outreach"), json={"channel": "letter"}), 409)
+    refused(await case.therapist.post(at(plan, "record-outreach"), json={"channel": "letter"}), 422)
     for form in ("letter", "letter.html", "letter.pdf"):
         for who in (case.client, case.therapist, case.supervisor, case.script):
             refused(await who.get(at(plan, form)), 404, "not-found")
@@ -387,7 +392,7 @@ async def test_8_a_client_dies(case: Case, house: House):
     after = await aftermath(case, plan)
     assert after.letter is None
     assert (after.report["ended_on"], after.duties) == (ago(1), {})
-    assert "Nothing is owed in an ending of this kind." in after.report["in_short"]
+    assert "No duty is checked for an ending of this kind." in after.report["in_short"]
     assert (after.report["ended_unrepaired"], await phase(case)) == (1, "ended")
     assert "not on record: " not in after.page.lower() and "summer" not in after.page
     assert after.timeline[-2:] == ["client_died", "archived"]
@@ -438,12 +443,14 @@ async def test_9_the_therapist_falls_ill(case: Case):
 
     after = await aftermath(case, plan)
     letter = kind(after.letter)
-    assert f"On {spelled(ahead(0))} it was handed over, and Dr Okafor now continues this work with you." in letter
-    assert "could not go on with this work" in letter and "I hope she is all right." in letter
+    assert f"From {spelled(ahead(0))}, Dr Okafor is there for you." in letter
+    assert "Dr Rivera can no longer work with you. We are sorry." in letter and "I hope she is all right." in letter
     assert "hospital" not in letter and " ill" not in letter and "Nobody had told me." not in letter
     assert after.duties == {"acceptance": "met"}, "nobody owes what nobody could record"
     assert (after.report["kind"], after.report["ended_unrepaired"]) == ("therapist_incapacity", 1)
-    assert after.report["transfer"]["receiver_therapist_id"] == okafor
+    transfer = after.report["transfer"]
+    assert (transfer["receiver_therapist_id"], transfer["receiver_name"]) == (okafor, "Dr Okafor")
+    assert "Dr Okafor; begun" in after.page and okafor not in after.page
     assert after.timeline[-6:] == ["therapist_became_unavailable", *["handover_recorded"] * 4, "transfer_accepted"]
 
 

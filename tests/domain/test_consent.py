@@ -53,11 +53,20 @@ def test_consent_that_is_to_be_given_has_not_been_given():
         introduce(consent=consent(given_by=ConsentGiver.GUARDIAN, holders=(mother,)))
 
 
-@pytest.mark.parametrize("giver", [ConsentGiver.GUARDIAN, ConsentGiver.COURT])
+@pytest.mark.parametrize("giver", [ConsentGiver.GUARDIAN, ConsentGiver.COURT, ConsentGiver.PROXY])
 def test_where_the_client_does_not_consent_alone_somebody_is_on_record_who_does(giver):
     with refused("consent/holders"):
         introduce(consent=consent(given_by=giver))
     assert introduce(consent=consent(given_by=giver, holder="File 12")).after.consent.holder == "File 12"
+
+
+def test_a_minor_says_yes_for_themselves_beside_those_who_consent():
+    held = {"given_by": ConsentGiver.GUARDIAN, "holders": (MOTHER,)}
+    assert introduce(consent=consent(**held, assent_on=TODAY)).after.consent.assent_on == TODAY
+    with refused("consent/assent_on"):
+        introduce(consent=consent(**held, assent_on=TODAY + timedelta(2)))
+    with refused("consent/assent_on", saying="leave it out"):
+        introduce(consent=consent(assent_on=TODAY))
 
 
 def test_two_guardians_consent_each_for_themselves():

@@ -1,5 +1,6 @@
 """Handing on: nobody is sent away before somebody has said yes, and nothing is forgotten on the way."""
 
+from datetime import timedelta
 from itertools import chain, combinations
 from uuid import UUID
 
@@ -81,6 +82,26 @@ def test_a_first_appointment_may_lie_ahead_and_nothing_else_has_one():
     assert made.handover[0].appointment_on == ahead
     with refused("task"):
         act("record_handover", waiting(), task=HandoverTask.SUMMARY_SENT, appointment_on=ahead)
+
+
+def test_an_acceptance_has_the_day_it_came_and_where_it_can_be_found():
+    came = TODAY - timedelta(3)
+    done = act("transfer_accepted", waiting(), accepted_on=came, reference="Letter of the clinic, file 12")
+    (referral,) = done.after.referrals
+    assert (done.after.ended_on, referral.answered_on, referral.reference) == (
+        came, came, "Letter of the clinic, file 12",
+    )  # fmt: skip
+    assert "Letter" not in str(done.event), "what is free text stays in the row"
+    (referral,) = act("transfer_accepted", waiting()).after.referrals
+    assert (referral.answered_on, referral.reference) == (TODAY, None)
+    with refused("accepted_on"):
+        act("transfer_accepted", waiting(), accepted_on=TODAY + timedelta(2))
+
+
+def test_an_acceptance_is_of_whoever_was_asked_last():
+    again = act("begin_transfer", act("transfer_declined", waiting()).after, receiver=HOUSE).after
+    accepted = act("transfer_accepted", again, reference="Case 4").after
+    assert [r.reference for r in accepted.referrals] == [None, "Case 4"]
 
 
 EVERY = [set(c) for n in range(len(HandoverTask) + 1) for c in combinations(HandoverTask, n)]

@@ -64,20 +64,47 @@ HOW = {
     EndingKind.TRANSFER:
         "On 28 May 2026 our work together ended, and Riverside Clinic now continues this work with you.",
     EndingKind.LAPSED_NO_CONTACT: "We tried to reach you and could not, and on 28 May 2026 we closed our work for now.",
-    EndingKind.THERAPIST_INCAPACITY:
-        "Your therapist could not go on with this work. On 28 May 2026 it was handed over, and Riverside Clinic now "
-        "continues this work with you.",
     None: "Our work ended on 28 May 2026.",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("kind", [kind for kind in (*EndingKind, None) if kind is not EndingKind.CLIENT_DECEASED])
+@pytest.mark.parametrize("kind", HOW)
 def test_how_it_ended_is_told_without_blame_and_without_a_reason(kind):
     around = {"receiver": "Riverside Clinic"}
     for reason in Reason:
         ended = plan(kind=kind, ended_on=D, reasons=(reason,))
         assert sentences(ended, **around) == [HOW[kind]]
     assert not re.search(r"fail|drop|refus|non|discharg|terminat|complian", HOW[kind], re.IGNORECASE)
+
+
+def test_where_the_therapist_is_gone_nobody_says_we_in_their_place():
+    gone = plan(kind=EndingKind.THERAPIST_INCAPACITY, ended_on=D, incapacitated_therapist_id=THERAPIST_ID,
+                boosters=(date(2026, 8, 1),), return_route="Call the practice.",
+                handover=(Handed(task=HandoverTask.FIRST_APPOINTMENT, appointment_on=date(2026, 6, 1)),))  # fmt: skip
+    around = {"meetings": Meetings(count=4, first_on=date(2026, 1, 8)), "therapists": {THERAPIST_ID: "Dr Rivera"},
+              "receiver": "Dr Chen"}  # fmt: skip
+    assert sentences(gone, **around) == [
+        "Your work with Dr Rivera began on 8 January 2026, and you met four times.",
+        "Dr Rivera can no longer work with you. We are sorry.", "From 28 May 2026, Dr Chen is there for you.",
+        "Your first appointment with them is on 1 June 2026.",
+    ]  # fmt: skip
+    found = told(replace(gone, closure=(Closed(task=ClosureTask.FAREWELL_RITUAL, ritual="A walk."),)), **around)
+    headings = [s.heading for s in found.sections]
+    assert headings == ["Your work together", "How you said goodbye", "Coming back"]
+    assert section(found, LetterPart.COMING_BACK)["lists"][0]["title"] == "For this day a meeting is planned"
+    assert not re.search(r"died|death|dead|ill\b|\bour\b|incapac", str(plain(found)), re.IGNORECASE)
+
+
+def test_where_no_name_is_known_the_one_who_is_gone_is_your_therapist():
+    gone = plan(kind=EndingKind.THERAPIST_INCAPACITY, ended_on=D)
+    assert sentences(gone) == [
+        "Your therapist can no longer work with you. We are sorry.", "From 28 May 2026, somebody else is there for you.",
+    ]  # fmt: skip
+    waiting = replace(gone, ended_on=None, phase=PlanPhase.TRANSFERRING)
+    assert sentences(waiting, receiver="Dr Chen", meetings=Meetings(count=1)) == [
+        "You and your therapist met once.", "Your therapist can no longer work with you. We are sorry.",
+        "Dr Chen was asked to be there for you.",
+    ]  # fmt: skip
 
 
 def test_an_ending_that_came_as_planned_says_so_and_one_to_come_says_when():

@@ -214,7 +214,7 @@ def test_a_transfer_ends_the_work_only_when_the_receiver_accepted():
 
 def test_when_a_therapist_falls_away_the_pair_is_in_transition_until_somebody_takes_over():
     world = World()
-    said = {"therapist_id": ID, "successor_therapist_id": SOMEBODY}
+    said = {"therapist_id": THERAPIST_ID, "successor_therapist_id": SOMEBODY}
     world.make(TERMINATION_PLAN, "therapist_unavailable", Role.SUPERVISOR, **said)
     assert world.relationship.phase is RelationshipPhase.IN_TRANSITION
     world.make(TERMINATION_PLAN, "transfer_accepted", Role.SUPERVISOR)

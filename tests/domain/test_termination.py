@@ -15,15 +15,10 @@ from domain.feelings import Feelings
 from domain.handover import Receiver
 from domain.move import NEW, Decision, Endings, Will
 from domain.outreach import Channel, Outreach
+from domain.owed import ExceptionCode, Exempt
 from domain.relationship import RelationshipPhase, Risk
 from domain.review import Answer, Fact, Informant, ReadinessFact
-from domain.termination import (
-    TERMINATION_PLAN,
-    ExceptionCode,
-    Exempt,
-    PlanPhase,
-    TerminationPlan,
-)
+from domain.termination import TERMINATION_PLAN, PlanPhase, TerminationPlan
 from tests.domain.given import (
     ID,
     RELATIONSHIP_ID,
@@ -237,6 +232,33 @@ def test_whoever_comes_back_comes_back_to_the_work(move, phase):
     assert back.open_ruptures_acknowledged is False
 
 
+@pytest.mark.parametrize("phase", [P.REVIEWING, P.PLANNED, P.CLOSING])
+def test_a_client_says_themselves_that_they_agree(phase):
+    said = act("agree_to_ending", plan(phase), C)
+    assert (said.after.phase, said.after.agreed_by_client, said.after.client_agreed_on) == (phase, True, TODAY)
+    assert said.advisories == ()
+    for by in (T, S, API, A):
+        with refused(status=403):
+            act("agree_to_ending", plan(phase), by)
+
+
+def test_what_a_client_has_agreed_to_need_not_be_said_for_them_again():
+    agreed = act("agree_to_ending", plan(P.REVIEWING), C).after
+    planned = act("plan_ending", agreed, kind=EndingKind.PLANNED_MUTUAL, target_date=TODAY).after
+    assert (planned.agreed_by_client, planned.client_agreed_on) == (True, TODAY)
+    with refused("agreed_by_client"):
+        act("plan_ending", agreed, kind=EndingKind.PLANNED_MUTUAL, target_date=TODAY, agreed_by_client=False)
+
+
+def test_who_agreed_to_one_ending_has_not_agreed_to_another():
+    agreed = act("agree_to_ending", plan(**MUTUAL, target_date=TODAY), C).after
+    assert revise(agreed, timing=Timing.EXTENDED).after.client_agreed_on == TODAY
+    for other in ({"kind": EndingKind.CLIENT_INITIATED}, {"target_date": TODAY - timedelta(1)},
+                  {"agreed_by_client": False}, {"agreed_by_client": None}):  # fmt: skip
+        assert revise(agreed, **other).after.client_agreed_on is None
+    assert act("return_to_work", agreed, C).after.client_agreed_on is None
+
+
 # -- closed with reflection and ritual ---------------------------------------------------------------------------------
 
 
@@ -296,7 +318,32 @@ def test_a_client_can_leave_from_everywhere_whatever_is_open_and_whatever_was_ag
         left = act("client_ends", state, by, pair=pair, endings=endings)
         assert left.after.phase is P.ENDED, (phase, risk, open_ruptures, consent, standing, kind)
         assert (left.after.kind, left.after.ended_on, left.after.ended_by) == (EndingKind.CLIENT_INITIATED, TODAY, by)
-        assert left.advisories == (), "nobody who is leaving is talked into staying"
+        open_risk = by is not C and risk not in (Risk.NONE, Risk.LOW)
+        assert codes(left) == ({"risk_when_leaving"} if open_risk else set()), "nobody is talked into staying"
+
+
+@pytest.mark.parametrize("risk", Risk)
+def test_whoever_records_that_a_client_left_at_risk_is_told_what_to_do_and_the_client_is_not(risk):
+    pair = relationship(risk=risk, screened_on=TODAY)
+    for by in (T, API):
+        left = act("client_ends", plan(P.REVIEWING), by, pair=pair)
+        assert ("risk_when_leaving" in codes(left)) == (risk not in (Risk.NONE, Risk.LOW))
+        assert all("crisis line" in advice.detail for advice in left.advisories)
+    assert act("client_ends", plan(P.REVIEWING), C, pair=pair).advisories == ()
+
+
+@pytest.mark.parametrize("giver", ConsentGiver)
+def test_where_somebody_else_holds_consent_those_who_record_the_leaving_are_told_so(giver):
+    held = plan(P.REVIEWING, consent=Consent(text_version="1", given_on=TODAY, given_by=giver, holder="File 12"))
+    left = act("client_ends", held, T, pair=LOW)
+    assert codes(left) == (set() if giver is ConsentGiver.SELF else {"consent_held_by_another"})
+    assert act("client_ends", held, C, pair=LOW).advisories == ()
+
+
+def test_who_left_may_still_be_reached_for_and_it_is_on_record():
+    left = act("client_ends", plan(P.REVIEWING), C).after
+    tried = act("record_outreach", left, channel=Channel.PHONE).after
+    assert (tried.phase, tried.outreach[0].attempted_on) == (P.ENDED, TODAY)
 
 
 def test_a_client_need_not_say_why_and_nothing_they_say_stops_them():
@@ -349,6 +396,94 @@ def test_a_therapist_ends_only_when_everything_owed_was_done_or_an_exception_is_
         for code in ExceptionCode:
             excepted = act("end", state, pair=pair, exception=exempt(code)).after
             assert (excepted.phase, excepted.exception.code) == (P.ENDED, code)
+
+
+EXCUSED = {
+    ExceptionCode.CLIENT_DECLINED: {"counselling_offered", "alternative_providers"},
+    ExceptionCode.PAYER: {"notice_given_on", "counselling_offered", "alternative_providers"},
+    ExceptionCode.THREAT: {"notice_given_on", "counselling_offered", "alternative_providers"},
+    ExceptionCode.EMERGENCY_HANDOVER: {"notice_given_on", "counselling_offered", "alternative_providers"},
+    ExceptionCode.OTHER: set(),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "missing"), list(product(ExceptionCode, subsets(DUTIES))),
+                         ids=lambda v: "-".join(v) or "nothing" if isinstance(v, tuple) else str(v))  # fmt: skip
+def test_an_exception_opens_the_way_and_what_it_does_not_excuse_is_named(code, missing):
+    state, pair = owing(EndingKind.THERAPIST_INITIATED, missing)
+    done = act("end", state, pair=pair, exception=exempt(code))
+    assert done.after.phase is P.ENDED
+    said = [a.detail for a in done.advisories if a.code == "exception_excuses_less"]
+    left = set(missing) - EXCUSED[code]
+    assert len(said) == bool(left)
+    assert {name for name in DUTIES if said and name in said[0]} == left
+
+
+@pytest.mark.parametrize("detail", ["-", "Nothing.", "1234567890", "..........."])
+def test_an_exception_of_no_code_of_its_own_says_what_happened(detail):
+    said = Exempt(code=ExceptionCode.OTHER, detail=detail)
+    state, pair = owing(EndingKind.THERAPIST_INITIATED, tuple(DUTIES))
+    with refused("exception/detail"):
+        act("end", state, pair=pair, exception=said)
+    with refused("exception/detail"):
+        act("lapse", tried(*LADDER), pair=LOW, exception=said)
+    coded = replace(said, code=ExceptionCode.PAYER)
+    assert act("end", state, pair=pair, exception=coded).after.phase is P.ENDED
+
+
+def test_notice_that_came_after_the_end_is_no_notice():
+    state = replace(owing(EndingKind.THERAPIST_INITIATED, ())[0], notice_given_on=TODAY)
+    with refused("notice_given_on", saying="before the end"):
+        act("end", state, pair=LOW, ended_on=TODAY - timedelta(9))
+    over = plan(P.ENDED, kind=EndingKind.THERAPIST_INITIATED, ended_on=TODAY - timedelta(9))
+    with refused("notice_given_on"):
+        revise(over, notice_given_on=TODAY)
+    assert revise(over, notice_given_on=TODAY - timedelta(9)).after.notice_given_on == TODAY - timedelta(9)
+    left = act("client_ends", plan(P.PLANNED, notice_given_on=TODAY), C, ended_on=TODAY - timedelta(9)).after
+    assert left.phase is P.ENDED, "a client can leave before anybody told them anything"
+    assert revise(left, timing=Timing.EXTENDED).after.notice_given_on == TODAY
+
+
+@pytest.mark.parametrize(("days", "short"), [(0, True), (27, True), (28, False), (90, False)])
+def test_little_notice_is_said_to_be_little_and_stops_nobody(days, short):
+    state = replace(owing(EndingKind.FORCED_ADMINISTRATIVE, ())[0], notice_given_on=TODAY - timedelta(days))
+    assert ("short_notice" in codes(act("end", state, pair=LOW))) == short
+    said = {"kind": EndingKind.FORCED_ADMINISTRATIVE, "notice_given_on": TODAY}
+    ahead = act("plan_ending", plan(P.REVIEWING), **said, target_date=TODAY + timedelta(days))
+    assert ("short_notice" in codes(ahead)) == short
+    mutual = replace(state, kind=EndingKind.PLANNED_MUTUAL, agreed_by_client=True)
+    assert "short_notice" not in codes(act("end", mutual, pair=LOW)), "what both agree on needs no notice"
+
+
+@pytest.mark.parametrize(("risk", "days", "advised"), [
+    (Risk.UNKNOWN, None, "risk_unknown"), (Risk.UNKNOWN, 0, "risk_unknown"), (Risk.LOW, 31, "risk_screen_old"),
+    (Risk.MODERATE, 400, "risk_screen_old"), (Risk.LOW, 30, None), (Risk.NONE, 0, None),
+])  # fmt: skip
+def test_whether_risk_was_looked_at_lately_is_asked_at_every_end(risk, days, advised):
+    pair = relationship(risk=risk, screened_on=None if days is None else TODAY - timedelta(days))
+    found = codes(act("end", plan(**MUTUAL), pair=pair))
+    assert found & {"risk_unknown", "risk_screen_old"} == ({advised} if advised else set())
+
+
+NOT_THEIRS = (Reason.THERAPIST_LEAVING, Reason.AGENCY_CLOSED, Reason.SAFETY_THREAT)
+
+
+@pytest.mark.parametrize("reason", Reason)
+def test_a_reason_that_is_not_the_clients_is_named_where_the_ending_is_said_to_be_theirs(reason):
+    advised = {"reason_contradicts_kind"} if reason in NOT_THEIRS else set()
+    for kind in (EndingKind.PLANNED_MUTUAL, EndingKind.CLIENT_INITIATED):
+        said = {"kind": kind, "agreed_by_client": True}
+        for done in (
+            act("plan_ending", plan(P.REVIEWING), **said, target_date=TODAY, reasons=(reason,)),
+            act("end", plan(**said), pair=LOW, reasons=(reason,)),
+            act("end", plan(**said, reasons=(reason,)), pair=LOW),
+            revise(plan(P.ENDED, **said), reasons=(reason,)),
+        ):
+            assert codes(done) & {"reason_contradicts_kind"} == advised
+    assert codes(act("client_ends", plan(P.REVIEWING), T, pair=LOW, reasons=(reason,))) == advised
+    assert act("client_ends", plan(P.REVIEWING), C, reasons=(reason,)).advisories == ()
+    owed, pair = owing(EndingKind.THERAPIST_INITIATED, ())
+    assert "reason_contradicts_kind" not in codes(act("end", owed, pair=pair, reasons=(reason,)))
 
 
 def test_counselling_that_was_not_offered_is_not_counselling_offered():
@@ -496,6 +631,53 @@ def test_the_one_in_writing_offers_a_way_back():
         act("lapse", plan(P.OUTREACH, outreach=tuple(Outreach(channel=c) for c in LADDER)), pair=LOW)
 
 
+def at(*days: int, channels: tuple[Channel, ...] = LADDER, **said) -> TerminationPlan:
+    """The ladder, climbed so many days ago."""
+    tries = tuple(
+        Outreach(channel=c, attempted_on=TODAY - timedelta(d), offered_return=True, offered_referrals=True)
+        for c, d in zip(channels, days, strict=True)
+    )
+    return plan(P.OUTREACH, outreach=tries, **said)
+
+
+@pytest.mark.parametrize(("days", "hurried"), [
+    ((0, 0, 0), True), ((6, 3, 0), True), ((40, 37, 34), True), ((7, 3, 0), False), ((21, 14, 7), False),
+])  # fmt: skip
+def test_a_ladder_that_is_climbed_within_a_week_leaves_no_time_for_an_answer(days, hurried):
+    assert codes(act("lapse", at(*days), pair=LOW)) == ({"outreach_hurried"} if hurried else set())
+
+
+@pytest.mark.parametrize(("ago", "hurried"), [(0, True), (6, True), (7, False)])
+def test_where_the_practice_asks_for_one_attempt_it_is_given_time_as_well(ago, hurried):
+    own = Endings(outreach_attempts=1, outreach_channels=1, no_contact_policy=True)
+    done = act("lapse", at(ago, channels=(Channel.LETTER,)), pair=LOW, endings=own)
+    assert codes(done) == ({"outreach_hurried"} if hurried else set())
+
+
+def test_nobody_is_let_go_whose_risk_nobody_looked_at_since_they_fell_silent():
+    silent = act("suspect_lapse", plan(P.REVIEWING), pair=LOW).after
+    assert silent.silent_since == TODAY
+    since = TODAY - timedelta(21)
+    for screened_on, advised in ((since - timedelta(1), True), (since, False), (TODAY, False)):
+        pair = relationship(risk=Risk.LOW, screened_on=screened_on)
+        done = act("lapse", at(20, 12, 1, silent_since=since), pair=pair)
+        assert codes(done) == ({"risk_not_screened_since"} if advised else set())
+    unknown = act("lapse", at(20, 12, 1, silent_since=since), pair=relationship())
+    assert codes(unknown) == {"risk_check_first", "risk_not_screened_since"}
+    assert act("client_returned", silent, C).after.silent_since is None
+
+
+@pytest.mark.parametrize("channel", Channel)
+def test_whoever_asks_the_contact_person_is_told_to_say_no_more_than_they_must(channel):
+    done = act("record_outreach", plan(P.OUTREACH), channel=channel)
+    assert codes(done) == ({"contact_person"} if channel is Channel.CONTACT_PERSON else set())
+
+
+def test_a_client_says_in_their_own_app_that_they_are_back():
+    back = act("client_returned", plan(P.OUTREACH), C)
+    assert (back.after.phase, back.after.returned_on, back.advisories) == (P.REVIEWING, TODAY, ())
+
+
 @pytest.mark.parametrize("written", [Channel.LETTER, Channel.EMAIL])
 def test_a_letter_and_an_email_are_writing(written):
     assert act("lapse", tried(written, Channel.PHONE, Channel.PHONE), pair=LOW).after.phase is P.ENDED
@@ -550,6 +732,33 @@ def test_who_dies_after_the_end_is_known_to_have_died_whether_or_not_the_day_is(
     assert over.died_on == (day or TODAY)
 
 
+@pytest.mark.parametrize("phase", [P.ENDED, P.AFTERCARE, P.ARCHIVED])
+def test_a_death_is_put_on_record_however_long_it_is_over_and_nothing_is_planned_after_it(phase):
+    over = plan(phase, **MUTUAL, ended_on=date(2026, 1, 5))
+    dead = act("client_died", over, A, died_on=date(2026, 2, 20)).after
+    assert (dead.phase, dead.kind, dead.ended_on) == (P.ENDED, EndingKind.PLANNED_MUTUAL, date(2026, 1, 5))
+    for move, said in (
+        ("plan_ahead", {"relapse_signature": ("I hide.",)}), ("open_aftercare", {"return_route": "Call us."}),
+        ("reopen", {}), ("record_outreach", {"channel": Channel.PHONE}),
+    ):  # fmt: skip
+        with refused(saying="died"):
+            act(move, dead, **said)
+    assert act("archive", dead).after.phase is P.ARCHIVED
+
+
+def test_a_day_of_death_that_becomes_known_is_put_right():
+    unknown = act("client_died", plan(P.REVIEWING), A).after
+    known = act("client_died", unknown, A, died_on=date(2026, 2, 20)).after
+    assert (known.died_on, known.ended_on) == (date(2026, 2, 20), date(2026, 2, 20))
+    again = act("client_died", known, A).after
+    assert (again.died_on, again.ended_on) == (date(2026, 2, 20), date(2026, 2, 20))
+
+
+def test_a_therapist_who_does_not_treat_this_client_does_not_fall_away_for_them():
+    with refused("therapist_id", saying="does not treat this client"):
+        act("therapist_unavailable", plan(P.REVIEWING), therapist_id=SOMEBODY, successor_therapist_id=THERAPIST_ID)
+
+
 @pytest.mark.parametrize(("phase", "by"), list(product((NEW, *ACTIVE), (T, S, A))))
 def test_when_a_therapist_can_not_go_on_somebody_takes_over(phase, by):
     state = None if phase == NEW else plan(phase)
@@ -578,7 +787,7 @@ def test_there_are_five_ways_to_end_and_each_has_its_place_and_its_people():
     assert {m.name: (set(m.source), m.by) for m in TERMINATION_PLAN.moves if P.ENDED in m.to} == {
         "end": ({P.PLANNED, P.CLOSING}, {T}), "lapse": ({P.OUTREACH}, {T}),
         "transfer_accepted": ({P.TRANSFERRING}, {T, S, API}),
-        "client_ends": ({NEW, *ACTIVE}, {C, T, API}), "client_died": ({NEW, *ACTIVE, P.AFTERCARE}, {T, API, A}),
+        "client_ends": ({NEW, *ACTIVE}, {C, T, API}), "client_died": ({NEW, *ACTIVE, P.ENDED, P.AFTERCARE, P.ARCHIVED}, {T, API, A}),
     }  # fmt: skip
 
 
@@ -658,8 +867,13 @@ def test_a_reason_answers_to_its_colorado_code_where_there_is_one_and_none_is_in
 
 @pytest.mark.parametrize("kind", EndingKind)
 def test_a_death_and_a_silence_have_a_colorado_code_without_another_reason(kind):
-    known = {EndingKind.CLIENT_DECEASED: (10,), EndingKind.LAPSED_NO_CONTACT: (3,)}
+    known = {EndingKind.CLIENT_DECEASED: (10,), EndingKind.LAPSED_NO_CONTACT: (3,), EndingKind.CLIENT_INITIATED: (2,)}
     assert bha_codes(kind, ()) == known.get(kind, ())
+
+
+def test_a_client_who_ends_it_for_no_reason_that_has_a_code_chose_to():
+    assert bha_codes(EndingKind.CLIENT_INITIATED, (Reason.SUFFICIENT_GAIN,)) == (2,)
+    assert bha_codes(EndingKind.CLIENT_INITIATED, (Reason.RELOCATION,)) == (8,)
 
 
 def test_several_reasons_may_be_true():
