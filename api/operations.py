@@ -48,7 +48,7 @@ STATUSES: Mapping[str, tuple[int, ...]] = {
     "reminders": (403, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
     "delivery": (403, 404), "feed": (403, 410, 422),
-    "keys": (403, 404), "forms": (403,), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
+    "keys": (403, 404), "forms": (403,), "guidance": (403, 422), "practice": (403, 404), "insights": (403, 422),
     "readyz": (503,), "asset": (404,),
     "problem": (404,), "console_session": (403, 413, 415, 422), "console_file": (404,),
 }  # fmt: skip

@@ -48,6 +48,25 @@ class Outcome(StrEnum):
     """Not mended this time."""
 
 
+class Ground(StrEnum):
+    """Whose word it is that a rupture is repaired. A therapist's claim alone is none."""
+
+    CLIENT = "client"
+    """The client's own: they recorded their view themselves."""
+    SECOND_HAND = "second_hand"
+    """The client's view as somebody else recorded it for them."""
+    SCORES = "scores"
+    """The client's scores met a named rule; of the client's view nothing is on record."""
+
+
+HELD = {
+    Ground.CLIENT: "The repair held: the client says so.",
+    Ground.SECOND_HAND: "The repair held, by an account of the client's view; they have not recorded it themselves.",
+    Ground.SCORES: "The repair held, by the client's scores alone; they have not been asked on record.",
+}
+"""The same, as a timeline tells it."""
+
+
 class RepairPhase(StrEnum):
     """The latest step, or where the repair rests."""
 
@@ -77,9 +96,9 @@ class StepNote(Said):
     """The session it was taken in."""
     taken_on: Day | None = None
     """The day it was taken; today when left out."""
-    skills: Annotated[tuple[Skill, ...], Few(4)] = ()
+    skills: Annotated[tuple[Skill, ...], Few(4), Private()] = ()
     """The interpersonal-effectiveness skills it leaned on."""
-    strategies: Annotated[tuple[Strategy, ...], Few(10)] = ()
+    strategies: Annotated[tuple[Strategy, ...], Few(10), Private()] = ()
     """The 3RS resolution strategies used."""
     summary: Summary | None = None
     """Up to 280 characters of ordinary record, not process notes."""
@@ -218,6 +237,16 @@ RESOLVED = 4
 ORDER_SOURCE = "Founding text; Eubanks, Burckell & Goldfried 2018. Advice, not a rule: PMC9712586 found no fixed order."
 
 
+def ground(*, own: bool, told: bool) -> Ground:
+    """What `repaired` rests on, by whether the client's view is on record, and whether it is their `own` entry."""
+    return Ground.CLIENT if own else Ground.SECOND_HAND if told else Ground.SCORES
+
+
+def falls_short(outcome: Outcome | None, view: int | None) -> bool:
+    """Whether the client's view, as it is now, is not the one that `repaired` needs."""
+    return outcome is Outcome.REPAIRED and view is not None and view < RESOLVED
+
+
 def mendable(state: Any, body: Opening, around: Around) -> None:
     """There is something to mend."""
     rupture: Rupture = around.parent
@@ -339,7 +368,14 @@ def client_agrees(state: Repair, body: Conclusion, around: Around) -> Iterator[A
             )  # fmt: skip
     if body.score_rule:
         insist_returned(body.score_rule, around)
-    return chain(talk_more(state), score_alone(body.score_rule, view))
+    return chain(talk_more(state), second_hand(state, body), score_alone(body.score_rule, view))
+
+
+def second_hand(state: Repair, body: Conclusion) -> Iterator[Advisory]:
+    """What a client is said to have said is not yet their own word."""
+    if body.client_resolution is not None and not state.client_recorded_view:
+        detail = "You recorded the client's view for them. Invite them to say it themselves (record_view)."
+        yield Advisory(code="clients_view_second_hand", detail=detail, source="The client's own view")
 
 
 def talk_more(state: Repair) -> Iterator[Advisory]:
@@ -363,19 +399,20 @@ SEES = frozenset({Role.CLIENT, Role.INTEGRATION})
 
 
 def step(which: Step, event: str, says: str, takes: type = StepNote) -> Move:
-    """One of the five steps: open from every active phase, again and again."""
-    return Move(which, ACTIVE, (PHASE_OF[which],), event, RECORDERS, takes, in_order(which), step_taken(which), says)
+    """One of the five steps: open from every active phase, again and again. `says` is an account, and whose it is."""
+    told = f"The therapist noted: {says}"
+    return Move(which, ACTIVE, (PHASE_OF[which],), event, RECORDERS, takes, in_order(which), step_taken(which), told)
 
 
 REPAIR = Machine(
     "repair", "repairs", Repair, RepairPhase,
     Move("begin", (NEW,), (P.OPENED,), "begun", STAFF, Opening, mendable, opened, "A repair begins.",
          knows="parent"),
-    step(Step.RECOGNIZE, "recognized", "The misattunement is acknowledged, even if subtle."),
-    step(Step.STAY_PRESENT, "stayed_present", "The therapist stays, without defending or rushing to fix."),
-    step(Step.INVITE_REFLECTION, "reflection_invited", "The client is asked how they experienced the moment."),
-    step(Step.VALIDATE_EMOTIONS, "emotions_validated", "Feelings are affirmed, not minimized or explained away."),
-    step(Step.OFFER_REPAIR, "offered", "Responsibility is taken, and a path forward made by both.", Offer),
+    step(Step.RECOGNIZE, "recognized", "acknowledged what went amiss, even if subtle."),
+    step(Step.STAY_PRESENT, "stayed_present", "stayed present, without defending or rushing to fix."),
+    step(Step.INVITE_REFLECTION, "reflection_invited", "asked the client how they experienced the moment."),
+    step(Step.VALIDATE_EMOTIONS, "emotions_validated", "affirmed feelings, not minimized or explained away."),
+    step(Step.OFFER_REPAIR, "offered", "offered to mend it, and spoke of a path forward.", Offer),
     Move("skip", ACTIVE, (), "step_skipped", RECORDERS, Skip, effect=skipped,
          says="A step is left out on purpose, with a reason."),
     Move("record_view", (*ACTIVE, P.SET_ASIDE, P.CONCLUDED), (), "view_recorded", SEES, View, effect=viewed,
