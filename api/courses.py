@@ -9,10 +9,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from importlib.resources import files
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from api.stories import Pair, Stage, Voice
+from api.stage import Pair, Stage, Voice
 from domain.access import Role
 
 SOURCE = "github.com/milanwiedemann/suddengains"
@@ -27,6 +26,10 @@ BDI = {
 THERAPISTS = ("Ana Ruiz", "Ben Okafor", "Chitra Rao", "Dana Weiss")
 AT_ONCE = 8
 """How many courses are imported side by side."""
+GOES_ON = frozenset({4, 8, 12, 14, 15, 28, 31})
+"""Of whom the stories tell: their therapies have not ended yet."""
+STAYED = 10
+"""Who came to so many sessions is taken to have ended as planned, who came to fewer to have left. Made up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,8 @@ async def bring_in_all(stage: Stage, desk: Voice, everybody: list[Course]) -> di
     async def one(course: Course, done: Callable[[], None]) -> tuple[int, Pair]:
         async with room:
             pair = await bring_in(stage, desk, course, *therapists[(course.person - 1) % len(therapists)], today)
+            if course.person not in GOES_ON:
+                await end(desk, pair, as_planned=sum(course.attended) >= STAYED)
             done()
             return course.person, pair
 
@@ -102,13 +107,29 @@ async def bring_in(stage: Stage, desk: Voice, course: Course, therapist_id: str,
     )  # fmt: skip
 
 
+async def end(desk: Voice, pair: Pair, *, as_planned: bool) -> None:
+    """How one of them ended."""
+    plans, ended_on = "/v1/termination-plans", pair.last_day.isoformat()
+    if not as_planned:
+        await desk.post(f"{plans}/client-ends", {
+            "relationship_id": pair.relationship_id, "ended_on": ended_on, "timing": "earlier_than_clinician_planned",
+        })  # fmt: skip
+        return
+    given = {"text_version": "1", "given_on": (pair.last_day - timedelta(weeks=SESSIONS - 1)).isoformat()}
+    plan = await pair.therapist.post(plans, {"relationship_id": pair.relationship_id, "consent": given})
+    await pair.therapist.post(f"{plans}/{plan['id']}/plan-ending", {
+        "kind": "planned_mutual", "timing": "as_planned", "agreed_by_client": True, "target_date": ended_on,
+    })  # fmt: skip
+    await pair.therapist.post(f"{plans}/{plan['id']}/end", {"ended_on": ended_on})
+
+
 async def became(stage: Stage, pair: Pair, person: int) -> None:
     """What the depression scores of one of them come to."""
     path = f"/v1/relationships/{pair.relationship_id}/outcomes"
     (found,) = (await stage.step(f"What became of person {person} by these scores; the client may read the same.",
         pair.client, f"GET {path}"))["items"]  # fmt: skip
     for said in (f"{found['outcome_class']}: {found['says'][0]}", found["formula"], *found["says"][1:]):
-        stage.show.print(Padding(said, (0, 0, 0, 17), expand=False))
+        stage.aside(said)
 
 
 @contextmanager

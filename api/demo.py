@@ -1,4 +1,4 @@
-"""`bravespace demo`: the real service on a database of its own, four stories over plain HTTP, every webhook verified.
+"""`bravespace demo`: the real service on a database of its own, stories over plain HTTP, every webhook verified.
 
 Who came to which session is read from a public data set.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -26,13 +26,17 @@ from uuid import UUID, uuid4
 
 import aiohttp
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from api.courses import SESSIONS, SOURCE, THERAPISTS, became, bring_in_all, courses
+from api.courses import GOES_ON, SESSIONS, SOURCE, STAYED, THERAPISTS, became, bring_in_all, courses
+from api.goodbye import good_goodbye
+from api.partings import client_falls_silent, client_leaves, learnt, therapist_falls_ill, transfer
 from api.receiver import Heard, Receiver
 from api.simulated import rated_course
-from api.stories import Failed, Pair, Stage, Voice, client_leaves, dismissed_suspicion, good_goodbye, rupture_and_repair
+from api.stage import Failed, Pair, Stage, Voice
+from api.stories import dismissed_suspicion, rupture_and_repair
 from domain.access import Role
 from infra.database import UNREACHABLE
 from infra.embedded import EmbeddedPostgresError
@@ -56,6 +60,11 @@ PATIENCE = 15
 START, STOP = 120, 30
 """How long the service may take to start and to stop, in seconds."""
 WIDTH = 100
+SCOPE = (
+    "relationships.read sessions.read alliance-ratings.read signals.read ruptures.read ruptures.write repairs.read "
+    "events.read"
+)
+"""What the token that is shown may do."""
 STRETCH = 100
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -84,6 +93,7 @@ def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
         return 130
     if once and not data_dir:
         shutil.rmtree(folder, ignore_errors=True)
+        show.print("Its folder is gone with it; --data-dir keeps one.")
     return 0
 
 
@@ -125,7 +135,7 @@ async def tour(show: Console, folder: Path, port: int, *, once: bool) -> None:
         story = await told(stage, receiver)
         await all_arrived(stage, receiver)
         await timeline(stage, story.pair)
-        await where_to_look(stage, story, min(receiver.heard) - 1)
+        await where_to_look(stage, story, folder, min(receiver.heard) - 1)
         show.print(f"\nAll of this took {time.monotonic() - began:.1f} s.")
         if once:
             show.print("This was --once: the service stops now. Without it, it goes on for you to try these.")
@@ -216,11 +226,14 @@ async def new_practice(folder: Path) -> tuple[Keys, UUID]:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What there is to look at afterwards: the first story, and the simulated course."""
+    """What there is to look at afterwards: the first story, the planned ending, and the simulated course."""
 
     pair: Pair
     rupture_id: str
-    repair_id: str
+    ended: Pair
+    """Those whose ending was planned."""
+    plan: str
+    """The address of its plan."""
     rated_id: str
     """The relationship with the simulated ratings."""
 
@@ -236,11 +249,16 @@ async def told(stage: Stage, receiver: Receiver) -> Story:
         "kind": "late_cancellation", "title": "Late cancellation", "edition": "1",
         "wording": "A session missed, or cancelled less than 24 hours ahead, is charged in full."})  # fmt: skip
     pairs = await imported(stage, desk)
-    rupture_id, repair_id = await rupture_and_repair(stage, pairs[12], policy["id"])
+    rupture_id = await rupture_and_repair(stage, pairs[12], policy["id"])
     await dismissed_suspicion(stage, pairs[28])
-    await good_goodbye(stage, pairs[31])
+    plan = await good_goodbye(stage, desk, pairs[31])
     await client_leaves(stage, pairs[8])
-    return Story(pairs[12], rupture_id, repair_id, await rated_course(stage, desk, pairs[12]))
+    await client_falls_silent(stage, desk, pairs[15])
+    await transfer(stage, desk, pairs[4])
+    await therapist_falls_ill(stage, desk, pairs[14], pairs[13])
+    rated_id = await rated_course(stage, desk, pairs[12])
+    await learnt(stage)
+    return Story(pairs[12], rupture_id, pairs[31], plan, rated_id)
 
 
 async def imported(stage: Stage, desk: Voice) -> dict[int, Pair]:
@@ -251,14 +269,15 @@ async def imported(stage: Stage, desk: Voice) -> dict[int, Pair]:
         f"{len(everybody)} courses of therapy from public example data ({SOURCE}, MIT)",
         "A session with a depression or rumination score was held; one with neither is recorded as missed. Nothing "
         "is filled in. Baseline and follow-ups are no sessions. The last session lies in the past week. The "
-        "depression scores come along, as those of an instrument of the practice's own. What happens in the stories "
-        "below is made up.",
+        "depression scores come along, as those of an instrument of the practice's own. Made up is how they ended (as "
+        f"planned for who came to {STAYED} sessions or more, the others left) and what happens in the stories below.",
     )
     pairs = await bring_in_all(stage, desk, everybody)
     scores = sum(score is not None for course in everybody for score in course.depression)
-    stage.show.print(
-        f"  {len(pairs)} courses of therapy imported: {sessions - missed} sessions held, {missed} missed, "
-        f"{scores} scores, {len(THERAPISTS)} therapists, in {time.monotonic() - began:.1f} s."
+    stage.say(
+        f"{len(pairs)} courses of therapy imported: {sessions - missed} sessions held, {missed} missed, "
+        f"{scores} scores, {len(THERAPISTS)} therapists, {len(pairs) - len(GOES_ON)} endings, "
+        f"in {time.monotonic() - began:.1f} s."
     )
     await became(stage, pairs[31], 31)
     return pairs
@@ -280,13 +299,34 @@ async def all_arrived(stage: Stage, receiver: Receiver) -> None:
         raise Failed("a webhook arrived of which the change feed knows nothing.")
     stage.headline(
         "What the webhook receiver was told",
-        "Each signature verified with the standardwebhooks library. The number is the event's place in the log.",
+        "Each signature verified with the standardwebhooks library. What went the same way is told in one line.",
     )
-    table = Table(box=None, padding=(0, 2), show_header=False)
-    for _, heard in sorted(receiver.heard.items()):
-        table.add_row(*row_of(heard))
+    table = Table(box=None, padding=(0, 2, 0, 2), show_header=False)
+    for whole in (True, False, True):
+        table.add_column(no_wrap=whole)
+    for who, names, count in gathered(expected):
+        table.add_row(Text(who, "dim"), names, Text(f"✓ {count} verified", "green"))
     stage.show.print(table)
     stage.show.print(f"  All {len(expected)} events arrived, as the change feed has them, and all signatures hold.")
+
+
+def gathered(events: list[dict[str, Any]]) -> Iterator[tuple[str, str, int]]:
+    """What the events were about, their names, and how many; things of one kind that went the same way together."""
+    of_each: dict[str, list[str]] = {}
+    for event in events:
+        of_each.setdefault(event["id"], []).append(event["type"])
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for id, types in of_each.items():
+        alike.setdefault(tuple(types), []).append(id)
+    for same, ids in alike.items():
+        kind = same[0].partition(".")[0].replace("_", " ")
+        names = ", ".join(often(name.partition(".")[2], len(list(run))) for name, run in groupby(same))
+        yield f"{kind} ..{ids[0][-4:]}" if len(ids) == 1 else f"{len(ids)} {kind}s", names, len(same) * len(ids)
+
+
+def often(words: str, times: int) -> str:
+    """Something that happened so many times in a row."""
+    return f"{words} ({times} times)" if times > 1 else words
 
 
 def row_of(heard: Heard) -> tuple[Text, Text, Text, Text]:
@@ -313,12 +353,11 @@ async def timeline(stage: Stage, pair: Pair) -> None:
     table = Table(box=None, padding=(0, 2), show_header=False)
     entries = await everything(pair.therapist, f"/v1/relationships/{pair.relationship_id}/timeline", {})
     for (kind, says), same in groupby(entries, lambda entry: (entry["actor"]["kind"], entry["says"])):
-        times = len(list(same))
-        table.add_row(Text(who[kind], "dim"), f"{says} ({times} times)" if times > 1 else says)
+        table.add_row(Text(who[kind], "dim"), often(says, len(list(same))))
     stage.show.print(table)
 
 
-async def where_to_look(stage: Stage, story: Story, after: int) -> None:
+async def where_to_look(stage: Stage, story: Story, folder: Path, after: int) -> None:
     """Pages to open, and requests to copy."""
     stage.headline("Where to look")
     pages = {"/docs": "every call, to try out", "/openapi.json": "the same for machines", "/metrics": "for Prometheus"}
@@ -327,23 +366,34 @@ async def where_to_look(stage: Stage, story: Story, after: int) -> None:
             if answer.status != 200:
                 raise Failed(f"GET {page} answered {answer.status}.")
         stage.show.print(Text.assemble(f"  {stage.address}{page}", (f"  {what}", "dim")))
-    scope = (
-        "repairs.read ruptures.read ruptures.write events.read relationships.read alliance-ratings.read signals.read"
-    )
-    token = stage.voice(Role.THERAPIST, story.pair.therapist_id, scope).token
+    await kept(stage, story, folder)
+    voice = stage.voice(Role.THERAPIST, story.pair.therapist_id, SCOPE)
+    picture, feed = f"/v1/relationships/{story.rated_id}/trajectory.svg", f"/v1/events?after={after}&wait=20"
+    for path in (picture, feed):
+        await voice.page(path)
     stage.headline("Copy into another terminal", f"With a token of {story.pair.name}'s, good for a day.")
     lines = {
-        "": f"AUTH='Authorization: Bearer {token}'",
-        "The repair, step by step:": f'curl -sH "$AUTH" {stage.address}/v1/repairs/{story.repair_id}',
+        "": f"AUTH='Authorization: Bearer {voice.token}'",
         "The simulated ratings as a picture (.png too; without an ending, as JSON and in words):":
-            f'curl -sH "$AUTH" {stage.address}/v1/relationships/{story.rated_id}/trajectory.svg > alliance.svg',
-        "It came back (a move; its webhook arrives here):":
+            f'curl -sH "$AUTH" {stage.address}{picture} > alliance.svg',
+        "The rupture of the first story came back (a move; its webhook arrives here):":
             f'curl -sXPOST -H "$AUTH" {stage.address}/v1/ruptures/{story.rupture_id}/recur',
         "What has changed since; from the next_after it gives you, it waits for more:":
-            f'curl -sH "$AUTH" "{stage.address}/v1/events?after={after}&wait=20"',
+            f'curl -sH "$AUTH" "{stage.address}{feed}"',
     }  # fmt: skip
     for what, line in lines.items():
         if what:
-            stage.show.print(f"  {what}", style="dim")
+            stage.show.print(Padding(what, (0, 0, 0, 2), expand=False), style="dim")
         # Not wrapped: a line that was broken for the eye can not be copied.
         stage.show.print(line, soft_wrap=True)
+
+
+async def kept(stage: Stage, story: Story, folder: Path) -> None:
+    """The letter and the report of the planned ending as files, and where they came from."""
+    pages = {"letter.html": (story.ended.client, "the letter of story C"), "letter.pdf": (story.ended.client, "")}
+    pages |= {"report.html": (story.ended.therapist, "its ending report")}
+    for page, (who, what) in pages.items():
+        (folder / page).write_bytes(await who.page(f"{story.plan}/{page}"))
+        if what:
+            stage.show.print(Text.assemble(f"  {folder / page}", (f"  {what}, saved from", "dim")), soft_wrap=True)
+            stage.show.print(Text(f"    {stage.address}{story.plan}/{page}", "dim"), soft_wrap=True)

@@ -5,9 +5,7 @@ Made up, for no open data set has ratings of the alliance from session to sessio
 
 from datetime import UTC, datetime, timedelta
 
-from rich.padding import Padding
-
-from api.stories import Failed, Pair, Stage, Voice
+from api.stage import Failed, Pair, Stage, Voice
 from domain.access import Role
 
 SCORES = (4.0, 4.17, 4.08, 4.25, 4.17, 2.75, 3.42, 4.08, 4.25, 4.33)
@@ -19,7 +17,7 @@ TROUGH = 5
 async def rated_course(stage: Stage, desk: Voice, pair: Pair) -> str:
     """Ten rated sessions of somebody who does not exist, with the therapist of `pair`. The relationship's id."""
     stage.headline(
-        "E. Ratings of the alliance (simulated)",
+        "H. Ratings of the alliance (simulated)",
         f"Made up from the first score to the last: no open data set has any. With {pair.name}.",
     )
     person = await desk.post("/v1/clients", {"label": "Simulated"})
@@ -37,7 +35,7 @@ async def rated_course(stage: Stage, desk: Voice, pair: Pair) -> str:
     said = (
         f"{len(SCORES)} sessions, each rated by the client. In session {TROUGH + 1} they say that something was wrong."
     )
-    stage.show.print(Padding(said, (0, 0, 0, 2), expand=False))
+    stage.say(said)
     found = await stage.step(f"{pair.name} is asked to look. A signal is a question, and opens nothing.",
         pair.therapist, f"GET /v1/signals?relationship_id={relationship_id}")  # fmt: skip
     if "direct_report" not in [signal["kind"] for signal in found["items"]]:

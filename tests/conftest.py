@@ -21,6 +21,13 @@ from tests.judges.judges import Judges
 from tests.receiver import Receiver
 
 settings.register_profile("thorough", max_examples=1000)
+LONGEST = ("test_schemathesis", "test_dispatcher", "test_volumes", "test_store", "test_readme", "test_migrations")
+"""Files of few tests that take their time: begun last, they would be waited for by one worker alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files come first, the others as they are."""
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 # No repr: asyncio words the result of a task whenever a test starts, and all of a service takes 16 ms to word.

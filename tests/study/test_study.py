@@ -64,12 +64,12 @@ def published() -> Study:
     return ran()
 
 
-@pytest.mark.fault
+@pytest.mark.study
 def test_every_figure_on_the_page_is_what_the_study_finds(published: Study) -> None:
     assert page(published) == PAGE.read_text(), "run `uv run python -m tests.study --write`"
 
 
-@pytest.mark.fault
+@pytest.mark.study
 def test_what_is_promised_holds_for_the_figures_that_are_published_before_they_are_rounded(published: Study) -> None:
     by_depth = {point.depth: point for point in published.curve.points}
     assert published.curve.alarms.of == SIZES.curve * Population().sessions
