@@ -12,8 +12,8 @@ from api.representation import for_client, for_its_readers, within
 from api.resource import Resource
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, SAYS
+from domain.grounds import HELD
 from domain.machine import Machine
-from domain.repair import HELD
 from domain.rupture import MENDED
 from domain.values import Private, marked, records, spoken, texts, type_hints
 from infra.feed import Feed, History, known_types

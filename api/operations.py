@@ -134,11 +134,12 @@ def rule_of(move: Move) -> str:
 
 def consequences(event_type: str) -> list[str]:
     """What the domain does of itself when an event happens."""
-    named = [(p.machine.subject.replace("_", " "), p.move) for p in following(event_type)]
+    named = [(p.machine.subject.replace("_", " "), p.move, p.body) for p in following(event_type)]
     return [
-        f"`{move}` on its {noun}" if isinstance(move, str) else f"its {noun} follows the outcome"
-        for noun, move in named
-    ]
+        f"`{move}` on its {noun}{', where there is cause' if body else ''}" if isinstance(move, str)
+        else f"its {noun} follows the outcome"
+        for noun, move, body in named
+    ]  # fmt: skip
 
 
 def roles(by: Iterable[Role]) -> str:

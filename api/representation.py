@@ -9,9 +9,10 @@ from domain.access import Caller, Role
 from domain.attachment import AttachmentPattern
 from domain.closure import kept_from
 from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code
+from domain.grounds import ground
 from domain.machine import Machine
 from domain.move import Advisory, Decision
-from domain.repair import Outcome, falls_short, ground
+from domain.repair import Outcome, falls_short
 from domain.review import Review, facts_for_client
 from domain.rupture import Rupture, named_by_client
 from domain.values import OnceShared, Private, ids, marked, plain, records, texts

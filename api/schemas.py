@@ -20,6 +20,7 @@ from domain.change import OutcomeChange
 from domain.due import Reminder
 from domain.feelings import FeelingsOverTime
 from domain.form import Form
+from domain.grounds import Ground
 from domain.guidance import Prompt
 from domain.insights import Insights
 from domain.letter import Letter
@@ -27,7 +28,6 @@ from domain.machine import Machine
 from domain.move import Advisory
 from domain.practice import Practice
 from domain.readiness import Readiness
-from domain.repair import Ground
 from domain.report import EndingReport
 from domain.rituals import Ritual
 from domain.trajectory import Trajectory

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.access import STAFF, Role
 from domain.errors import Incomplete, Refused
+from domain.grounds import second_hand
 from domain.machine import Machine
 from domain.move import NEW, Added, Advisory, Around, Effect, Move, Rule
 from domain.returning import ScoreRule, insist_returned, score_alone
@@ -46,25 +47,6 @@ class Outcome(StrEnum):
     """Mended in part."""
     NOT_REPAIRED = "not_repaired"
     """Not mended this time."""
-
-
-class Ground(StrEnum):
-    """Whose word it is that a rupture is repaired. A therapist's claim alone is none."""
-
-    CLIENT = "client"
-    """The client's own: they recorded their view themselves."""
-    SECOND_HAND = "second_hand"
-    """The client's view as somebody else recorded it for them."""
-    SCORES = "scores"
-    """The client's scores met a named rule; of the client's view nothing is on record."""
-
-
-HELD = {
-    Ground.CLIENT: "The repair held: the client says so.",
-    Ground.SECOND_HAND: "The repair held, by an account of the client's view; they have not recorded it themselves.",
-    Ground.SCORES: "The repair held, by the client's scores alone; they have not been asked on record.",
-}
-"""The same, as a timeline tells it."""
 
 
 class RepairPhase(StrEnum):
@@ -237,11 +219,6 @@ RESOLVED = 4
 ORDER_SOURCE = "Founding text; Eubanks, Burckell & Goldfried 2018. Advice, not a rule: PMC9712586 found no fixed order."
 
 
-def ground(*, own: bool, told: bool) -> Ground:
-    """What `repaired` rests on, by whether the client's view is on record, and whether it is their `own` entry."""
-    return Ground.CLIENT if own else Ground.SECOND_HAND if told else Ground.SCORES
-
-
 def falls_short(outcome: Outcome | None, view: int | None) -> bool:
     """Whether the client's view, as it is now, is not the one that `repaired` needs."""
     return outcome is Outcome.REPAIRED and view is not None and view < RESOLVED
@@ -368,14 +345,9 @@ def client_agrees(state: Repair, body: Conclusion, around: Around) -> Iterator[A
             )  # fmt: skip
     if body.score_rule:
         insist_returned(body.score_rule, around)
-    return chain(talk_more(state), second_hand(state, body), score_alone(body.score_rule, view))
-
-
-def second_hand(state: Repair, body: Conclusion) -> Iterator[Advisory]:
-    """What a client is said to have said is not yet their own word."""
-    if body.client_resolution is not None and not state.client_recorded_view:
-        detail = "You recorded the client's view for them. Invite them to say it themselves (record_view)."
-        yield Advisory(code="clients_view_second_hand", detail=detail, source="The client's own view")
+    return chain(
+        talk_more(state), second_hand(told, own=state.client_recorded_view), score_alone(body.score_rule, view)
+    )
 
 
 def talk_more(state: Repair) -> Iterator[Advisory]:

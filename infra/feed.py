@@ -10,7 +10,7 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.catalog import EVENT_TYPES, MACHINES
-from domain.repair import Ground, ground
+from domain.grounds import Ground, ground
 from infra.clauses import IN_SIGHT
 from infra.milestones import Book, at_most, page
 from infra.rows import subject_of

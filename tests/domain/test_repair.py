@@ -5,20 +5,18 @@ from itertools import permutations, product
 import pytest
 
 from domain.access import Role
+from domain.grounds import HELD, Ground, ground
 from domain.move import Decision
 from domain.repair import (
     ACTIVE,
-    HELD,
     PHASE_OF,
     REPAIR,
-    Ground,
     Outcome,
     Repair,
     RepairPhase,
     ScoreRule,
     Step,
     StepTaken,
-    ground,
 )
 from domain.rupture import RUPTURE, Rupture, RupturePhase
 from domain.skills import Skill, Strategy
