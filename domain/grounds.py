@@ -23,7 +23,7 @@ class Ground(StrEnum):
 HELD = {
     Ground.CLIENT: "The repair held: the client says so.",
     Ground.SECOND_HAND: "The repair held, by an account of the client's view; they have not recorded it themselves.",
-    Ground.SCORES: "The repair held, by the client's scores alone; they have not been asked on record.",
+    Ground.SCORES: "The repair held, by the client's scores alone; their own view is not on record.",
 }
 """The same, as a timeline tells it."""
 
