@@ -8,13 +8,13 @@ from pydantic_core import from_json, to_json
 from api.call import Call, Reply, number, wrong
 from api.listing import page_headers
 from api.problems import OutOfScope
-from api.representation import for_its_readers, within
+from api.representation import for_client, for_its_readers, within
 from api.resource import Resource
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, SAYS
-from domain.endings import reasons_for_client
+from domain.grounds import HELD
 from domain.machine import Machine
-from domain.termination import TerminationPlan
+from domain.rupture import MENDED
 from domain.values import Private, marked, records, spoken, texts, type_hints
 from infra.feed import Feed, History, known_types
 
@@ -52,7 +52,9 @@ class Changes:
         query = call.query("after", "limit")
         after, limit = number(query, "after", 0, 0, 2**62), number(query, "limit", 100, 1, MOST)
         rows, complete = await self.feed.timeline(call.caller, row["id"], after, limit)
-        items = [entry(r) | {"says": SAYS[r["type"]]} for r in rows]
+        grounds = await self.feed.grounds(call.caller.practice_id, [r["seq"] for r in rows if r["type"] == MENDED])
+        held = {seq: HELD[ground] for seq, ground in grounds.items()}
+        items = [entry(r) | {"says": held.get(r["seq"], SAYS[r["type"]])} for r in rows]
         following = {**query, "after": rows[-1]["seq"]} if len(rows) == limit else None
         body = {"items": items, "next_after": rows[-1]["seq"] if rows else after, "complete": complete}
         return Reply(200, to_json(body), page_headers(call, following))
@@ -96,9 +98,7 @@ def version_of(cls: type, event: Mapping[str, Any], said: "Said", caller: Caller
     changed, added = data.get("set", {}), data.get("add", {})
     spoke = {*data.get("texts", ()), *(spoken(cls) & changed.keys())}
     if caller.role is Role.CLIENT:
-        changed = {n: v for n, v in changed.items() if n not in marked(cls, Private)}
-        if cls is TerminationPlan and "reasons" in changed:
-            changed["reasons"] = reasons_for_client(changed["reasons"])
+        changed = for_client(cls, changed, silent=not said.shared(event["version"]))
         added = {n: within(records(cls)[n], v) for n, v in added.items() if n not in marked(cls, Private)}
         spoke -= marked(cls, Private)
     return {"changed": changed, "added": added, "texts": {n: said.at(n, event["version"]) for n in sorted(spoke)}}
@@ -114,7 +114,7 @@ class Said:
 
     def at(self, field: str, version: int) -> Any:
         """The first wording kept at or after a version; what it says now, when none is."""
-        if self._client and (field in marked(self._cls, Private) or not self._shared(version)):
+        if self._client and (field in marked(self._cls, Private) or not self.shared(version)):
             return None
         row = self._row[field]
         old = next((w for w in self._told.wordings if w["field"] == field and w["version"] >= version), None)
@@ -126,7 +126,7 @@ class Said:
             value = for_its_readers(value, row, self._role)
         return within(records(self._cls)[field], value) if self._client and field in records(self._cls) else value
 
-    def _shared(self, version: int) -> bool:
+    def shared(self, version: int) -> bool:
         """Whether it was shared when it was said, and still is."""
         if "shared_with_client" not in self._row:
             return True

@@ -48,7 +48,7 @@ STATUSES: Mapping[str, tuple[int, ...]] = {
     "reminders": (403, 422),
     "timeline": (403, 404, 422), "deliveries": (403, 404, 422),
     "delivery": (403, 404), "feed": (403, 410, 422),
-    "keys": (403, 404), "forms": (403,), "guidance": (422,), "practice": (403, 404), "insights": (403, 422),
+    "keys": (403, 404), "forms": (403,), "guidance": (403, 422), "practice": (403, 404), "insights": (403, 422),
     "readyz": (503,), "asset": (404,),
     "problem": (404,), "console_session": (403, 413, 415, 422), "console_file": (404,),
 }  # fmt: skip
@@ -134,11 +134,12 @@ def rule_of(move: Move) -> str:
 
 def consequences(event_type: str) -> list[str]:
     """What the domain does of itself when an event happens."""
-    named = [(p.machine.subject.replace("_", " "), p.move) for p in following(event_type)]
+    named = [(p.machine.subject.replace("_", " "), p.move, p.body) for p in following(event_type)]
     return [
-        f"`{move}` on its {noun}" if isinstance(move, str) else f"its {noun} follows the outcome"
-        for noun, move in named
-    ]
+        f"`{move}` on its {noun}{', where there is cause' if body else ''}" if isinstance(move, str)
+        else f"its {noun} follows the outcome"
+        for noun, move, body in named
+    ]  # fmt: skip
 
 
 def roles(by: Iterable[Role]) -> str:

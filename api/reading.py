@@ -49,7 +49,9 @@ def chosen(query: Mapping[str, str], name: str, kind: type[Choice]) -> Choice | 
 
 
 async def prompts(call: Call) -> Reply:
-    """Prompts for the five steps: suggestions with a source, never a gate."""
+    """Prompts for the five steps, for staff: suggestions with a source, never a gate."""
+    if call.caller.role is Role.CLIENT:
+        raise NotYours("Guidance is for those who treat.")
     query = call.query("step", "pattern", "rupture_type")
     found = guidance(
         step=chosen(query, "step", Step), pattern=chosen(query, "pattern", AttachmentPattern),
@@ -66,6 +68,10 @@ class Repairs(Resource):
         if not call.scope["query_string"]:
             return await super().read(call)
         query = call.query("include", "pattern")
+        if query and call.caller.role is Role.CLIENT:
+            name = next(iter(query))
+            detail = f"Guidance is for those who treat; leave {name} out."
+            raise NotYours(detail, errors=[{"parameter": name, "detail": detail}])
         if query.get("include", "guidance") != "guidance":
             raise wrong("include", "guidance is what can be included.")
         pattern = chosen(query, "pattern", AttachmentPattern) or AttachmentPattern.INDETERMINATE

@@ -9,11 +9,14 @@ from domain.access import Caller, Role
 from domain.attachment import AttachmentPattern
 from domain.closure import kept_from
 from domain.endings import EndingKind, Reason, Timing, bha_codes, nhs_code, reasons_for_client
+from domain.grounds import ground
 from domain.machine import Machine
 from domain.move import Advisory, Decision
+from domain.repair import Outcome, falls_short
 from domain.review import Review, facts_for_client
+from domain.rupture import Rupture, named_by_client
 from domain.termination import TerminationPlan
-from domain.values import Private, ids, marked, plain, records, texts
+from domain.values import OnceShared, Private, ids, marked, plain, records, texts
 
 ENVELOPE = ("id", "phase", "version", "open_moves", "created_at", "updated_at")
 
@@ -46,6 +49,10 @@ def derived(subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
         timing = row["timing"] and Timing(row["timing"])
         reasons = tuple(Reason(r) for r in row["reasons"])
         return {"nhs_code": nhs_code(kind, timing), "bha_codes": bha_codes(kind, reasons)}
+    if subject == "repair":
+        outcome, view = row["outcome"] and Outcome(row["outcome"]), row["client_resolution"]
+        holds = outcome is Outcome.REPAIRED and not falls_short(outcome, view)
+        return {"rests_on": ground(own=row["client_recorded_view"], told=view is not None) if holds else None}
     if subject == "attachment_profile":
         return {"field_word": AttachmentPattern(row["pattern"]).field_word}
     if subject == "session":
@@ -57,10 +64,14 @@ def derived(subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def for_client(cls: type, shown: Mapping[str, Any], *, silent: bool = False) -> dict[str, Any]:
-    """Without what is for clinicians, and without texts that are not shared; `silent`: what it is part of is not."""
+    """Without what is for clinicians, and without what is not shared; `silent`: what it is part of is not."""
     hidden, inner = marked(cls, Private), records(cls)
     silent = silent or not shown.get("shared_with_client", True)
+    if silent:
+        hidden |= marked(cls, OnceShared)
     mute = texts(cls) if silent else frozenset()
+    if cls is Rupture and silent and "precipitants" in shown:
+        shown = {**shown, "precipitants": named_by_client(shown["precipitants"])}
     if cls is Review:
         shown = {**shown, "facts": facts_for_client(shown["facts"], shown["by"])}
     if cls is TerminationPlan and "reasons" in shown:

@@ -45,8 +45,8 @@ class About:
 
 PAGING = {"limit": "How many at most, up to 200.", "cursor": "Go on from a page's `next_cursor`."}
 INCLUDING = {
-    "include": "`guidance`: prompts for the type of its rupture.",
-    "pattern": "The attachment pattern that the prompts have in mind; `indeterminate` when left out.",
+    "include": "`guidance`: prompts for the type of its rupture. For staff: not for a client's token.",
+    "pattern": "The attachment pattern that the prompts have in mind; `indeterminate` when left out. For staff.",
 }
 STRETCH = {"after": "Go on after this number.", "limit": "How many at most, up to 500."}
 
@@ -118,7 +118,8 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
         "timeline_of_relationship", "What happened in a relationship, in plain words.", "relationships",
         answer="timeline", query=STRETCH, scope="relationships.read"))  # fmt: skip
     yield Route("GET", "/v1/guidance", prompts, about=About(
-        "read_guidance", "Prompts for the five steps: suggestions with a source, never a gate.", "guidance",
+        "read_guidance", "Prompts for the five steps: suggestions with a source, never a gate. For staff: not for a "
+        "client's token.", "guidance",
         answer="guidance",
         query={"step": "A repair step.", "pattern": "An attachment pattern.", "rupture_type": "Its type."},
     ))  # fmt: skip

@@ -20,6 +20,7 @@ from domain.change import OutcomeChange
 from domain.due import Reminder
 from domain.feelings import FeelingsOverTime
 from domain.form import Form
+from domain.grounds import Ground
 from domain.guidance import Prompt
 from domain.insights import Insights
 from domain.letter import Letter
@@ -30,7 +31,7 @@ from domain.readiness import Readiness
 from domain.report import EndingReport
 from domain.rituals import Ritual
 from domain.trajectory import Trajectory
-from domain.values import Private, marked, records, texts, type_hints
+from domain.values import OnceShared, Private, marked, records, texts, type_hints
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/{model}"
@@ -75,6 +76,11 @@ DERIVED: Mapping[str, Mapping[str, Schema]] = {
             "type": "array", "items": {"$ref": REF.format(model="Prompt")},
             "description": "With `include=guidance` only.",
         },
+        "rests_on": {
+            "anyOf": [{"$ref": REF.format(model="Ground")}, {"type": "null"}],
+            "description": "Whose word it is that the rupture is repaired; null where the outcome is another, or the "
+            "client has come to see it otherwise.",
+        },
     },
 }  # fmt: skip
 """What follows from the fields and is shown with them."""
@@ -89,7 +95,7 @@ class Schemas:
                 FeelingsOverTime, OutcomeChange, Readiness)  # fmt: skip
         said, shown = closure(bodies), closure([*(m.cls for m in MACHINES), *more])
         self.said_as, self.all = drawn(said)
-        names, drafts = drawn([*shown, Role])
+        names, drafts = drawn([*shown, Role, Ground])
         self.shown_as = {c: f"{n}Shown" if c in self.said_as and is_dataclass(c) else n for c, n in names.items()}
         renamed = {names[cls]: name for cls, name in self.shown_as.items()}
         classes = {names[cls]: cls for cls in shown}
@@ -254,7 +260,9 @@ def as_shown(cls: type, schema: Schema, *, silent: bool) -> Schema:
         name: {k: v for k, v in (nullable(part) if name in mute else part).items() if k != "default"}
         for name, part in schema["properties"].items()
     }  # fmt: skip
-    required = [name for name in schema.get("required", ()) if name not in marked(cls, Private)]
+    required = [
+        name for name in schema.get("required", ()) if name not in marked(cls, Private) | marked(cls, OnceShared)
+    ]
     kept = {k: v for k, v in schema.items() if k not in ("additionalProperties", "required")}
     return {**kept, "properties": properties, **({"required": required} if required else {})}
 

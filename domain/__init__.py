@@ -5,7 +5,8 @@ Read it in this order, and it is the founding text:
 - `relationship` bond, goals and tasks: the alliance between one client and those who treat them (`people`, `session`)
 - `rupture`      a moment of misattunement, misunderstanding or conflict
 - `attachment`   how a person may meet it
-- `repair`       the five steps of the brave space, with `skills` to lean on and `guidance` to glance at
+- `repair`       the five steps of the brave space, with `skills` to lean on and `guidance` to glance at;
+                 `grounds` has whose word it is that it held
 - `termination`  the ultimate rupture and repair opportunity: introduced early, reviewed, closed with care (`endings`,
                  and `owed` before it)
 - `rating`       how each saw the alliance in a session, and `outcome` how the client is: numbers, scored by `scoring`

@@ -1,6 +1,6 @@
 """What an ending brings up: six feelings, and how each went from review to review. They are never one number."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from enum import StrEnum
@@ -89,14 +89,20 @@ SORE = (FeelingKind.LOSS, FeelingKind.UNCERTAINTY, FeelingKind.ABANDONMENT)
 
 
 def strong_feelings(felt: Feelings | None) -> Iterator[Advisory]:
-    """Advice on what the ending brings up."""
+    """Advice for staff on what the ending brings up; whoever feels it knows."""
     strong = [kind for kind in SORE if felt and (getattr(felt, kind) or 0) >= STRONG]
     if strong:
         detail = (
-            f"Strong {' and '.join(strong)}. Termination can itself be a rupture, and a chance of repair: consider "
-            "reporting one with the precipitant ending_of_therapy."
+            f"The client named strong {listed(strong)} about the ending. Ask about it. It may be a rupture "
+            "(`ending_of_therapy`)."
         )
         yield Advisory(code="ending_as_rupture", detail=detail, source="Founding text")
+
+
+def listed(words: Sequence[str]) -> str:
+    """`loss, uncertainty and abandonment`."""
+    *most, last = words
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def over_time(plan_id: UUID, reviews: Iterable[Any]) -> FeelingsOverTime:

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.machine import Machine
-from domain.move import Around, Decision
+from domain.move import Around, Decision, Nothing
 from domain.outcome import OUTCOME_SCORE
 from domain.rating import ALLIANCE_RATING
 from domain.relationship import RELATIONSHIP, RelationshipPhase, Succession
-from domain.repair import REPAIR, Outcome
+from domain.repair import REPAIR, Outcome, Repair, RepairPhase, falls_short
 from domain.rupture import RUPTURE, RupturePhase
 from domain.session import SESSION
 from domain.signal import SIGNAL, rupture_of
@@ -71,6 +71,12 @@ def taking_over(plan: TerminationPlan) -> Succession | None:
     return Succession(therapist_id=receiver) if receiver else None
 
 
+def seen_otherwise(repair: Repair) -> Nothing | None:
+    """A repaired rupture does not stay so over the client's own word, also where that comes later."""
+    later = repair.phase is RepairPhase.CONCLUDED and falls_short(repair.outcome, repair.client_resolution)
+    return Nothing() if later else None
+
+
 def reaching(machine: Machine, *phases: str) -> tuple[str, ...]:
     """The events of the moves that lead into any of `phases`."""
     return tuple(machine.type_of(m) for m in machine.moves if set(m.to) & set(phases))
@@ -81,6 +87,7 @@ POLICIES = (
     Policy(("repair.begun",), RUPTURE, "begin_repair", "id", "rupture_id", certain=True),
     Policy(("repair.taken_up",), RUPTURE, "begin_repair", "id", "rupture_id"),
     Policy(("repair.concluded",), RUPTURE, lambda repair: OUTCOME[repair.outcome], "id", "rupture_id", certain=True),
+    Policy(("repair.view_recorded",), RUPTURE, "contest", "id", "rupture_id", body=seen_otherwise),
     Policy(("rupture.left_unrepaired", *reaching(RUPTURE, RupturePhase.ENTERED_IN_ERROR), "rupture.ended_unrepaired"),
            REPAIR, "set_aside", "rupture_id", "id"),
     Policy(reaching(TERMINATION_PLAN, P.PLANNED, P.CLOSING, P.TRANSFERRING),

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from domain.access import STAFF, Role
 from domain.errors import Incomplete, Refused
+from domain.grounds import second_hand
 from domain.machine import Machine
 from domain.move import NEW, Added, Advisory, Around, Effect, Move, Rule
 from domain.returning import ScoreRule, insist_returned, score_alone
@@ -77,9 +78,9 @@ class StepNote(Said):
     """The session it was taken in."""
     taken_on: Day | None = None
     """The day it was taken; today when left out."""
-    skills: Annotated[tuple[Skill, ...], Few(4)] = ()
+    skills: Annotated[tuple[Skill, ...], Few(4), Private()] = ()
     """The interpersonal-effectiveness skills it leaned on."""
-    strategies: Annotated[tuple[Strategy, ...], Few(10)] = ()
+    strategies: Annotated[tuple[Strategy, ...], Few(10), Private()] = ()
     """The 3RS resolution strategies used."""
     summary: Summary | None = None
     """Up to 280 characters of ordinary record, not process notes."""
@@ -218,6 +219,11 @@ RESOLVED = 4
 ORDER_SOURCE = "Founding text; Eubanks, Burckell & Goldfried 2018. Advice, not a rule: PMC9712586 found no fixed order."
 
 
+def falls_short(outcome: Outcome | None, view: int | None) -> bool:
+    """Whether the client's view, as it is now, is not the one that `repaired` needs."""
+    return outcome is Outcome.REPAIRED and view is not None and view < RESOLVED
+
+
 def mendable(state: Any, body: Opening, around: Around) -> None:
     """There is something to mend."""
     rupture: Rupture = around.parent
@@ -339,7 +345,9 @@ def client_agrees(state: Repair, body: Conclusion, around: Around) -> Iterator[A
             )  # fmt: skip
     if body.score_rule:
         insist_returned(body.score_rule, around)
-    return chain(talk_more(state), score_alone(body.score_rule, view))
+    return chain(
+        talk_more(state), second_hand(told, own=state.client_recorded_view), score_alone(body.score_rule, view)
+    )
 
 
 def talk_more(state: Repair) -> Iterator[Advisory]:
@@ -363,19 +371,20 @@ SEES = frozenset({Role.CLIENT, Role.INTEGRATION})
 
 
 def step(which: Step, event: str, says: str, takes: type = StepNote) -> Move:
-    """One of the five steps: open from every active phase, again and again."""
-    return Move(which, ACTIVE, (PHASE_OF[which],), event, RECORDERS, takes, in_order(which), step_taken(which), says)
+    """One of the five steps: open from every active phase, again and again. `says` is an account, and whose it is."""
+    told = f"The therapist noted: {says}"
+    return Move(which, ACTIVE, (PHASE_OF[which],), event, RECORDERS, takes, in_order(which), step_taken(which), told)
 
 
 REPAIR = Machine(
     "repair", "repairs", Repair, RepairPhase,
     Move("begin", (NEW,), (P.OPENED,), "begun", STAFF, Opening, mendable, opened, "A repair begins.",
          knows="parent"),
-    step(Step.RECOGNIZE, "recognized", "The misattunement is acknowledged, even if subtle."),
-    step(Step.STAY_PRESENT, "stayed_present", "The therapist stays, without defending or rushing to fix."),
-    step(Step.INVITE_REFLECTION, "reflection_invited", "The client is asked how they experienced the moment."),
-    step(Step.VALIDATE_EMOTIONS, "emotions_validated", "Feelings are affirmed, not minimized or explained away."),
-    step(Step.OFFER_REPAIR, "offered", "Responsibility is taken, and a path forward made by both.", Offer),
+    step(Step.RECOGNIZE, "recognized", "acknowledged what went amiss, even if subtle."),
+    step(Step.STAY_PRESENT, "stayed_present", "stayed present, without defending or rushing to fix."),
+    step(Step.INVITE_REFLECTION, "reflection_invited", "asked the client how they experienced the moment."),
+    step(Step.VALIDATE_EMOTIONS, "emotions_validated", "affirmed feelings, not minimized or explained away."),
+    step(Step.OFFER_REPAIR, "offered", "offered to mend it, and spoke of a path forward.", Offer),
     Move("skip", ACTIVE, (), "step_skipped", RECORDERS, Skip, effect=skipped,
          says="A step is left out on purpose, with a reason."),
     Move("record_view", (*ACTIVE, P.SET_ASIDE, P.CONCLUDED), (), "view_recorded", SEES, View, effect=viewed,

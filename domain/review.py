@@ -139,6 +139,7 @@ def feelings_heard(state: Any, body: ReadinessReview, around: Around) -> Iterato
         own_word(fact, f"facts/{place}/said_by")
     if around.caller.role is Role.CLIENT:
         for_themselves(body)
+        return iter(())
     return strong_feelings(body.feelings)
 
 

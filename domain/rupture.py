@@ -6,6 +6,7 @@ its party and nobody is "the cause".
 The whole aggregate is in this one file: its words with their sources (most of its length), its table, its guards.
 """
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -15,9 +16,9 @@ from uuid import UUID
 from domain.access import CLINICIANS, EVERYONE, POLICY, Role
 from domain.errors import Incomplete, Refused
 from domain.machine import Machine
-from domain.move import NEW, Around, Move, as_said
+from domain.move import NEW, Advisory, Around, Move, as_said
 from domain.relationship import RelationshipPhase
-from domain.values import Day, Few, Private, Ref, Said, Scale, Summary, Token, marked
+from domain.values import Day, Few, OnceShared, Private, Ref, Said, Scale, Summary, Token, marked
 
 
 class RuptureType(StrEnum):
@@ -190,7 +191,7 @@ class RupturePhase(StrEnum):
     IN_REPAIR = "in_repair"
     """A repair is under way."""
     REPAIRED = "repaired"
-    """Mended, and the client says so."""
+    """Mended. Whose word that is stands in the repair: the client's, an account of it, or their scores alone."""
     PARTIALLY_REPAIRED = "partially_repaired"
     """Mended in part; repair may begin again."""
     UNREPAIRED = "unrepaired"
@@ -232,19 +233,19 @@ class Account(Said):
 
     precipitants: Annotated[tuple[Precipitant, ...], Few(20)] = ()
     """What it arose from; often more than one thing."""
-    policy_id: Annotated[UUID, Ref("policy")] | None = None
+    policy_id: Annotated[Annotated[UUID, Ref("policy")] | None, OnceShared()] = None
     """The practice policy that felt unfair, for `boundary_or_policy`."""
-    type: RuptureType = RuptureType.UNSPECIFIED
+    type: Annotated[RuptureType, OnceShared()] = RuptureType.UNSPECIFIED
     """Which way the strain moves."""
     markers: Annotated[tuple[Marker, ...], Few(40), Private()] = ()
     """3RS markers, where somebody rates them: an observer's ratings, for clinicians."""
-    strains: Annotated[tuple[Strain, ...], Few(3)] = ()
+    strains: Annotated[tuple[Strain, ...], Few(3), OnceShared()] = ()
     """The components of the alliance under threat."""
     client_intensity: Scale | None = None
     """How intense it is for the client, 1 to 5."""
     therapist_intensity: Annotated[Scale | None, Private()] = None
     """How intense it is for the therapist, 1 to 5. Not blended with the client's."""
-    echoes_past: Echo = Echo.UNKNOWN
+    echoes_past: Annotated[Echo, OnceShared()] = Echo.UNKNOWN
     """Whether it echoes past relational wounds."""
     session_id: Annotated[UUID, Ref("session", within=True)] | None = None
     """The session it happened in."""
@@ -253,7 +254,9 @@ class Account(Said):
     summary: Summary | None = None
     """Up to 280 characters of ordinary record, not process notes: a client may ask for it."""
     shared_with_client: bool | None = None
-    """Whether the summary is shown in the client's own app. Left out: true for the client's own words, else false."""
+    """Whether the client's own app shows the summary and how clinicians describe it: type, strains, echoes, policy,
+    reasons, and the precipitants that the client did not name. Left out: true for the client's own words, else false.
+    That there is a rupture is shown either way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,9 +330,9 @@ class Rupture(Account):
     """How often it came back after a repair."""
     repair_asked_on: date | None = None
     """The day the client last asked for a repair."""
-    dismissal_reason: DismissalReason | None = None
+    dismissal_reason: Annotated[DismissalReason | None, OnceShared()] = None
     """Why it was dismissed."""
-    left_reason: LeftReason | None = None
+    left_reason: Annotated[LeftReason | None, OnceShared()] = None
     """Why it was left without repair."""
     note: Note | None = None
     """What was noted when it was last dismissed, withdrawn or left."""
@@ -385,6 +388,11 @@ def named(precipitants: tuple[Precipitant, ...], who: Reporter) -> tuple[Precipi
     return tuple(p if p.named_by or not party else Precipitant(kind=p.kind, named_by=party) for p in precipitants)
 
 
+def named_by_client(precipitants: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """What the client named. What others did is theirs to share."""
+    return [p for p in precipitants if p["named_by"] == Party.CLIENT]
+
+
 def confirmed(state: Any, body: Any, around: Around) -> dict[str, Any]:
     """Who confirmed it may also take that back."""
     return {
@@ -408,7 +416,7 @@ def is_not_the_clients(state: Rupture, body: Any, around: Around) -> None:
         is_theirs(state, body, around)
 
 
-def their_own_words(state: Rupture, body: Account, around: Around) -> None:
+def their_own_words(state: Rupture, body: Account, around: Around) -> Iterator[Advisory]:
     """A client corrects their own report; nobody rewrites the client's words, unshares them or rates in their place."""
     client = around.caller.role is Role.CLIENT
     clients = state.reported_by is Reporter.CLIENT
@@ -421,12 +429,46 @@ def their_own_words(state: Rupture, body: Account, around: Around) -> None:
         if not {p for p in state.precipitants if p.named_by is Party.CLIENT} <= set(body.precipitants):
             raise Refused("What the client named stays; add to it.", at="precipitants")
     happened_before(state, body, around)
+    return seen_by_client(state, body) if clients and not client else iter(())
 
 
-def says_what(state: Any, body: Dismissal, around: Around) -> None:
-    """A reason that is no reason needs a few words."""
+def seen_by_client(state: Rupture, body: Account) -> Iterator[Advisory]:
+    """Whoever describes what a client told of describes it before their eyes."""
+    labels = marked(Account, OnceShared)
+    if state.shared_with_client and any(getattr(body, name) != getattr(state, name) for name in labels):
+        detail = "The client reported this, and their own app shows it whole: they will read how you describe it."
+        yield Advisory(code="client_reads_this", detail=detail, source="The client's own report")
+
+
+def says_what(state: Any, body: Dismissal, around: Around) -> Iterator[Advisory]:
+    """A reason that is no reason needs a few words; and what was dealt with was there."""
     if body.reason in (DismissalReason.OTHER, DismissalReason.MEASUREMENT_ARTIFACT) and not body.note:
         raise Incomplete([("note", "Say what it was.")])
+    return was_one(body)
+
+
+def was_one(body: Dismissal) -> Iterator[Advisory]:
+    """Dismissed means found to be none: a rupture that was mended in the room would be lost to the record."""
+    if body.reason is DismissalReason.ALREADY_ADDRESSED:
+        detail = "Then there was one. Reconsider and confirm it, and conclude a repair within the session."
+        yield Advisory(code="was_one", detail=detail, source="Founding text: ruptures are not failures")
+
+
+def heard_first(state: Rupture, body: Leaving, around: Around) -> Iterator[Advisory]:
+    """A client who asked for a repair does not prefer to go without."""
+    if state.repair_asked_on and body.reason is LeftReason.CLIENT_PREFERS_NOT:
+        detail = (
+            "The client asked for a repair. If they see it otherwise now, say so in a note with the reason `other`."
+        )
+        raise Refused(detail, at="reason")
+    return asked_before(state)
+
+
+def asked_before(state: Rupture) -> Iterator[Advisory]:
+    """The client's wish stands beside the decision."""
+    if state.repair_asked_on:
+        detail = "The client asked for a repair. Tell them why it is left, and when you come back to it."
+        yield Advisory(code="client_asked_for_repair", detail=detail, source="The client's own wish")
 
 
 def decided(state: Any, body: Account, around: Around) -> dict[str, Any]:
@@ -481,14 +523,16 @@ RUPTURE = Machine(
     Move("reconsider", (P.DISMISSED,), (P.SUSPECTED,), "reconsidered", CLINICIANS,
          says="It may have been one after all."),
     Move("begin_repair", MENDABLE, (P.IN_REPAIR,), "repair_begun", POLICY, says="A repair is under way."),
-    Move("mend", (P.IN_REPAIR,), (P.REPAIRED,), "repaired", POLICY, says="The repair held: the client says so."),
+    Move("mend", (P.IN_REPAIR,), (P.REPAIRED,), "repaired", POLICY, says="The repair held."),
+    Move("contest", (P.REPAIRED,), (P.PARTIALLY_REPAIRED,), "contested", POLICY,
+         says="The client sees it otherwise: it counts as repaired in part."),
     Move("mend_in_part", (P.IN_REPAIR,), (P.PARTIALLY_REPAIRED,), "partially_repaired", POLICY,
          says="The repair held in part."),
     Move("stay_unmended", (P.IN_REPAIR,), (P.UNREPAIRED,), "unrepaired", POLICY, says="The repair did not hold."),
     Move("recur", (P.REPAIRED, P.PARTIALLY_REPAIRED), STANDING, "recurred",
          frozenset({Role.CLIENT, Role.THERAPIST}), effect=came_back, says="It came back.", knows="where"),
     Move("leave_unrepaired", (P.CONFIRMED, P.IN_REPAIR, P.PARTIALLY_REPAIRED), (P.UNREPAIRED,), "left_unrepaired",
-         frozenset({Role.THERAPIST}), Leaving, effect=left, says="It is left without repair, with a reason."),
+         frozenset({Role.THERAPIST}), Leaving, heard_first, left, says="It is left without repair, with a reason."),
     Move("ask_for_repair", (P.SUSPECTED, *OPEN, P.PARTIALLY_REPAIRED, P.UNREPAIRED), (), "repair_asked_for",
          frozenset({Role.CLIENT}), effect=asked, says="The client asks to talk about it."),
     Move("revise", REVISABLE, (), "revised", EVERYONE, Account, their_own_words, decided,
@@ -501,3 +545,4 @@ RUPTURE = Machine(
          "entered_in_error", EVERYONE,
          guard=is_not_the_clients, says="Recorded by mistake; kept and out of count.", verb="DELETE"),
 )  # fmt: skip
+MENDED = RUPTURE.type_of(RUPTURE.by_name["mend"])

@@ -155,7 +155,7 @@ class RuptureMark:
     id: UUID
     """The rupture's."""
     type: RuptureType
-    """Which way the strain moves."""
+    """Which way the strain moves; `unspecified` to a client with whom it is not shared."""
     phase: RupturePhase
     """Where it is."""
     session_id: UUID | None = None

@@ -91,6 +91,14 @@ class Private:
     """For clinicians: left out of what a client's own token is shown."""
 
 
+@dataclass(frozen=True, slots=True)
+class OnceShared:
+    """How clinicians describe something: left out of what a client's own token is shown until it is shared with them.
+
+    It goes by the `shared_with_client` of what it is part of, as its texts do.
+    """
+
+
 class Said:
     """What is said over the API. A field that is not known is refused by its name."""
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from domain.access import Caller, Role
 from domain.catalog import EVENT_TYPES, MACHINES
+from domain.grounds import Ground, ground
 from infra.clauses import IN_SIGHT
 from infra.milestones import Book, at_most, page
 from infra.rows import subject_of
@@ -146,6 +147,11 @@ class Feed:
         rows = await self.pool.fetch(sql, practice_id, after, sub, readable(caller), relationship_id)
         return rows[:limit], await self.pool.fetchval(WHOLE, practice_id, relationship_id, after)
 
+    async def grounds(self, practice_id: UUID, mended: Sequence[int]) -> dict[int, Ground]:
+        """What `repaired` rested on when it was said, by the number of the event; as far as the log goes back."""
+        rows = await self.pool.fetch(GROUNDS, practice_id, [seq - 1 for seq in mended]) if mended else ()
+        return {row["seq"]: ground(own=row["own"], told=row["told"]) for row in rows}
+
     async def history(self, practice_id: UUID, id: UUID, after: int, limit: int) -> History:
         """The versions of an object after one."""
         events = await self.pool.fetch(HISTORY, practice_id, id, after, limit)
@@ -157,6 +163,14 @@ WHOLE = """
 SELECT EXISTS (SELECT FROM milestone WHERE practice_id = $1 AND first_seq <= $3::bigint + 1)
   OR EXISTS (SELECT FROM event WHERE practice_id = $1 AND subject_id = $2 AND version = 1)"""
 """Whether the log still goes back so far, or to the relationship's own beginning; asked after what is left was read."""
+# The policy's event comes right after that of the repair it follows from, in one transaction.
+GROUNDS = """
+SELECT c.seq + 1 AS seq, bool_or(v.data -> 'set' ? 'client_resolution') AS told,
+  coalesce(bool_or((v.data -> 'set' ->> 'client_recorded_view')::boolean), false) AS own
+FROM event c
+JOIN event v ON v.practice_id = c.practice_id AND v.subject_id = c.subject_id AND v.version <= c.version
+WHERE c.practice_id = $1 AND c.seq = ANY ($2::bigint[]) AND c.type = 'repair.concluded'
+GROUP BY c.seq HAVING bool_or(v.version = 1)"""
 HISTORY = f"""SELECT {FIELDS} FROM event e
 WHERE e.practice_id = $1 AND e.subject_id = $2 AND e.version > $3 ORDER BY e.version LIMIT $4"""
 WORDINGS = "SELECT version, field, text FROM wording WHERE practice_id = $1 AND subject_id = $2 ORDER BY field, version"

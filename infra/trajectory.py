@@ -14,7 +14,7 @@ from domain.instruments import form_of
 from domain.measure import Instrument, in_force
 from domain.relationship import Transition
 from domain.returning import Scores
-from domain.rupture import RupturePhase
+from domain.rupture import RupturePhase, RuptureType
 from domain.session import SessionPhase
 from domain.signal import SIGNAL
 from domain.telling import in_words
@@ -79,8 +79,10 @@ def titles(series: Sequence[Series], own: Sequence[Form]) -> dict[str, str]:
 
 SHOWN = ", ".join(f"'{phase}'" for phase in (SessionPhase.HELD, SessionPhase.MISSED, SessionPhase.LATE_CANCELLED))
 HIDDEN = ", ".join(f"'{phase}'" for phase in (RupturePhase.DISMISSED, RupturePhase.ENTERED_IN_ERROR))
+LABELLED = f"CASE WHEN r.shared_with_client THEN r.type ELSE '{RuptureType.UNSPECIFIED}' END"
+"""How clinicians describe a rupture is a client's to read once it is shared with them."""
 RUPTURES = f"""
-SELECT r.id, r.type, r.phase, r.session_id,
+SELECT r.id, %s AS type, r.phase, r.session_id,
   coalesce(r.happened_on, (s.starts_at AT TIME ZONE 'UTC')::date, (r.created_at AT TIME ZONE 'UTC')::date)
     AS happened_on,
   (SELECT coalesce(jsonb_agg(jsonb_build_object('id', p.id, 'concluded_on', p.concluded_on, 'outcome', p.outcome,
@@ -98,6 +100,7 @@ NO_ANSWERS: tuple[str, ...] = ()
 def everything(role: Role) -> str:
     """The statement, for what a role is in sight of."""
     signals = IN_SIGHT["signal"].get(role, "true") if role in SIGNAL.read_by else "false"
+    ruptures = RUPTURES.replace("%s", LABELLED if role is Role.CLIENT else "r.type")
     return f"""
 WITH sat AS MATERIALIZED (
   SELECT id, starts_at, phase, CASE WHEN phase = 'held' THEN
@@ -114,5 +117,5 @@ SELECT jsonb_build_object(
   'mending', coalesce((SELECT to_jsonb(p) FROM (SELECT repair_rules, repair_window {IN_FORCE}) p), '{{}}'),
   'signals', (SELECT coalesce(jsonb_agg(to_jsonb(signal) ORDER BY sat.starts_at, signal.id), '[]')
     FROM ({SIGNALS}) signal JOIN sat ON sat.id = signal.session_id WHERE {signals}),
-  'ruptures', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.happened_on, r.id), '[]') FROM ({RUPTURES}) r),
+  'ruptures', (SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.happened_on, r.id), '[]') FROM ({ruptures}) r),
   'transitions', (SELECT transitions FROM relationship WHERE practice_id = $1 AND id = $2))"""

@@ -189,7 +189,7 @@ def test_the_timeline_tells_the_story_in_plain_words(shown: str):
     told = shown.partition("The timeline of the first story")[2]
     for who, says in (
         ("the client", "A rupture, or the suspicion of one, is reported."),
-        ("Dana Weiss", "Feelings are affirmed, not minimized or explained away."),
+        ("Dana Weiss", "The therapist noted: affirmed feelings, not minimized or explained away."),
         ("the client", "The client says how resolved it feels."),
         ("Dana Weiss", "The repair held: the client says so."),
     ):  # fmt: skip

@@ -244,7 +244,8 @@ def test_an_event_is_told_with_the_fields_the_document_names(said: dict[str, Any
 
 def test_what_follows_from_the_fields_is_in_the_document(said: dict[str, Any]) -> None:
     row: dict[str, Any] = {"kind": EndingKind.PLANNED_MUTUAL, "timing": None, "reasons": [], "ordinal": 1,
-                           "pattern": AttachmentPattern.SECURE}  # fmt: skip
+                           "pattern": AttachmentPattern.SECURE, "outcome": None, "client_resolution": None,
+                               "client_recorded_view": False}  # fmt: skip
     for machine in MACHINES:
         schema = said["components"]["schemas"][machine.cls.__name__]
         assert set(derived(machine.subject, row)) <= set(schema["properties"])

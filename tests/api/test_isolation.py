@@ -14,11 +14,24 @@ import pytest
 
 from api.app import wire
 from api.front import Front, Route
-from domain.access import CALLERS
+from domain.access import CALLERS, Role
 from domain.catalog import MACHINES, scopes_of
 from domain.machine import Machine
 from domain.review import FOR_CLINICIANS
-from domain.values import Between, Private, Ref, Words, marked, markers, record_in, records, texts, type_hints
+from domain.rupture import Marker, Strain
+from domain.values import (
+    Between,
+    OnceShared,
+    Private,
+    Ref,
+    Words,
+    marked,
+    markers,
+    record_in,
+    records,
+    texts,
+    type_hints,
+)
 from infra.settings import Settings
 from infra.tables import METADATA
 from tests.conftest import Case, House, Running, made, ok, refused
@@ -120,6 +133,11 @@ def value_of(hint: Any, name: str, world: World, machine: Machine | None, words:
     return {str: "x", bool: True, int: 1, float: 1.0}[hint]
 
 
+LABELS = {
+    "type": "confrontation", "echoes_past": "no", "strains": ["bond"],
+    "markers": [{"code": "deferential_appeasing", "party": "client", "salience": 4}],
+}  # fmt: skip
+"""What a clinician calls a rupture."""
 PEOPLE = ("therapist", "client", "supervisor")
 IDENTIFIERS = ("client", "therapist", "relationship", "session")
 
@@ -175,15 +193,14 @@ async def seeded(house: House, ids: Mapping[str, str] | None = None) -> World:
     await put(case.client, "alliance_rating", direct_report={"problem": True}, shared_with_therapist=True)
     (signal,) = ok(await case.therapist.get("/v1/signals"))["items"]
     ids["signal"] = signal["id"]
-    await put(case.therapist, "rupture", session_id=ids["session"], therapist_intensity=5, markers=[
-        {"code": "deferential_appeasing", "party": "client", "salience": 4}])  # fmt: skip
+    await put(case.therapist, "rupture", session_id=ids["session"], therapist_intensity=5, **LABELS)
     await put(case.therapist, "repair")
     await put(case.therapist, "termination_plan")
     for subject in ("therapist", "policy", "instrument", "client", "relationship", "rupture"):
         await revise(subject)
     await tell("relationship", "screen_risk", risk="moderate")
     await tell("relationship", "begin_baseline")
-    await tell("repair", "recognize")
+    await tell("repair", "recognize", skills=["describe"], strategies=["validate_defensive_posture"])
     await tell("repair", "skip", step="stay_present")
     await tell("repair", "offer_repair")
     await revise("repair")
@@ -523,12 +540,13 @@ def keys_in(value: Any) -> Iterator[str]:
             yield from keys_in(inner)
 
 
-PRIVATE_FIELDS = {
-    name
-    for machine in MACHINES
-    for cls in (machine.cls, *records(machine.cls).values())
-    for name in marked(cls, Private)
-}
+def classes_in(cls: type) -> Iterator[type]:
+    yield cls
+    for record in records(cls).values():
+        yield from classes_in(record)
+
+
+PRIVATE_FIELDS = {name for machine in MACHINES for cls in classes_in(machine.cls) for name in marked(cls, Private)}
 
 
 @dataclass
@@ -554,9 +572,9 @@ async def client_visible(world: World) -> list[httpx.Response]:
             one = f"/v1/{machine.collection}/{item['id']}"
             found += [await caller.get(one), await caller.get(f"{one}/history?limit=500")]
             if machine.subject == "relationship":
-                found += [await caller.get(f"{one}/timeline?limit=500"), await caller.get(f"{one}/outcomes")]
-            if machine.subject == "repair":
-                found.append(await caller.get(f"{one}?include=guidance"))
+                found += [
+                    await caller.get(f"{one}/{view}") for view in ("timeline?limit=500", "outcomes", "trajectory")
+                ]
             if machine.subject == "termination_plan":
                 found += [await caller.get(f"{one}/{paper}") for paper in ("letter", "feelings", "readiness", "report")]
     found += [await caller.get("/v1/events?limit=500"), await caller.get("/v1/practices/me")]
@@ -595,6 +613,76 @@ async def test_a_client_is_never_shown_a_field_that_is_for_clinicians(shown: Sho
     assert told > {"summary", "path_forward", "goals", "reviews"}
     types = {e["type"] for e in ok(await shown.world.case.client.get("/v1/events?limit=500"))["items"]}
     assert "relationship.risk_screened" not in types and "relationship.begun" in types
+
+
+def facts_of(cls: type, told: Any, *, silent: bool = False) -> Iterator[tuple[type, str, Any, bool]]:
+    """Every field of a record that says something, however deep it stands, and whether it is for clinicians."""
+    for one in told if isinstance(told, list) else [told] if told else []:
+        hush = silent or not one.get("shared_with_client", True)
+        for name, value in one.items():
+            if name not in type_hints(cls) or value in (None, [], False):
+                continue
+            yield cls, name, value, name in marked(cls, Private) or (hush and name in marked(cls, OnceShared))
+            if name in records(cls):
+                yield from facts_of(records(cls)[name], value, silent=hush)
+
+
+def told_in(machine: Machine, response: httpx.Response) -> Iterator[Any]:
+    """What an answer holds of a kind of things, in whole or in part: of a history what each version changed."""
+    body = response.json()
+    for item in body.get("items", [body]):
+        yield {**item["changed"], **item["added"]} if "changed" in item else item
+
+
+COLLECTIONS = [m for m in MACHINES if m.subject in (
+    "rupture", "repair", "termination_plan", "relationship", "goal_attainment", "session", "signal")]  # fmt: skip
+
+
+@pytest.mark.parametrize("machine", COLLECTIONS, ids=lambda m: m.subject)
+async def test_no_list_history_or_answer_to_a_move_holds_a_field_that_is_not_the_clients(
+    shown: Shown, machine: Machine
+):
+    base = f"/v1/{machine.collection}"
+    papers = ("timeline", "outcomes", "trajectory", "letter", "feelings", "readiness", "report")
+    answers = [
+        a for a in shown.answers if a.status_code < 400 and f"{a.request.url.path}/".startswith(f"{base}/")
+        and not a.request.url.path.endswith(papers)
+    ]  # fmt: skip
+    assert bool(answers) is (Role.CLIENT in machine.read_by)
+    for answer in answers:
+        # Nothing of this practice's ruptures is shared, nor was.
+        for told in told_in(machine, answer):
+            found = facts_of(machine.cls, told, silent=machine.subject == "rupture")
+            assert [(cls.__name__, name) for cls, name, _, hidden in found if hidden] == [], answer.request.url
+    told = [
+        one for where in await everything_by(shown.world.case.therapist, machine) for one in told_in(machine, where)
+    ]
+    there = {name for one in told for _, name, _, hidden in facts_of(machine.cls, one) if hidden}
+    wanted = bool(answers) and any(marked(cls, Private) for cls in classes_in(machine.cls))
+    assert there or not wanted, "or nothing was put to the test"
+
+
+async def everything_by(caller: httpx.AsyncClient, machine: Machine) -> list[httpx.Response]:
+    listed = await caller.get(f"/v1/{machine.collection}?limit=200")
+    ids = [item["id"] for item in ok(listed)["items"]]
+    return [listed, *[await caller.get(f"/v1/{machine.collection}/{id}/history?limit=500") for id in ids]]
+
+
+async def test_no_answer_to_a_client_says_in_other_places_what_is_for_clinicians(shown: Shown):
+    """Every word of a vocabulary that stands in private fields alone: in feeds, timelines, trajectories and papers."""
+    hidden, open_ = set(), set()
+    for machine in COLLECTIONS:
+        for where in await everything_by(shown.world.case.therapist, machine):
+            for one in told_in(machine, where):
+                for cls, _, value, private in facts_of(machine.cls, one):
+                    words = {w for w in (value if isinstance(value, list) else [value]) if isinstance(w, str)}
+                    (hidden if private or cls is Marker else open_).update(words)
+    # A strain is named like a part of the forms, and `unspecified` is what is said where nothing is.
+    secret = hidden - open_ - {"unspecified", *Strain}
+    assert secret >= {"confrontation", "deferential_appeasing", "describe", "validate_defensive_posture"}
+    for answer in shown.answers:
+        if answer.status_code < 400:
+            assert [word for word in secret if f'"{word}"' in answer.text] == [], answer.request.url
 
 
 async def test_a_client_is_not_shown_what_others_rated(shown: Shown):

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from tests.conftest import Case, made, ok, refused
 
 
@@ -80,6 +82,8 @@ async def test_scores_that_are_back_do_and_the_client_is_still_to_be_asked(case:
     done = await take(case, repair, "conclude", **BY_SCORES)
     assert (done["outcome"], done["score_rule"], done["client_resolution"]) == ("repaired", "full_return", None)
     assert [advice["code"] for advice in done["advisories"]] == ["score_alone"]
+    assert done["rests_on"] == "scores"
+    assert "by the client's scores alone" in (await timeline(case))["rupture.repaired"]
 
 
 async def test_a_therapist_learns_nothing_by_it_of_ratings_that_the_client_keeps_to_themselves(case: Case):
@@ -172,8 +176,53 @@ async def test_guidance_comes_along_when_asked_for_and_never_by_itself(case: Cas
     shown = ok(await case.therapist.get(f"/v1/repairs/{repair['id']}?include=guidance&pattern=avoidant"))
     assert {p["step"] for p in shown["guidance"]} >= {"recognize", "offer_repair"}
     assert {p["pattern"] for p in shown["guidance"]} == {"avoidant"}
-    one = ok(await case.client.get("/v1/guidance?step=stay_present&pattern=anxious"))
+    one = ok(await case.therapist.get("/v1/guidance?step=stay_present&pattern=anxious"))
     assert [p["skill"] for p in one["items"]]
+
+
+@pytest.mark.parametrize("name", ["include", "pattern"])
+async def test_guidance_is_for_those_who_treat(case: Case, name: str):
+    asked = {"include": "guidance", "pattern": "disorganized"}
+    refused(await case.client.get("/v1/guidance", params={"pattern": "disorganized"}), 403, "role-may-not")
+    path = f"/v1/repairs/{(await case.repair())['id']}"
+    problem = refused(await case.client.get(path, params={name: asked[name]}), 403, "role-may-not")
+    assert problem["errors"][0]["parameter"] == name and name in problem["detail"]
+    ok(await case.client.get(path))
+
+
+async def timeline(case: Case, who: str = "client") -> dict[str, str]:
+    """What the timeline says of each kind of event."""
+    path = f"/v1/relationships/{case.relationship_id}/timeline"
+    return {item["type"]: item["says"] for item in ok(await getattr(case, who).get(path))["items"]}
+
+
+async def test_that_it_held_is_told_with_whose_word_it_is(case: Case):
+    own = await case.repair()
+    ok(await case.client.post(f"/v1/repairs/{own['id']}/record-view", json={"resolution": 5}))
+    assert (await take(case, own, "conclude", outcome="repaired"))["rests_on"] == "client"
+    assert (await timeline(case))["rupture.repaired"] == "The repair held: the client says so."
+
+
+async def test_a_view_recorded_for_the_client_is_told_as_such_until_they_say_it_themselves(case: Case):
+    repair = await case.repair()
+    done = await take(case, repair, "conclude", outcome="repaired", client_resolution=4)
+    assert (done["rests_on"], done["advisories"][0]["code"]) == ("second_hand", "clients_view_second_hand")
+    assert "by an account of the client's view" in (await timeline(case))["rupture.repaired"]
+    said = ok(await case.client.post(f"/v1/repairs/{repair['id']}/record-view", json={"resolution": 4}))
+    assert said["rests_on"] == "client"
+    assert "by an account of the client's view" in (await timeline(case))["rupture.repaired"], "which it was then"
+
+
+async def test_a_client_who_sees_it_otherwise_afterwards_is_not_overruled_by_what_was_concluded(case: Case):
+    repair = await case.repair()
+    await take(case, repair, "conclude", outcome="repaired", client_resolution=5)
+    said = ok(await case.client.post(f"/v1/repairs/{repair['id']}/record-view", json={"resolution": 1}))
+    assert (said["outcome"], said["rests_on"], said["client_resolution"]) == ("repaired", None, 1)
+    rupture = ok(await case.client.get(f"/v1/ruptures/{repair['rupture_id']}"))
+    assert (rupture["phase"], rupture["recurrences"]) == ("partially_repaired", 0)
+    assert "recur" in rupture["open_moves"], "which is the client's"
+    told = await timeline(case)
+    assert told["rupture.contested"] == "The client sees it otherwise: it counts as repaired in part."
 
 
 async def test_a_session_of_another_relationship_is_not_one_of_this_repair(case: Case):

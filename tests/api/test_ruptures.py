@@ -65,6 +65,47 @@ async def test_what_is_not_shared_is_not_shown_to_the_client_and_neither_is_the_
     assert ok(await case.client.get(f"/v1/ruptures/{rupture['id']}"))["summary"] == "I was late in noticing."
 
 
+LABELS = {
+    "type": "confrontation", "echoes_past": "yes", "strains": ["bond"],
+    "precipitants": [{"kind": "missed_cue"}, {"kind": "felt_unseen", "named_by": "client"}],
+}  # fmt: skip
+
+
+async def test_a_suspicion_that_is_not_shared_tells_the_client_that_there_is_one_and_not_what_it_is_called(case: Case):
+    rupture = await case.rupture(certainty="suspected", **LABELS)
+    path, trajectory = f"/v1/ruptures/{rupture['id']}", f"/v1/relationships/{case.relationship_id}/trajectory"
+    for shown in (ok(await case.client.get(path)), ok(await case.client.get("/v1/ruptures"))["items"][0]):
+        assert not {"type", "echoes_past", "strains", "markers", "dismissal_reason", "left_reason"} & set(shown)
+        assert shown["precipitants"] == [{"kind": "felt_unseen", "named_by": "client"}]
+    changed = ok(await case.client.get(f"{path}/history"))["items"][0]["changed"]
+    assert not {"type", "echoes_past", "strains"} & set(changed)
+    assert changed["precipitants"] == [{"kind": "felt_unseen", "named_by": "client"}]
+    assert ok(await case.client.get(trajectory))["ruptures"][0]["type"] == "unspecified"
+    confirmed = ok(await case.client.post(f"{path}/confirm"))
+    assert (confirmed["phase"], "type" in confirmed) == ("confirmed", False)
+    ok(await case.therapist.patch(path, json={"shared_with_client": True}, headers={"If-Match": "*"}))
+    shown = ok(await case.client.get(path))
+    assert (shown["type"], shown["echoes_past"], len(shown["precipitants"])) == ("confrontation", "yes", 2)
+    assert ok(await case.client.get(trajectory))["ruptures"][0]["type"] == "confrontation"
+    assert "type" not in ok(await case.client.get(f"{path}/history"))["items"][0]["changed"], "it was not shared then"
+
+
+async def test_why_a_suspicion_was_dismissed_is_for_clinicians_unless_it_is_shared(case: Case):
+    for shared in (False, True):
+        rupture = await case.rupture(certainty="suspected", shared_with_client=shared)
+        path = f"/v1/ruptures/{rupture['id']}"
+        ok(await case.therapist.post(f"{path}/dismiss", json={"reason": "not_a_rupture"}))
+        assert ("dismissal_reason" in ok(await case.client.get(path))) is shared
+        assert ("not_a_rupture" in (await case.client.get(f"{path}/history")).text) is shared
+
+
+async def test_a_client_sees_whole_what_they_reported_themselves(case: Case):
+    rupture = await case.rupture("client", **LABELS)
+    for where in ("", "/history"):
+        text = (await case.client.get(f"/v1/ruptures/{rupture['id']}{where}")).text
+        assert all(word in text for word in ("confrontation", "missed_cue", "felt_unseen", "bond"))
+
+
 async def test_nobody_rewrites_the_clients_words(case: Case):
     rupture = await case.rupture("client", summary="It hurt.")
     url, headers = f"/v1/ruptures/{rupture['id']}", {"If-Match": '"1"'}

@@ -20,6 +20,7 @@ T, C = Role.THERAPIST, Role.CLIENT
 
 FOLLOWS = {
     "repair.begun": ("rupture", "begin_repair"), "repair.taken_up": ("rupture", "begin_repair"),
+    "repair.view_recorded": ("rupture", "contest"),
     "rupture.left_unrepaired": ("repair", "set_aside"), "rupture.entered_in_error": ("repair", "set_aside"),
     "rupture.ended_unrepaired": ("repair", "set_aside"),
     "termination_plan.ending_planned": ("relationship", "enter_transition"),
@@ -61,6 +62,29 @@ def test_a_concluded_repair_says_what_becomes_of_its_rupture(outcome, phase):
     world = World.in_repair()
     world.make(REPAIR, "conclude", outcome=outcome, client_resolution=5)
     assert (world.repair.phase, world.rupture.phase) == (RepairPhase.CONCLUDED, phase)
+
+
+@pytest.mark.parametrize(("view", "phase"), [
+    *((n, RupturePhase.PARTIALLY_REPAIRED) for n in (1, 2, 3)), *((n, RupturePhase.REPAIRED) for n in (4, 5)),
+])  # fmt: skip
+def test_a_repaired_rupture_does_not_stay_so_over_the_clients_own_word(view, phase):
+    world = World.in_repair()
+    world.make(REPAIR, "conclude", outcome=Outcome.REPAIRED, client_resolution=5)
+    world.make(REPAIR, "record_view", C, resolution=view)
+    assert world.rupture.phase is phase
+    assert ("rupture.contested" in world.told) is (phase is RupturePhase.PARTIALLY_REPAIRED)
+    assert world.rupture.recurrences == 0, "whether it came back is theirs to say"
+
+
+@pytest.mark.parametrize("outcome", [Outcome.PARTIALLY_REPAIRED, Outcome.NOT_REPAIRED])
+def test_a_view_of_what_was_never_called_repaired_moves_nothing(outcome):
+    world = World.in_repair()
+    world.make(REPAIR, "record_view", C, resolution=1)
+    assert world.rupture.phase is RupturePhase.IN_REPAIR
+    world.make(REPAIR, "conclude", outcome=outcome)
+    before = world.rupture
+    world.make(REPAIR, "record_view", C, resolution=1)
+    assert world.rupture == before
 
 
 def test_every_consequence_is_one_the_domain_may_draw_by_itself():

@@ -5,9 +5,20 @@ from itertools import permutations, product
 import pytest
 
 from domain.access import Role
+from domain.grounds import HELD, Ground, ground
 from domain.move import Decision
-from domain.repair import ACTIVE, PHASE_OF, REPAIR, Outcome, Repair, RepairPhase, ScoreRule, Step, StepTaken
-from domain.rupture import Rupture, RupturePhase
+from domain.repair import (
+    ACTIVE,
+    PHASE_OF,
+    REPAIR,
+    Outcome,
+    Repair,
+    RepairPhase,
+    ScoreRule,
+    Step,
+    StepTaken,
+)
+from domain.rupture import RUPTURE, Rupture, RupturePhase
 from domain.skills import Skill, Strategy
 from tests.domain.given import ID, NOW, RELATIONSHIP_ID, RUPTURE_ID, TODAY, but, caller, codes, do, refused
 
@@ -235,7 +246,27 @@ def test_mended_in_the_session_it_happened_in_leaves_no_score_and_needs_none():
 def test_a_client_who_wants_to_talk_more_is_heard_even_when_it_is_concluded():
     state = do(REPAIR, "record_view", repair(), C, resolution=4, wants_to_talk_more=True).after
     assert codes(conclude(state)) == {"client_wants_to_talk_more"}
-    assert codes(conclude(repair(), client_resolution=4)) == set()
+    assert "client_wants_to_talk_more" not in codes(conclude(repair(), client_resolution=4))
+
+
+def test_who_records_the_clients_view_for_them_is_reminded_to_let_them_say_it_themselves():
+    assert codes(conclude(repair(), client_resolution=4)) == {"clients_view_second_hand"}
+    own = do(REPAIR, "record_view", repair(), C, resolution=4).after
+    assert codes(conclude(own, client_resolution=4)) == codes(conclude(own)) == set()
+
+
+@pytest.mark.parametrize(("own", "told", "rests_on"), [
+    (True, True, Ground.CLIENT), (False, True, Ground.SECOND_HAND), (False, False, Ground.SCORES)
+])  # fmt: skip
+def test_that_it_held_is_told_with_whose_word_it_is(own, told, rests_on):
+    assert ground(own=own, told=told) is rests_on
+    assert ("the client says so" in HELD[rests_on]) is (rests_on is Ground.CLIENT)
+    assert "client" not in RUPTURE.by_name["mend"].says
+
+
+@pytest.mark.parametrize("step", Step)
+def test_what_a_therapist_did_is_told_as_their_account_of_it(step):
+    assert REPAIR.by_name[step].says.startswith("The therapist noted: ")
 
 
 @pytest.mark.parametrize("phase", but(RupturePhase, RupturePhase.IN_REPAIR))

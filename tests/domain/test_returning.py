@@ -29,7 +29,7 @@ def test_a_rule_that_the_scores_meet_will_do_and_says_that_nobody_has_asked_the_
     done = conclude(rule)
     assert (done.after.outcome, done.after.score_rule) == (Outcome.REPAIRED, rule)
     assert codes(done) == {"score_alone"}
-    assert codes(conclude(rule, client_resolution=5)) == set()
+    assert codes(conclude(rule, client_resolution=5)) == {"clients_view_second_hand"}
 
 
 @pytest.mark.parametrize("rule", ScoreRule)

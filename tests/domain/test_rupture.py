@@ -27,7 +27,7 @@ from domain.rupture import (
     Strain,
 )
 from domain.values import Between, markers, records, type_hints
-from tests.domain.given import OVER, RELATIONSHIP_ID, RUPTURE_ID, TODAY, but, caller, do, refused, relationship
+from tests.domain.given import OVER, RELATIONSHIP_ID, RUPTURE_ID, TODAY, but, caller, codes, do, refused, relationship
 
 T, C, S, API = Role.THERAPIST, Role.CLIENT, Role.SUPERVISOR, Role.INTEGRATION
 CLINICIAN_OR_CLIENT = (T, C, S)
@@ -270,6 +270,31 @@ def test_it_may_be_left_unrepaired_by_the_therapist_with_a_reason_and_mended_aft
     left = do(RUPTURE, "leave_unrepaired", rupture(), T, reason=LeftReason.CLIENT_PREFERS_NOT).after
     assert (left.phase, left.left_reason) == (RupturePhase.UNREPAIRED, LeftReason.CLIENT_PREFERS_NOT)
     assert "begin_repair" in RUPTURE.open_moves(left.phase, Role.POLICY)
+
+
+def test_what_was_dealt_with_in_the_room_was_one():
+    suspected = rupture(RupturePhase.SUSPECTED)
+    assert codes(do(RUPTURE, "dismiss", suspected, T, reason=DismissalReason.ALREADY_ADDRESSED)) == {"was_one"}
+    for reason in but(DismissalReason, DismissalReason.ALREADY_ADDRESSED):
+        assert codes(do(RUPTURE, "dismiss", suspected, T, reason=reason, note="Seen.")) == set()
+
+
+@pytest.mark.parametrize("phase", [RupturePhase.CONFIRMED, RupturePhase.IN_REPAIR, RupturePhase.PARTIALLY_REPAIRED])
+def test_a_client_who_asked_for_a_repair_is_not_said_to_prefer_none(phase):
+    asked = do(RUPTURE, "ask_for_repair", rupture(phase), C).after
+    with refused("reason", saying="The client asked for a repair"):
+        do(RUPTURE, "leave_unrepaired", asked, T, reason=LeftReason.CLIENT_PREFERS_NOT)
+    for reason in but(LeftReason, LeftReason.CLIENT_PREFERS_NOT):
+        assert codes(do(RUPTURE, "leave_unrepaired", asked, T, reason=reason)) == {"client_asked_for_repair"}
+        assert codes(do(RUPTURE, "leave_unrepaired", rupture(phase), T, reason=reason)) == set()
+
+
+def test_whoever_describes_what_a_client_told_of_is_told_that_the_client_reads_it():
+    theirs = report(C, summary="You charged me for being ill.").after
+    assert codes(revise(theirs, T, type=RuptureType.CONFRONTATION)) == {"client_reads_this"}
+    assert codes(revise(theirs, T, therapist_intensity=3)) == codes(revise(theirs, C, type=RuptureType.MIXED)) == set()
+    unseen = report(C, summary="Not yet.", shared_with_client=False).after
+    assert codes(revise(unseen, T, type=RuptureType.CONFRONTATION)) == set()
 
 
 OPEN_TO_TALK = (RupturePhase.SUSPECTED, RupturePhase.CONFIRMED, RupturePhase.IN_REPAIR,

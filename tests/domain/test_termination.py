@@ -157,6 +157,13 @@ def test_strong_loss_uncertainty_or_abandonment_wants_repair_itself(feeling, fel
         assert feeling in advice.detail and "ending_of_therapy" in advice.detail
 
 
+def test_what_a_client_says_of_the_ending_is_not_explained_to_them():
+    strong = Feelings(loss=2, uncertainty=3, abandonment=4)
+    assert codes(act("review_readiness", plan(P.REVIEWING), C, feelings=strong)) == set()
+    (advice,) = act("review_readiness", plan(P.REVIEWING), feelings=strong).advisories
+    assert advice.detail.startswith("The client named strong uncertainty and abandonment about the ending. Ask")
+
+
 @pytest.mark.parametrize("feeling", ["relief", "pride", "gratitude"])
 def test_strong_relief_pride_or_gratitude_is_no_rupture(feeling):
     assert codes(act("review_readiness", plan(P.REVIEWING), feelings=Feelings(**{feeling: 4}))) == set()
