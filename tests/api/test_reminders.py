@@ -230,8 +230,10 @@ async def test_an_answer_that_waits_is_said_at_every_ending_and_stops_none(case:
 
 
 @pytest.mark.parametrize("planned_before", [True, False])
-@pytest.mark.parametrize(("by", "codes"), [("therapist", ["risk_answer_waiting"]), ("script", ["risk_answer_waiting"]),
-                                           ("client", [])])  # fmt: skip
+@pytest.mark.parametrize(("by", "codes"), [
+    ("therapist", ["risk_answer_waiting", "risk_when_leaving"]), ("script", ["risk_answer_waiting", "risk_when_leaving"]),
+    ("client", []),
+])  # fmt: skip
 async def test_a_client_who_leaves_is_told_nothing_of_it_and_those_who_treat_them_are(
     case: Case, by: str, codes: list[str], planned_before: bool
 ) -> None:
@@ -272,4 +274,4 @@ async def test_an_answer_that_is_kept_from_the_therapist_is_not_told_by_a_remind
     left = made(await case.therapist.post(
         "/v1/termination-plans/client-ends", json={"relationship_id": case.relationship_id}
     ))  # fmt: skip
-    assert left["advisories"] == []
+    assert [advisory["code"] for advisory in left["advisories"]] == ["risk_when_leaving"]
