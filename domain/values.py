@@ -45,17 +45,38 @@ class Between:
         limits = {**handler(source), "ge": self.low, "le": self.high}
         if isinstance(self.low, float):
             return {**limits, "allow_inf_nan": False}
-        if not isinstance(self.low, datetime):
-            return limits
-        # One instant, one spelling: the log and the row must not differ by a time zone.
-        utc = {"type": "no-info", "function": in_utc}
-        return {"type": "function-after", "function": utc, "schema": {**limits, "tz_constraint": "aware"}}
+        if isinstance(self.low, datetime):
+            # One instant, one spelling: the log and the row must not differ by a time zone.
+            utc = {"type": "no-info", "function": in_utc}
+            aware = spelt(datetime, INSTANT, A_MOMENT, {**limits, "tz_constraint": "aware"})
+            return {"type": "function-after", "function": utc, "schema": aware}
+        return spelt(date, DAY, A_DAY, limits) if isinstance(self.low, date) else limits
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         found = handler(schema)
         if isinstance(self.low, int | float):
             return {**found, "minimum": self.low, "maximum": self.high}
-        return {**found, "description": f"From {self.low.isoformat()} to {self.high.isoformat()}."}
+        kind = "date-time" if isinstance(self.low, datetime) else "date"
+        says = f"From {self.low.isoformat()} to {self.high.isoformat()}."
+        return {"type": "string", "format": kind, "description": says}
+
+
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+A_DAY = "A day, like 2026-11-02."
+INSTANT = rf"{DAY}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,6}})?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
+A_MOMENT = (
+    "A moment with its time zone, like 2026-11-02T10:00:00Z or 2026-11-02T11:00:00.250+01:00; a fraction has at most six "
+    "digits."
+)
+
+
+def spelt(kind: type[date], pattern: str, says: str, limits: dict[str, Any]) -> dict[str, Any]:
+    """A day or moment in the one spelling of RFC 3339: parsers take a text of digits for seconds since 1970."""
+    text = {"type": "str", "pattern": f"^({pattern})$"}
+    read = {"type": "no-info", "function": lambda said: kind.fromisoformat(said.upper())}
+    known = {"type": "function-after", "function": read, "schema": text}
+    told = {"type": "custom-error", "custom_error_type": kind.__name__, "custom_error_message": says, "schema": known}
+    return {"type": "chain", "steps": [told, limits]}
 
 
 def in_utc(moment: datetime) -> datetime:

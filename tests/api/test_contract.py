@@ -303,3 +303,34 @@ async def test_a_waiting_reader_hears_of_a_change_at_once(case: Case):
     page = ok(await asyncio.wait_for(waiting, 3))
     assert [e["type"] for e in page["items"]] == ["rupture.reported"]
     assert page["next_after"] == page["items"][-1]["seq"] or page["next_after"] > after
+
+
+NO_MOMENT = ("20261102", "202611021000", "-1", "1793613600", "1793613600.5", "2026-11-02 10:00:00Z", "2026-11-02T10:00Z",
+             "2026-11-02T10:00:00.1234567Z")  # fmt: skip
+
+
+async def test_digits_are_no_moment_and_no_day(case: Case):
+    """A parser takes them for seconds since 1970, and a session would be on the wrong day."""
+    for said in NO_MOMENT:
+        body = {"relationship_id": case.relationship_id, "starts_at": said}
+        problem = refused(await case.script.post("/v1/sessions", json=body), 422, "invalid")
+        assert [e["pointer"] for e in problem["errors"]] == ["#/starts_at"]
+        assert "like 2026-11-02T10:00:00Z" in problem["errors"][0]["detail"]
+    body = {"client_id": case.client_id, "therapist_ids": [case.therapist_id], "started_on": "1793577600"}
+    problem = refused(await case.script.post("/v1/relationships", json=body), 422, "invalid")
+    assert problem["errors"] == [{"pointer": "#/started_on", "detail": "A day, like 2026-11-02."}]
+    body = {"relationship_id": case.relationship_id, "starts_at": "2026-11-02T11:30:00.5+01:00"}
+    session = made(await case.script.post("/v1/sessions", json=body))
+    assert session["starts_at"] == "2026-11-02T10:30:00.500000Z"
+
+
+async def test_a_day_in_a_query_has_one_spelling(case: Case):
+    for day in ("20261101", "2026-W45-1", "2026-W45", "1793577600", ""):
+        for address in (
+            f"/v1/relationships/{case.relationship_id}/outcomes?from=",
+            f"/v1/relationships/{case.relationship_id}/outcomes?until=",
+            "/v1/reminders?due_before=",
+            "/v1/practices/me/insights?since=",
+        ):
+            problem = refused(await case.supervisor.get(address + day), 422, "invalid")
+            assert problem["errors"][0]["detail"] == "A day as YYYY-MM-DD."
