@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from api.call import parsed
-from domain.values import Ref, markers, type_hints
+from domain.values import Ref, markers, record_in, type_hints
 
 
 @cache
@@ -34,15 +34,19 @@ def merged(takes: type, row: Mapping[str, Any], patch: dict[str, Any]) -> Any:
     A null removes, and what is removed falls back to its default; where there is none, the schema says so.
     """
     current = {f.name: row[f.name] for f in fields(takes)}
-    return parsed(adapter(takes), to_json(merge(from_json(to_json(current)), patch)))
+    return parsed(adapter(takes), to_json(merge(from_json(to_json(current)), patch, takes)))
 
 
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396."""
+def merge(target: Any, patch: Any, takes: type | None) -> Any:
+    """RFC 7396, for what is to be a `takes`; a name that it does not have stays, for its schema to refuse."""
     if not isinstance(patch, dict):
         return patch
     before = target if isinstance(target, dict) else {}
-    said = {name: merge(before.get(name), value) for name, value in patch.items() if value is not None}
+    hints = type_hints(takes) if takes else dict.fromkeys(patch)
+    said = {
+        name: merge(before.get(name), value, record_in(hints.get(name)))
+        for name, value in patch.items() if value is not None or name not in hints
+    }  # fmt: skip
     return {n: v for n, v in before.items() if n not in patch} | said
 
 

@@ -334,3 +334,18 @@ async def test_a_day_in_a_query_has_one_spelling(case: Case):
         ):
             problem = refused(await case.supervisor.get(address + day), 422, "invalid")
             assert problem["errors"][0]["detail"] == "A day as YYYY-MM-DD."
+
+
+async def test_a_null_under_a_name_that_there_is_not_is_refused_as_any_other_value_is(case: Case):
+    """It looked as if the field had been cleared."""
+    rupture, session = await case.rupture(summary="Hm."), await case.session()
+    asked = {"session_id": session["id"], "direct_report": {"problem": True, "intensity": 2}}
+    rating = made(await case.therapist.post("/v1/alliance-ratings", json=asked))
+    patches = {
+        f"/v1/ruptures/{rupture['id']}": ({"sumary": None}, "#/sumary"),
+        f"/v1/alliance-ratings/{rating['id']}": ({"direct_report": {"intensty": None}}, "#/direct_report/intensty"),
+    }
+    for url, (patch, pointer) in patches.items():
+        problem = refused(await case.therapist.patch(url, json=patch, headers={"If-Match": "*"}), 422, "invalid")
+        assert problem["errors"] == [{"pointer": pointer, "detail": "There is no such field."}]
+    assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["summary"] == "Hm."
