@@ -124,7 +124,7 @@ class Deciding:
         if row is None:
             raise self.unknown()
         self._expect(ask.expected, row["version"])
-        body = merged(move.takes, row, ask.body) if takes is dict else ask.body
+        body = merged(move.takes, self.shelf.state(row), ask.body) if takes is dict else ask.body
         try:
             work = self._decide(call, move, Ask(body, None, ask.expected), row, call.id(), self.store)
             return await self._settled(call, Ask(body, None, ask.expected), work)

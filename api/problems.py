@@ -17,6 +17,7 @@ HEADERS = [(b"content-type", b"application/problem+json"), (b"cache-control", b"
 """What every refusal comes with."""
 MANY = 200
 """From so many faults on they are not named one by one."""
+REQUIRED = "This field is required."
 
 
 class NotFound(Refused):
@@ -189,6 +190,12 @@ def invalid(error: ValidationError) -> Refused:
     return Invalid(f"Look at {names}."[:1000], errors=errors)
 
 
+def without(missing: list[str]) -> Refused:
+    """What lacks fields that have no default."""
+    errors = [{"pointer": pointer((name,)), "detail": REQUIRED} for name in missing]
+    return Invalid(f"Look at {', '.join(e['pointer'] for e in errors)}.", errors=errors)
+
+
 def pointer(path: tuple[Any, ...]) -> str:
     """A JSON pointer as a fragment."""
     return "#/" + "/".join(str(part)[:80].replace("~", "~0").replace("/", "~1") for part in path)
@@ -197,7 +204,7 @@ def pointer(path: tuple[Any, ...]) -> str:
 def plain_words(kind: str, message: str) -> str:
     """A validator's message, where ours is plainer."""
     known = {
-        "unexpected_keyword_argument": "There is no such field.", "missing": "This field is required.",
+        "unexpected_keyword_argument": "There is no such field.", "missing": REQUIRED,
         "string_pattern_mismatch": "Text may not contain NUL characters.",
         "uuid_parsing": "This should be a UUID.", "uuid_type": "This should be a UUID.",
     }  # fmt: skip

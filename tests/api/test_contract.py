@@ -349,3 +349,19 @@ async def test_a_null_under_a_name_that_there_is_not_is_refused_as_any_other_val
         problem = refused(await case.therapist.patch(url, json=patch, headers={"If-Match": "*"}), 422, "invalid")
         assert problem["errors"] == [{"pointer": pointer, "detail": "There is no such field."}]
     assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["summary"] == "Hm."
+
+
+async def test_a_list_that_grew_past_what_may_be_sent_stops_no_patch(case: Case):
+    """A change of treatment is added with every change of therapist, and the 201st made each later patch fail."""
+    changes = [{"since": "2026-01-01", "changed": ["modality"]}] * 200
+    body = {"client_id": case.client_id, "therapist_ids": [case.therapist_id], "modality": "a"}
+    relationship = made(await case.script.post("/v1/relationships", json=body | {"treatment_changes": changes}))
+    url, condition = f"/v1/relationships/{relationship['id']}", {"If-Match": "*"}
+    grown = ok(await case.script.patch(url, json={"modality": "b"}, headers=condition))
+    assert len(grown["treatment_changes"]) == 201
+    later = ok(await case.script.patch(url, json={"setting": "couple"}, headers=condition))
+    assert (later["setting"], later["modality"], len(later["treatment_changes"])) == ("couple", "b", 201)
+    back = {"treatment_changes": later["treatment_changes"]}
+    problem = refused(await case.script.patch(url, json=back, headers=condition), 422, "invalid")
+    assert [e["pointer"] for e in problem["errors"]] == ["#/treatment_changes"]
+    assert ok(await case.script.patch(url, json={"treatment_changes": None}, headers=condition))["treatment_changes"] == []
