@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from pydantic_core import to_json
 
 from domain.errors import Refused
+from domain.values import Repeated
 
 BEHIND = "The database's tables are not up to date: run bravespace migrate."
 UNSURE = (
@@ -179,15 +180,23 @@ def invalid(error: ValidationError) -> Refused:
     """What the schema found, by field, without a word of what was sent."""
     if error.error_count() > MANY:
         return Invalid(f"{error.error_count()} things do not fit the schema; that is too many to name.")
-    found = error.errors(include_url=False, include_input=False, include_context=False)
+    found = error.errors(include_url=False, include_input=False)
     if any(e["type"] == "json_invalid" for e in found):
         return Malformed("The body is not valid JSON.")
     # Checking stops at a list's first faulty entry; that the list was not full then is no fault of its own.
     within = {e["loc"][:depth] for e in found for depth in range(len(e["loc"]))}
     told = [e for e in found if e["type"] != "too_short" or e["loc"] not in within]
-    errors = [{"pointer": pointer(e["loc"]), "detail": plain_words(e["type"], e["msg"])} for e in told]
+    errors = [fault(e) for e in told]
     names = ", ".join(dict.fromkeys(e["pointer"] for e in errors))
     return Invalid(f"Look at {names}."[:1000], errors=errors)
+
+
+def fault(error: Any) -> dict[str, str]:
+    """One thing that does not fit the schema: where, and what is wrong with it."""
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, Repeated):
+        return {"pointer": pointer((*error["loc"], cause.place)), "detail": str(cause)}
+    return {"pointer": pointer(error["loc"]), "detail": plain_words(error["type"], error["msg"])}
 
 
 def without(missing: list[str]) -> Refused:

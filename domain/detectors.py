@@ -542,7 +542,7 @@ def risk_item(series: Series, parameters: RiskItem) -> tuple[Finding, ...]:
 class Cutoff(Parameters):
     """`cutoff`: a published cut-off, as shares of the range from its worst end (SRS: 36 of 40 and 9 of 10 are 0.9)."""
 
-    instruments: Annotated[tuple[Token, ...], Few(20, least=1)] = ("srs",)
+    instruments: Annotated[tuple[Token, ...], Few(20, least=1, distinct=True)] = ("srs",)
     """The forms it is for, by their codes."""
     total: Annotated[float, Between(0.0, 1.0)] = 0.9
     """Of the total's range."""

@@ -87,7 +87,7 @@ class PolicyTerms(Said):
     """Professional will: who takes over where the successor can not: archived, or the very one who fell away."""
     therapist_id: Annotated[UUID, Ref("therapist")] | None = None
     """Professional will: whose it is. Left out: the practice's own, for every therapist who has none."""
-    days_before_ending: Annotated[tuple[Annotated[int, Between(0, 365)], ...], Few(12)] = (28, 14, 7)
+    days_before_ending: Annotated[tuple[Annotated[int, Between(0, 365)], ...], Few(12, distinct=True)] = (28, 14, 7)
     """Transition: so many days before the target date the ending is brought to mind."""
     mention_days: Annotated[int, Between(1, 365)] = 28
     """Transition: so long after the work began somebody is reminded of an ending that was never mentioned."""
@@ -100,7 +100,7 @@ class PolicyTerms(Said):
     says how many: three is our own default."""
     detectors: Annotated[tuple[Choice, ...], Few(len(Detector))] = ()
     """Detection: those that raise signals, and no others. None: no ratings are looked at."""
-    repair_rules: Annotated[tuple[RepairRule, ...], Few(len(RepairRule))] = REPAIR_RULES
+    repair_rules: Annotated[tuple[RepairRule, ...], Few(len(RepairRule), distinct=True)] = REPAIR_RULES
     """Detection: what says that a dip is over; of several that are met at one session the first here is named. None: it
     is left open what became of any."""
     repair_window: Annotated[int, Between(1, 20)] = WINDOW

@@ -77,9 +77,9 @@ class StepNote(Said):
     """The session it was taken in."""
     taken_on: Day | None = None
     """The day it was taken; today when left out."""
-    skills: Annotated[tuple[Skill, ...], Few(4)] = ()
+    skills: Annotated[tuple[Skill, ...], Few(4, distinct=True)] = ()
     """The interpersonal-effectiveness skills it leaned on."""
-    strategies: Annotated[tuple[Strategy, ...], Few(10)] = ()
+    strategies: Annotated[tuple[Strategy, ...], Few(10, distinct=True)] = ()
     """The 3RS resolution strategies used."""
     summary: Summary | None = None
     """Up to 280 characters of ordinary record, not process notes."""

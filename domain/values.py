@@ -84,16 +84,41 @@ def in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+class Repeated(ValueError):
+    """An entry of a list is there already."""
+
+    def __init__(self, place: int, first: int) -> None:
+        """`place` is where it stands again, `first` where it stood first; both count from 0."""
+        super().__init__(f"This is the same as entry {first}; each is named once.")
+        self.place = place
+
+
 @dataclass(frozen=True, slots=True)
 class Few:
-    """A list of at most `limit` entries."""
+    """A list of at most `limit` entries; no two alike where it is `distinct`."""
 
     limit: int
     least: int = 0
+    distinct: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         # Stopping at the first fault keeps a list of a million wrong entries from holding the service up.
-        return {**handler(source), "min_length": self.least, "max_length": self.limit, "fail_fast": True}
+        few = {**handler(source), "min_length": self.least, "max_length": self.limit, "fail_fast": True}
+        if not self.distinct:
+            return few
+        return {"type": "function-after", "function": {"type": "no-info", "function": each_once}, "schema": few}
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        found = handler(schema)
+        return {**found, "uniqueItems": True} if self.distinct else found
+
+
+def each_once(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same entries. Raises Repeated for one that is there twice."""
+    if len(set(entries)) < len(entries):
+        place, entry = next((i, e) for i, e in enumerate(entries) if e in entries[:i])
+        raise Repeated(place, entries.index(entry))
+    return entries
 
 
 @dataclass(frozen=True, slots=True)

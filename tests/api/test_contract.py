@@ -365,3 +365,29 @@ async def test_a_list_that_grew_past_what_may_be_sent_stops_no_patch(case: Case)
     problem = refused(await case.script.patch(url, json=back, headers=condition), 422, "invalid")
     assert [e["pointer"] for e in problem["errors"]] == ["#/treatment_changes"]
     assert ok(await case.script.patch(url, json={"treatment_changes": None}, headers=condition))["treatment_changes"] == []
+
+
+async def test_an_entry_that_is_named_twice_is_refused_by_its_place(case: Case):
+    """A letter was signed twice by one therapist."""
+    twice = "This is the same as entry 0; each is named once."
+    them, here = case.therapist_id, case.relationship_id
+    for collection, body, pointer in (
+        ("relationships", {"client_id": case.client_id, "therapist_ids": [them, them]}, "#/therapist_ids/1"),
+        ("relationships", {"client_id": case.client_id, "therapist_ids": [them, them.upper()]}, "#/therapist_ids/1"),
+        ("ruptures", {"relationship_id": here, "strains": ["bond", "goal", "bond"]}, "#/strains/2"),
+        ("webhook-endpoints", {"url": "https://a.example", "relationship_ids": [here, here]}, "#/relationship_ids/1"),
+        ("webhook-endpoints", {"url": "https://a.example", "event_types": ["*", "*"]}, "#/event_types/1"),
+        ("clients", {"external_identifiers": [{"system": "a", "value": "1"}] * 2}, "#/external_identifiers/1"),
+    ):
+        problem = refused(await case.script.post(f"/v1/{collection}", json=body), 422, "invalid")
+        assert problem["errors"] == [{"pointer": pointer, "detail": twice}]
+
+
+async def test_what_was_stored_before_entries_had_to_differ_is_read_and_revised(case: Case):
+    pool = case.house.running.service.store.pool
+    sql = "UPDATE relationship SET therapist_ids = therapist_ids || therapist_ids WHERE practice_id = $1"
+    await pool.execute(sql, case.house.id)
+    url = f"/v1/relationships/{case.relationship_id}"
+    assert ok(await case.therapist.get(url))["therapist_ids"] == [case.therapist_id] * 2
+    revised = ok(await case.therapist.patch(url, json={"modality": "CBT"}, headers={"If-Match": "*"}))
+    assert revised["treatment_changes"] == []
