@@ -120,16 +120,22 @@ class Deciding:
         ask = await self.ask(call, takes)
         if call.header(b"if-match") is None:
             raise ConditionNeeded('Send If-Match with the ETag you read, so that nobody is overwritten unseen: "7".')
+        if ask.expected is None:
+            # Whatever version it is at: `*` holds for as long as it is there (RFC 9110, 13.1.1).
+            return await anew(lambda: self._as_it_is(call, move, ask))
+        try:
+            return await self._as_it_is(call, move, ask)
+        except Moved:
+            raise Stale("Somebody else moved first; read it again.") from None
+
+    async def _as_it_is(self, call: Call, move: Move, ask: Ask) -> Reply:
         row = await self.store.row(self.shelf, call.caller, call.id())
         if row is None:
             raise self.unknown()
         self._expect(ask.expected, row["version"])
-        body = merged(move.takes, self.shelf.state(row), ask.body) if takes is dict else ask.body
-        try:
-            work = self._decide(call, move, Ask(body, None, ask.expected), row, call.id(), self.store)
-            return await self._settled(call, Ask(body, None, ask.expected), work)
-        except Moved:
-            raise Stale("Somebody else moved first; read it again.") from None
+        body = ask.body if move is self.machine.remove else merged(move.takes, self.shelf.state(row), ask.body)
+        asked = Ask(body, None, ask.expected)
+        return await self._settled(call, asked, self._decide(call, move, asked, row, call.id(), self.store))
 
     async def _decide(
         self, call: Call, move: Move, ask: Ask, row: Mapping[str, Any] | None, id: UUID, store: Store

@@ -64,10 +64,7 @@ class Between:
 DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 A_DAY = "A day, like 2026-11-02."
 INSTANT = rf"{DAY}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,6}})?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
-A_MOMENT = (
-    "A moment with its time zone, like 2026-11-02T10:00:00Z or 2026-11-02T11:00:00.250+01:00; a fraction has at most six "
-    "digits."
-)
+A_MOMENT = "A moment with its time zone, like 2026-11-02T10:00:00Z; a fraction of a second has at most six digits."
 
 
 def spelt(kind: type[date], pattern: str, says: str, limits: dict[str, Any]) -> dict[str, Any]:

@@ -30,17 +30,22 @@ class Moved(Refused):
 
 
 class HistoryGone(Refused):
-    """The log no longer goes back to that number or time. Read what you keep anew, then go on after `newest`."""
+    """The log does not hold what follows that number or time. Read what you keep anew, then go on after `newest`."""
 
     status = 410
     code = "history-gone"
-    title = "The log no longer goes back that far"
+    title = "The log does not hold what follows that"
 
-    def __init__(self, *, oldest: int, newest: int, besides: str = "") -> None:
-        """`oldest` is the first number that is still told, `newest` the last that was given; `besides`: what else."""
+    def __init__(self, *, oldest: int, newest: int, after: int | None = None, besides: str = "") -> None:
+        """`oldest` is the first number that is still told, `newest` the last that was given; `besides`: what else.
+
+        `after` is a number that was never given. Without it, what followed is no longer kept.
+        """
+        gone = f"The log begins at {oldest} now; what came before is no longer kept."
+        ahead = f"The log ends at {newest}: {after} is another practice's number, or one from before it was restored."
         super().__init__(
-            f"The log begins at {oldest} now; what came before is no longer kept. To be complete again, read the "
-            f"collections you keep from their first page, then go on after {newest}.{besides and f' {besides}'}",
+            f"{gone if after is None else ahead} To be complete again, read the collections you keep from their first "
+            f"page, then go on after {newest}.{besides and f' {besides}'}",
             oldest=oldest, newest=newest,
         )  # fmt: skip
 

@@ -154,7 +154,7 @@ class Feed:
 
 
 WHOLE = """
-SELECT EXISTS (SELECT FROM milestone WHERE practice_id = $1 AND first_seq <= $3 + 1)
+SELECT EXISTS (SELECT FROM milestone WHERE practice_id = $1 AND first_seq <= $3::bigint + 1)
   OR EXISTS (SELECT FROM event WHERE practice_id = $1 AND subject_id = $2 AND version = 1)"""
 """Whether the log still goes back so far, or to the relationship's own beginning; asked after what is left was read."""
 HISTORY = f"""SELECT {FIELDS} FROM event e

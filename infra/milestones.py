@@ -120,6 +120,8 @@ class Book:
             if not known.reach(after):
                 break
             if told := await self._read_on(known, practice_id, after, limit, statement, *args):
+                if after > told[1]:
+                    raise HistoryGone(oldest=known.firsts[0], newest=told[1], after=after)
                 return told
             # A volume went after its milestone was read. Who had all of it has lost nothing, and goes on in the next.
             self._known.pop(practice_id, None)

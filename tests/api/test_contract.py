@@ -191,6 +191,40 @@ async def test_a_query_that_is_not_known_is_refused_wherever_the_document_says_s
                 assert (answer.status_code == 422) is documented, f"{method} {path}: {answer.text[:200]}"
 
 
+async def test_a_number_that_was_never_given_is_no_place_to_wait(case: Case):
+    """A reader with another practice's number, or from before a restore, would be deaf until the log caught up."""
+    newest = ok(await case.script.get("/v1/practices/me"))["seq"]
+    for path in ("/v1/events?after=", "/v1/events?wait=20&after=", "/v1/ruptures?changed_after="):
+        assert ok(await case.script.get(f"{path.replace('wait=20&', '')}{newest}"))["next_after"] == newest
+        problem = refused(await case.script.get(f"{path}{newest + 1}"), 410, "history-gone")
+        assert problem["newest"] == newest and f"The log ends at {newest}" in problem["detail"]
+
+
+async def test_every_number_that_a_query_may_be_is_answered(case: Case):
+    """As large as the document says, on every route that takes one."""
+    world = {"id": case.relationship_id, "seq": "1"}
+    document = ok(await case.script.get("/openapi.json"))
+    tried = 0
+    for path, methods in document["paths"].items():
+        for parameter in methods.get("get", {}).get("parameters", ()):
+            if parameter.get("in") == "query" and parameter["schema"].get("type") == "integer":
+                for most in (parameter["schema"]["maximum"], 2**31 - 1, 2**31):
+                    address = path.format_map(world) + f"?{parameter['name']}={most}"
+                    answer = await case.script.get(address) if parameter["name"] != "wait" else None
+                    tried += 1
+                    assert answer is None or answer.status_code < 500, f"{address}: {answer.text}"
+    assert tried > 30
+
+
+async def test_whatever_version_it_is_at_somebody_revises_it(case: Case):
+    """`If-Match: *` holds for as long as there is one: of eight at once none is told that another was first."""
+    path = f"/v1/relationships/{case.relationship_id}"
+    responses = await asyncio.gather(*(
+        case.therapist.patch(path, json={"modality": f"M{n}"}, headers={"If-Match": "*"}) for n in range(4)
+    ))  # fmt: skip
+    assert {r.status_code for r in responses} == {200}, [r.text for r in responses]
+
+
 async def test_a_script_follows_what_changed_since_it_last_looked(case: Case):
     first = await case.rupture()
     seen = ok(await case.script.get("/v1/ruptures?changed_after=0"))
@@ -364,7 +398,9 @@ async def test_a_list_that_grew_past_what_may_be_sent_stops_no_patch(case: Case)
     back = {"treatment_changes": later["treatment_changes"]}
     problem = refused(await case.script.patch(url, json=back, headers=condition), 422, "invalid")
     assert [e["pointer"] for e in problem["errors"]] == ["#/treatment_changes"]
-    assert ok(await case.script.patch(url, json={"treatment_changes": None}, headers=condition))["treatment_changes"] == []
+    assert (
+        ok(await case.script.patch(url, json={"treatment_changes": None}, headers=condition))["treatment_changes"] == []
+    )
 
 
 async def test_an_entry_that_is_named_twice_is_refused_by_its_place(case: Case):
