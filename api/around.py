@@ -49,10 +49,12 @@ async def around(
     if move.knows == "endings" and relationship_id:
         endings = await store.endings(caller.practice_id, relationship_id)
     forms = await forms_of(store, caller, body if state is None else state) if move.knows == "forms" else ()
+    told = getattr(body, "sharing_policy_id", None)
+    texts = await store.texts(caller.practice_id, told) if told else ()
     new_id = uuid7() if move.knows == "new_id" else None
     return Around(
         caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings, forms=forms,
-        scores=scores, new_id=new_id,
+        scores=scores, texts=texts, new_id=new_id,
     )  # fmt: skip
 
 

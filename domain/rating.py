@@ -12,7 +12,7 @@ Client, therapist and observers rate side by side; nothing blends them. Who may 
 A direct question is asked beside the scores, or instead of them: it finds more than any score.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Any
@@ -24,7 +24,7 @@ from domain.errors import Incomplete, Refused
 from domain.form import Form, InstrumentKind
 from domain.instruments import form_of
 from domain.machine import Machine
-from domain.move import NEW, Around, Move, as_said
+from domain.move import NEW, Advisory, Around, Move, as_said
 from domain.scoring import Completeness, ItemAnswer, Scored, SubscaleScore, given, scored
 from domain.session import SessionPhase
 from domain.values import Few, Ref, Said, Scale, Token
@@ -189,7 +189,7 @@ def who(rater: Rater, named: str | None, around: Around) -> str | None:
     return named  # perhaps one of before: ratings may come late
 
 
-def can_be_rated(state: Any, body: Recording, around: Around) -> None:
+def can_be_rated(state: Any, body: Recording, around: Around) -> Iterator[Advisory]:
     """The session was held, the rater speaks for themselves, and what was rated fits the instrument."""
     session = around.parent
     if body.relationship_id not in (None, session.relationship_id):
@@ -201,6 +201,7 @@ def can_be_rated(state: Any, body: Recording, around: Around) -> None:
     if form and rater not in form.rated_by:
         raise Refused(f"{form.code} is rated by: {', '.join(form.rated_by)}; not as {rater}.", at="instrument")
     fits(form, rater, body)
+    yield from told_well(state, body, around)
 
 
 def named(told: Any, around: Around) -> Form | None:
@@ -236,6 +237,20 @@ def informed(rater: Rater, body: Correction) -> None:
             raise Refused("This is a client's choice about a rating of their own; leave it out.", at=name)
     if body.sharing_policy_id and not body.sharing_text_version:
         raise Incomplete([("sharing_text_version", "Which edition of the policy's text the client was told.")])
+
+
+def told_well(state: Any, body: Correction, around: Around) -> Iterator[Advisory]:
+    """Whether what a client was told is a text of the practice's, where that is said anew. Raises Refused if not."""
+    policy, version = body.sharing_policy_id, body.sharing_text_version
+    if policy is None or (state and (policy, version) == (state.sharing_policy_id, state.sharing_text_version)):
+        return
+    edition = next((text.edition for text in around.texts if text.policy_id == policy), None)
+    if edition is None:
+        detail = "This is no informed_consent or confidentiality policy in force; name one, or leave it out."
+        raise Refused(detail, at="sharing_policy_id")
+    if edition != version:
+        detail = f"The policy's text is at edition {edition} now; with a newer text, ask them anew."
+        yield Advisory(code="sharing_text_outdated", detail=detail, source="The practice's own policy")
 
 
 def score(form: Form | None, body: Any) -> Scored | None:
@@ -282,10 +297,11 @@ def is_their_own(state: AllianceRating, body: Any, around: Around) -> None:
         raise Refused("A rating is corrected by whoever gave it.")
 
 
-def can_be_corrected(state: AllianceRating, body: Correction, around: Around) -> None:
+def can_be_corrected(state: AllianceRating, body: Correction, around: Around) -> Iterator[Advisory]:
     """Whoever rated it says how it should read; instrument and version stay."""
     is_their_own(state, body, around)
     fits(named(state, around), state.rater, body)
+    yield from told_well(state, body, around)
 
 
 def corrected(state: AllianceRating, body: Correction, around: Around) -> Mapping[str, Any]:

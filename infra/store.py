@@ -10,7 +10,7 @@ import asyncpg
 
 from domain.access import Caller
 from domain.measure import Instrument
-from domain.move import Around, Decision, Endings
+from domain.move import Around, ConsentText, Decision, Endings
 from domain.policies import alone
 from domain.returning import Scores
 from infra.conflicts import TAKEN, Moved, Taken
@@ -118,6 +118,11 @@ class Store:
         """The practice's own instruments of a code (of any, if it is empty), those that are retired among them."""
         rows = await self.pool.fetch(FORMS, practice_id, code)
         return tuple(SHELVES["instrument"].state(row) for row in rows)
+
+    async def texts(self, practice_id: UUID, policy_id: UUID) -> tuple[ConsentText, ...]:
+        """The text that a policy keeps for clients to be told, if it is in force."""
+        rows = await self.pool.fetch(TEXTS, practice_id, policy_id)
+        return tuple(map(reader(ConsentText), rows))
 
     async def horizon(self, practice_id: UUID) -> Horizon:
         """Where the log begins and ends."""
@@ -239,6 +244,9 @@ INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
 FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND $2 IN (code, '') ORDER BY code, edition"
+TEXTS = """
+SELECT id AS policy_id, edition FROM policy WHERE practice_id = $1 AND id = $2
+  AND kind IN ('informed_consent', 'confidentiality') AND phase = 'current'"""
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2
           AND phase IN ('confirmed', 'in_repair')) AS open_ruptures,
