@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from api.around import around
 from api.body import adapter, merged
-from api.call import JSON, PRIVATE, VARY, Call, Reply, parsed
+from api.call import JSON, PRIVATE, VARY, Call, Reply, sent
 from api.problems import ConditionNeeded, NotFound, OutOfScope, Stale
 from api.repeat import answered, fingerprint, refusal_kept, replay, reply_kept
 from api.representation import advice, after, represent
@@ -57,7 +57,7 @@ class Deciding:
             raise OutOfScope(self.machine.write_scope)
         raw, key = await call.body(), call.idempotency_key()
         kept = Kept(key, fingerprint(call, raw)) if key else None
-        return Ask(parsed(adapter(takes), raw), kept, call.if_match())
+        return Ask(sent(adapter(takes), raw), kept, call.if_match())
 
     async def make(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
         """Bring something into being under `id`."""
