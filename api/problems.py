@@ -1,6 +1,6 @@
 """Problem details (RFC 9457): the HTTP refusals beside the domain's own, and the one way to write them down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -84,6 +84,11 @@ class NotAcceptable(Refused):
     code = "not-acceptable"
     title = "It does not come in a form that is accepted"
 
+    def __init__(self, detail: str) -> None:
+        """With another `Accept` it may."""
+        super().__init__(detail)
+        self.headers = {"Vary": "Accept"}
+
 
 class Stale(Refused):
     """The If-Match names another version than the current one. Read it again and decide anew."""
@@ -107,6 +112,11 @@ class WrongType(Refused):
     status = 415
     code = "unsupported-media-type"
     title = "The body is not JSON"
+
+    def __init__(self, detail: str, taken: Sequence[str] = ()) -> None:
+        """`taken`: the media types of a patch (RFC 5789)."""
+        super().__init__(detail)
+        self.headers = {"Accept-Patch": ", ".join(taken)} if taken else {}
 
 
 class Invalid(Refused):
@@ -206,8 +216,8 @@ def without(missing: list[str]) -> Refused:
 
 
 def pointer(path: tuple[Any, ...]) -> str:
-    """A JSON pointer as a fragment."""
-    return "#/" + "/".join(str(part)[:80].replace("~", "~0").replace("/", "~1") for part in path)
+    """A JSON pointer as a fragment; `#` is the whole body (RFC 6901)."""
+    return "#" + "".join("/" + str(part)[:80].replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def plain_words(kind: str, message: str) -> str:
@@ -215,6 +225,5 @@ def plain_words(kind: str, message: str) -> str:
     known = {
         "unexpected_keyword_argument": "There is no such field.", "missing": REQUIRED,
         "string_pattern_mismatch": "Text may not contain NUL characters.",
-        "uuid_parsing": "This should be a UUID.", "uuid_type": "This should be a UUID.",
     }  # fmt: skip
     return known.get(kind, message)

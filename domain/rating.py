@@ -27,7 +27,7 @@ from domain.machine import Machine
 from domain.move import NEW, Advisory, Around, Move, as_said
 from domain.scoring import Completeness, ItemAnswer, Scored, SubscaleScore, given, scored
 from domain.session import SessionPhase
-from domain.values import Few, Ref, Said, Scale, Token
+from domain.values import Few, Id, Ref, Said, Scale, Token
 
 
 class RatingPhase(StrEnum):
@@ -88,7 +88,7 @@ class Recording(Correction):
 
     session_id: Annotated[UUID, Ref("session", above=True)]
     """The session, which was held."""
-    relationship_id: UUID | None = None
+    relationship_id: Id | None = None
     """The relationship. Left out: the session's."""
     rater: Rater | None = None
     """Whose view it is. Left out: the caller's own role; an integration says whose."""

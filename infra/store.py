@@ -169,7 +169,7 @@ class Store:
                 raise Moved("A request with this Idempotency-Key was finished a moment ago; repeat it.") from None
             name = str(error.constraint_name)
             detail = TAKEN.get(name, "An object with this id exists already.")
-            raise Taken(detail, name) from None
+            raise Taken(detail, name, place_of(decision, error)) from None
         except AT_ODDS:
             raise Moved(SAME_MOMENT) from None
 
@@ -244,6 +244,15 @@ INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
 FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND $2 IN (code, '') ORDER BY code, edition"
+def place_of(decision: Decision, error: asyncpg.UniqueViolationError) -> str:
+    """Which of the identifiers that are to be given is another's; empty where it is about something else."""
+    if error.constraint_name != "external_id_pkey":
+        return ""
+    names = decision.after.external_identifiers
+    keys = [f", {decision.machine.subject}, {name.system}, {name.value})" for name in names]
+    return next((f"external_identifiers/{i}" for i, key in enumerate(keys) if key in (error.detail or "")), "")
+
+
 TEXTS = """
 SELECT id AS policy_id, edition FROM policy WHERE practice_id = $1 AND id = $2
   AND kind IN ('informed_consent', 'confidentiality') AND phase = 'current'"""

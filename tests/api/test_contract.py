@@ -427,3 +427,63 @@ async def test_what_was_stored_before_entries_had_to_differ_is_read_and_revised(
     assert ok(await case.therapist.get(url))["therapist_ids"] == [case.therapist_id] * 2
     revised = ok(await case.therapist.patch(url, json={"modality": "CBT"}, headers={"If-Match": "*"}))
     assert revised["treatment_changes"] == []
+
+
+async def test_a_body_that_is_no_object_is_pointed_at_as_a_whole(case: Case):
+    for body in ("[]", "1", "null"):
+        headers = {"Content-Type": "application/json"}
+        problem = refused(await case.script.post("/v1/clients", content=body, headers=headers), 422, "invalid")
+        assert [e["pointer"] for e in problem["errors"]] == ["#"]
+
+
+async def test_an_id_in_a_body_has_the_spelling_that_it_has_in_an_address(case: Case):
+    id, url = case.relationship_id, "/v1/ruptures"
+    for said in (f"{{{id}}}", f"urn:uuid:{id}", id.replace("-", "")):
+        problem = refused(await case.script.post(url, json={"relationship_id": said}), 422, "invalid")
+        assert problem["errors"] == [{"pointer": "#/relationship_id", "detail": "This should be a UUID."}]
+    assert made(await case.script.post(url, json={"relationship_id": id.upper()}))["relationship_id"] == id
+
+
+async def test_a_zero_has_no_sign(case: Case):
+    score = {"relationship_id": case.relationship_id, "rated_on": "2026-11-02", "instrument": "phq-9"}
+    answers = [{"item": item, "value": -0.0} for item in range(1, 10)]
+    found = made(await case.script.post("/v1/outcome-scores", json=score | {"answers": answers}))
+    assert "-0" not in str([answer["value"] for answer in found["answers"]])
+
+
+async def test_an_identifier_that_is_anothers_is_named_by_its_place(case: Case):
+    first, second = {"system": "ehr", "value": "4711"}, {"system": "ehr", "value": "4712"}
+    made(await case.script.post("/v1/clients", json={"external_identifiers": [second]}))
+    response = await case.script.post("/v1/clients", json={"external_identifiers": [first, second]})
+    problem = refused(response, 409, "taken")
+    assert [e["pointer"] for e in problem["errors"]] == ["#/external_identifiers/1"]
+    assert "4712" not in response.text
+
+
+async def test_headers_that_belong_to_a_refusal_come_with_it(case: Case):
+    url = f"/v1/relationships/{case.relationship_id}"
+    response = await case.script.get(f"{url}/trajectory", headers={"Accept": "text/csv"})
+    refused(response, 406)
+    assert "Accept" in response.headers["vary"].split(", ")
+    for method, taken in (("PATCH", "application/json, application/merge-patch+json"), ("POST", None)):
+        path = url if method == "PATCH" else "/v1/clients"
+        response = await case.script.request(method, path, content="a", headers={"Content-Type": "text/csv"})
+        refused(response, 415)
+        assert response.headers.get("accept-patch") == taken
+
+
+async def test_if_match_may_name_several_versions_and_one_of_them_will_do(case: Case):
+    url = f"/v1/relationships/{case.relationship_id}"
+    for condition, status in (('"7", "1"', 200), ('"7","3"', 412), ('W/"2"', 412), ('W/"1", "2"', 200), ('"abc"', 412)):
+        response = await case.script.patch(url, json={"modality": condition}, headers={"If-Match": condition})
+        assert response.status_code == status, (condition, response.text)
+
+
+async def test_a_moment_has_one_spelling_wherever_it_was_kept(case: Case):
+    session = await case.session(starts_at="2026-11-02T11:00:00+01:00")
+    assert session["starts_at"] == "2026-11-02T10:00:00Z"
+    url = f"/v1/relationships/{case.relationship_id}/trajectory"
+    trajectory = ok(await case.therapist.get(url, headers={"Accept": "application/json"}))
+    assert [seat["starts_at"] for seat in trajectory["sessions"]] == [session["starts_at"]]
+    (history,) = ok(await case.therapist.get(f"/v1/sessions/{session['id']}/history"))["items"]
+    assert history["changed"]["starts_at"] == session["starts_at"]
