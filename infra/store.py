@@ -244,6 +244,8 @@ INSERT INTO milestone (practice_id, volume, first_seq) SELECT id, volume, 1 FROM
 KEPT = """
 SELECT fingerprint, status, headers, body FROM idempotency WHERE practice_id = $1 AND caller = $2 AND key = $3"""
 FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND $2 IN (code, '') ORDER BY code, edition"
+
+
 def place_of(decision: Decision, error: asyncpg.UniqueViolationError) -> str:
     """Which of the identifiers that are to be given is another's; empty where it is about something else."""
     if error.constraint_name != "external_id_pkey":
