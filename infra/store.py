@@ -90,12 +90,14 @@ class Store:
         rows = await self.pool.fetch(statement.sql, *statement.args(values | subject_of(caller)))
         return rows, until, more
 
-    async def exists(self, shelf: Shelf, practice_id: UUID, id: UUID, relationship_id: UUID | None) -> bool:
-        """Whether the practice has it, within the relationship where one is given."""
+    async def among(
+        self, shelf: Shelf, practice_id: UUID, ids: list[UUID], relationship_id: UUID | None
+    ) -> frozenset[UUID]:
+        """Those of the ids that the practice has, within the relationship where one is given."""
         within = " AND relationship_id = $3" if relationship_id else ""
-        sql = f"SELECT 1 FROM {shelf.table.name} WHERE practice_id = $1 AND id = $2{within}"
-        args = (practice_id, id, relationship_id) if relationship_id else (practice_id, id)
-        return await self.pool.fetchval(sql, *args) is not None
+        sql = f"SELECT id FROM {shelf.table.name} WHERE practice_id = $1 AND id = ANY ($2){within}"
+        args = (practice_id, ids, relationship_id) if relationship_id else (practice_id, ids)
+        return frozenset(row["id"] for row in await self.pool.fetch(sql, *args))
 
     async def plan_of(self, practice_id: UUID, relationship_id: UUID) -> UUID | None:
         """The id of a relationship's termination plan."""

@@ -487,3 +487,14 @@ async def test_a_moment_has_one_spelling_wherever_it_was_kept(case: Case):
     assert [seat["starts_at"] for seat in trajectory["sessions"]] == [session["starts_at"]]
     (history,) = ok(await case.therapist.get(f"/v1/sessions/{session['id']}/history"))["items"]
     assert history["changed"]["starts_at"] == session["starts_at"]
+
+
+async def test_of_several_ids_the_one_that_names_nothing_is_named_by_its_place(case: Case):
+    them, nobody = case.therapist_id, case.client_id
+    body = {"client_id": case.client_id, "therapist_ids": [them, nobody]}
+    problem = refused(await case.script.post("/v1/relationships", json=body), 422, "invalid")
+    assert problem["errors"] == [{"pointer": "#/therapist_ids/1", "detail": "There is no such therapist here."}]
+    url = f"/v1/relationships/{case.relationship_id}"
+    patch = {"therapist_ids": [them, nobody]}
+    problem = refused(await case.script.patch(url, json=patch, headers={"If-Match": "*"}), 422, "invalid")
+    assert [e["pointer"] for e in problem["errors"]] == ["#/therapist_ids/1"]
