@@ -128,8 +128,6 @@ def can_be_run(state: Any, body: PolicyTerms, around: Around) -> Iterator[Adviso
         raise Refused("Detectors are chosen by a policy of the kind detection.", at="detectors")
     if body.repair_rules != REPAIR_RULES and body.kind is not PolicyKind.DETECTION:
         raise Refused("What counts as repaired is chosen by a policy of the kind detection.", at="repair_rules")
-    if len(set(body.repair_rules)) < len(body.repair_rules):
-        raise Refused("Each rule is named once.", at="repair_rules")
     return advice(run, body.repair_rules, in_force(around.forms))
 
 
