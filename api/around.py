@@ -33,12 +33,7 @@ async def around(
             row["id"] if shelf.is_relationship else row.get("relationship_id"),
             None,
         )
-    for name in names:
-        within = relationship_id if name.ref.within else None
-        if not name.ref.above and not await store.exists(
-            SHELVES[name.ref.subject], caller.practice_id, name.id, within
-        ):
-            raise nothing_there(name.pointer, name.ref.subject)
+    await all_there(store, caller, names, relationship_id, state)
     if move.knows in ("parent", "scores") and state is not None:
         rupture = await store.row(SHELVES["rupture"], caller, state.rupture_id)
         parent = rupture and SHELVES["rupture"].state(rupture)
@@ -49,13 +44,30 @@ async def around(
     if move.knows == "endings" and relationship_id:
         endings = await store.endings(caller.practice_id, relationship_id)
     forms = await forms_of(store, caller, body if state is None else state) if move.knows == "forms" else ()
+    told = getattr(body, "sharing_policy_id", None)
+    texts = await store.texts(caller.practice_id, told) if told else ()
     seen_on, new_id = None, None
     if move.knows == "seen_on":
         seen_on, new_id = await store.seen_on(caller.practice_id, state), uuid7()
     return Around(
         caller=caller, now=datetime.now(UTC), relationship=place, parent=parent, endings=endings, forms=forms,
-        scores=scores, seen_on=seen_on, new_id=new_id,
+        scores=scores, texts=texts, seen_on=seen_on, new_id=new_id,
     )  # fmt: skip
+
+
+async def all_there(store: Store, caller: Caller, names: list[Named], relationship_id: UUID | None, state: Any) -> None:
+    """Raises Invalid for an id that names nothing here; what `state` names in the same field was there before."""
+    before = {(name.pointer.partition("/")[0], name.id) for name in named(state)} if state and names else set()
+    asked: dict[tuple[str, UUID | None], list[Named]] = {}
+    for name in names:
+        if not name.ref.above and (name.pointer.partition("/")[0], name.id) not in before:
+            asked.setdefault((name.ref.subject, relationship_id if name.ref.within else None), []).append(name)
+    for (subject, within), wanted in asked.items():
+        ids = [name.id for name in wanted]
+        found = await store.among(SHELVES[subject], caller.practice_id, ids, within)
+        for name in wanted:
+            if name.id not in found:
+                raise nothing_there(name.pointer, subject)
 
 
 async def forms_of(store: Store, caller: Caller, told: Any) -> tuple[Instrument, ...]:

@@ -1,7 +1,7 @@
 """Bodies: their schemas, built when first needed, and the merge patch."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, make_dataclass
+from collections.abc import Iterator
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass, make_dataclass
 from functools import cache
 from typing import Annotated, Any, get_args
 from uuid import UUID
@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json, to_json
 
 from api.call import parsed
-from domain.values import Ref, markers, type_hints
+from api.problems import without
+from domain.values import Ref, markers, plain, record_in, type_hints
 
 
 @cache
@@ -28,21 +29,41 @@ def with_relationship(takes: type) -> type:
     return body
 
 
-def merged(takes: type, row: Mapping[str, Any], patch: dict[str, Any]) -> Any:
-    """A merge patch (RFC 7396) applied to what may be corrected of a row, and checked as a whole.
+def merged(takes: type, state: Any, patch: dict[str, Any]) -> Any:
+    """A merge patch (RFC 7396) applied to what may be corrected of `state`.
 
-    A null removes, and what is removed falls back to its default; where there is none, the schema says so.
+    A null removes, and what is removed falls back to its default; where there is none, it is missing. What is not sent
+    stays as it is and is not checked: a list may have grown past what may be sent, or date from before a limit.
     """
-    current = {f.name: row[f.name] for f in fields(takes)}
-    return parsed(adapter(takes), to_json(merge(from_json(to_json(current)), patch)))
+    known = {f.name: f for f in fields(takes)}
+    current = from_json(to_json({name: plain(getattr(state, name)) for name in patch if name in known}))
+    said = merge(current, patch, takes)
+    body = parsed(adapter(in_part(takes)), to_json(said))
+    gone = [name for name in known if name in patch and name not in said]
+    if missing := [name for name in gone if known[name].default is MISSING]:
+        raise without(missing)
+    defaults = {name: known[name].default for name in gone}
+    return takes(**{name: getattr(body if name in said else state, name) for name in known} | defaults)
 
 
-def merge(target: Any, patch: Any) -> Any:
-    """RFC 7396."""
+@cache
+def in_part(takes: type) -> type:
+    """The same body, of which any field may be left out."""
+    hints = type_hints(takes)
+    optional = [(f.name, hints[f.name], field(default=None)) for f in fields(takes)]
+    return make_dataclass(f"{takes.__name__}InPart", optional, bases=(takes,), kw_only=True, frozen=True, slots=True)
+
+
+def merge(target: Any, patch: Any, takes: type | None) -> Any:
+    """RFC 7396, for what is to be a `takes`; a name that it does not have stays, for its schema to refuse."""
     if not isinstance(patch, dict):
         return patch
     before = target if isinstance(target, dict) else {}
-    said = {name: merge(before.get(name), value) for name, value in patch.items() if value is not None}
+    hints = type_hints(takes) if takes else dict.fromkeys(patch)
+    said = {
+        name: merge(before.get(name), value, record_in(hints.get(name)))
+        for name, value in patch.items() if value is not None or name not in hints
+    }  # fmt: skip
     return {n: v for n, v in before.items() if n not in patch} | said
 
 

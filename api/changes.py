@@ -1,6 +1,8 @@
 """The log over HTTP: the change feed with long poll, histories and timelines."""
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -8,14 +10,14 @@ from pydantic_core import from_json, to_json
 from api.call import Call, Reply, number, wrong
 from api.listing import page_headers
 from api.problems import OutOfScope
-from api.representation import for_client, for_its_readers, within
+from api.representation import for_client, for_its_readers, in_utc, within
 from api.resource import Resource
 from domain.access import Caller, Role
 from domain.catalog import BY_SUBJECT, SAYS
 from domain.grounds import HELD
 from domain.machine import Machine
 from domain.rupture import MENDED
-from domain.values import Private, marked, records, spoken, texts, type_hints
+from domain.values import Private, kinds, marked, records, spoken, texts, type_hints
 from infra.feed import Feed, History, known_types
 
 LONGEST_WAIT = 30
@@ -97,11 +99,19 @@ def version_of(cls: type, event: Mapping[str, Any], said: "Said", caller: Caller
     data = event["data"]
     changed, added = data.get("set", {}), data.get("add", {})
     spoke = {*data.get("texts", ()), *(spoken(cls) & changed.keys())}
+    changed = {**changed, **{n: in_utc(changed[n]) for n in moments(cls) & changed.keys()}}
     if caller.role is Role.CLIENT:
         changed = for_client(cls, changed, silent=not said.shared(event["version"]))
         added = {n: within(records(cls)[n], v) for n, v in added.items() if n not in marked(cls, Private)}
         spoke -= marked(cls, Private)
     return {"changed": changed, "added": added, "texts": {n: said.at(n, event["version"]) for n in sorted(spoke)}}
+
+
+@cache
+def moments(cls: type) -> frozenset[str]:
+    """The fields that are moments, or records that hold some."""
+    found = {n for n, record in records(cls).items() if moments(record)}
+    return frozenset(found | {n for n, hint in type_hints(cls).items() if datetime in kinds(hint)})
 
 
 class Said:

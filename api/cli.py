@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -24,6 +25,8 @@ app.add_typer(practices, name="practice")
 DataDir = Annotated[
     Path, typer.Option(envvar="BRAVESPACE_DATA_DIR", help="Keys, and the embedded database when no URL is set.")
 ]  # fmt: skip
+Bearer = Enum("Bearer", {role.name: role.value for role in Role if role is not Role.POLICY})  # type: ignore[misc]
+"""Who bears a token; what follows by itself bears none."""
 HERE = Path(".bravespace")
 Json = Annotated[bool, typer.Option("--json", help="Say it in JSON.")]
 
@@ -124,7 +127,7 @@ def add_practice(name: Annotated[str, typer.Argument(help="What it is called.")]
 @app.command()
 def token(
     practice: Annotated[UUID, typer.Option(help="The practice's id.")],
-    role: Annotated[Role, typer.Option(help="What the bearer is to the practice.")],
+    role: Annotated[Bearer, typer.Option(help="What the bearer is to the practice.")],
     subject: Annotated[str | None, typer.Option(help="The therapist's or client's id, or the script's name.")] = None,
     scope: Annotated[
         str | None, typer.Option(help="Scopes, with spaces; all that the role can use when left out.")
@@ -133,17 +136,24 @@ def token(
     data_dir: DataDir = HERE,
 ) -> None:
     """A token signed with the local keys. Prints the token and nothing else."""
+    from domain.catalog import scopes_of
     from infra.keys import Keys
+    from infra.standalone import known
 
-    if role is Role.POLICY:
-        raise typer.BadParameter("policy is what follows by itself; nobody bears it.", param_hint="--role")
-    if role in (Role.THERAPIST, Role.CLIENT):
+    who = Role(role.value)
+    if unknown := set((scope or "").split()) - scopes_of(who):
+        can = ", ".join(sorted(scopes_of(who)))
+        detail = f"No use to the role {who}: {', '.join(sorted(unknown))}. It can use: {can}."
+        raise typer.BadParameter(detail, param_hint="--scope")
+    if who in (Role.THERAPIST, Role.CLIENT):
         try:
             UUID(subject or "")
         except ValueError:
-            raise typer.BadParameter(f"The {role}'s id.", param_hint="--subject") from None
-    keys = Keys(configured(data_dir))
-    typer.echo(keys.issue(practice, role, subject or f"{role}-script", scope, ttl))
+            raise typer.BadParameter(f"The {who}'s id.", param_hint="--subject") from None
+    config = configured(data_dir)
+    if not run(lambda: known(config, practice)):
+        raise typer.BadParameter("There is no such practice here; bravespace practice add.", param_hint="--practice")
+    typer.echo(Keys(config).issue(practice, who, subject or f"{who}-script", scope, ttl))
 
 
 @app.command()

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic_core import to_json
 
 from api.body import adapter
-from api.call import Call, Reply, parsed
+from api.call import Call, Reply, sent
 from api.house import HTML, contents
 from api.problems import NotFound
 from api.webhooks import Endpoints
@@ -46,7 +46,7 @@ class Console:
         if caller.origin == CLIENT:
             # Or whoever comes by the address of one session could go on for ever.
             raise NotYours("A session opens no other: ask with the token of your own server.")
-        parsed(adapter(Nothing), await call.body())
+        sent(adapter(Nothing), await call.body())
         call.idempotency_key()
         scope = self._endpoints.machine.write_scope
         token = self._keys.issue(caller.practice_id, caller.role, caller.id, scope, LASTS, client=CLIENT)

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 
 from api.around import around
 from api.body import adapter, merged
-from api.call import JSON, PRIVATE, VARY, Call, Reply, parsed
+from api.call import JSON, PRIVATE, VARY, Call, Reply, sent
 from api.problems import ConditionNeeded, NotFound, OutOfScope, Stale
 from api.repeat import answered, fingerprint, refusal_kept, replay, reply_kept
 from api.representation import advice, after, represent
@@ -33,7 +33,8 @@ class Ask:
 
     body: Any
     kept: Kept | None
-    expected: int | None
+    expected: tuple[int, ...] | None
+    """The versions of which it may be one; None: whichever it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ class Deciding:
             raise OutOfScope(self.machine.write_scope)
         raw, key = await call.body(), call.idempotency_key()
         kept = Kept(key, fingerprint(call, raw)) if key else None
-        return Ask(parsed(adapter(takes), raw), kept, call.if_match())
+        return Ask(sent(adapter(takes), raw), kept, call.if_match())
 
     async def make(self, call: Call, move: Move, ask: Ask, id: UUID) -> Reply:
         """Bring something into being under `id`."""
@@ -133,7 +134,7 @@ class Deciding:
         if row is None:
             raise self.unknown()
         self._expect(ask.expected, row["version"])
-        body = ask.body if move is self.machine.remove else merged(move.takes, row, ask.body)
+        body = ask.body if move is self.machine.remove else merged(move.takes, self.shelf.state(row), ask.body)
         asked = Ask(body, None, ask.expected)
         return await self._settled(call, asked, self._decide(call, move, asked, row, call.id(), self.store))
 
@@ -143,7 +144,7 @@ class Deciding:
         # Before anything is looked up: whose move it is not learns nothing of what is there.
         self.machine.permit(move, call.caller.role)
         state, version = (self.shelf.state(row), row["version"]) if row else (None, 0)
-        await self.check(move, ask.body, call.caller)
+        await self.check(move, state, ask.body, call.caller)
         known = await around(store, self.shelf, call.caller, move, ask.body, row, state)
         decision = self.machine.decide(move, state, ask.body, known, id=id)
         if row and move is self.machine.revise and not decision.changes:
@@ -159,7 +160,7 @@ class Deciding:
 
     # -- what a collection may do differently ----------------------------------------------------------------------
 
-    async def check(self, move: Move, body: Any, caller: Caller) -> None:
+    async def check(self, move: Move, state: Any, body: Any, caller: Caller) -> None:
         """What is wrong with a body that the domain can not know."""
 
     async def seal(self, decision: Decision, body: Any, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
@@ -177,9 +178,10 @@ class Deciding:
         """What is not there, and what is not yours to see, look the same."""
         return NotFound(f"There is no such {self.machine.subject.replace('_', ' ')} here.")
 
-    def _expect(self, expected: int | None, version: int) -> None:
-        if expected not in (None, version):
-            raise Stale(f"If-Match names version {expected}; it is at {version} now. Read it again and decide anew.")
+    def _expect(self, expected: tuple[int, ...] | None, version: int) -> None:
+        if expected is not None and version not in expected:
+            named = " or ".join(map(str, expected[:5]))
+            raise Stale(f"If-Match names version {named}; it is at {version} now. Read it again and decide anew.")
 
 
 async def anew(decided: Callable[[], Awaitable[Reply]]) -> Reply:

@@ -38,13 +38,13 @@ PARAMETERS: Mapping[str, Schema] = {
     },
     "IfMatch": {
         "name": "If-Match", "in": "header", "required": False,
-        "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
-        "description": "The ETag you read: 412 if it has changed since.",
+        "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"(, ?"[0-9]{1,9}")*|\\*)$'},
+        "description": "The ETag you read, or several: 412 if it has changed since.",
     },
     "IfMatchNeeded": {
         "name": "If-Match", "in": "header", "required": True,
-        "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"|\\*)$'},
-        "description": "The ETag you read: 412 if it has changed since, 428 without it.",
+        "schema": {"type": "string", "pattern": '^("[0-9]{1,9}"(, ?"[0-9]{1,9}")*|\\*)$'},
+        "description": "The ETag you read, or several: 412 if it has changed since, 428 without it.",
     },
     "IfNoneMatch": {
         "name": "If-None-Match", "in": "header", "required": False,
@@ -62,12 +62,14 @@ PARAMETERS: Mapping[str, Schema] = {
     },
 }  # fmt: skip
 HEADERS: Mapping[str, Schema] = {
+    "Accept-Patch": text("To a PATCH: the media types it takes."),
     "Cache-Control": text("`no-store`: what is clinical is not kept on the way."),
     "ETag": text("The version, in quotes."),
     "Idempotent-Replayed": text("`true` on an answer given before to the same Idempotency-Key.", enum=["true"]),
     "Link": text('The next page, with `rel="next"`; absent at the end.'),
     "Location": text("Where it is.", format="uri-reference"),
     "Retry-After": {"type": "integer", "description": "Seconds to wait."},
+    "Vary": text("`Accept`: asked for in another form, it may come."),
     "WWW-Authenticate": text("What the token lacks."),
     "X-Request-Id": text("Names this request in our log; yours, if you sent one."),
 }
@@ -80,7 +82,10 @@ SENT: Mapping[str, Schema] = {
         "`v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`; several with spaces while a secret changes."
     ),
 }
-BESIDE = {401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 409: ["Retry-After"], 503: ["Retry-After"]}
+BESIDE = {
+    401: ["WWW-Authenticate"], 403: ["WWW-Authenticate"], 406: ["Vary"], 409: ["Idempotent-Replayed", "Retry-After"],
+    415: ["Accept-Patch"], 422: ["Idempotent-Replayed"], 503: ["Retry-After"],
+}  # fmt: skip
 TAGS = {
     "events": "The log as a change feed.", "guidance": "Prompts for the five steps.",
     "practices": "The caller's own practice.",

@@ -18,7 +18,7 @@ from domain.change import Reached, change
 from domain.insights import insights
 from domain.instruments import PHQ_9
 from domain.machine import Machine
-from domain.move import NEW, Around, Event, Move
+from domain.move import NEW, Around, ConsentText, Event, Move
 from domain.rating import Recording
 from domain.readiness import Course, Known, Ruptures, readiness
 from domain.relationship import Relationship
@@ -262,6 +262,9 @@ def likely(move: Move) -> Role:
     return Role.THERAPIST if Role.THERAPIST in move.by else next(role for role in Role if role in move.by)
 
 
+TOLD = ConsentText(policy_id=IDS["policy"], edition=SAID["alliance_rating.record"]["sharing_text_version"])
+
+
 def shown() -> dict[str, dict[str, Any]]:
     """Every kind of object as its maker is shown it, by subject."""
     found: dict[str, dict[str, Any]] = {}
@@ -274,7 +277,8 @@ def shown() -> dict[str, dict[str, Any]]:
         for version, name in enumerate(STORY.get(machine.subject, (machine.begin.name,))):
             move = machine.by_name[name]
             body = parsed(adapter(move.takes), to_json(said(machine, move)))
-            known = Around(caller=who, now=NOW, relationship=place, parent=states.get(ABOVE.get(machine.subject, "")))
+            parent = states.get(ABOVE.get(machine.subject, ""))
+            known = Around(caller=who, now=NOW, relationship=place, parent=parent, texts=(TOLD,))
             decision = machine.decide(move, state, body, known, id=IDS[machine.subject])
             row, state = after(row, decision, version, NOW), decision.after
         states[machine.subject] = state

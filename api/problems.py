@@ -1,12 +1,13 @@
 """Problem details (RFC 9457): the HTTP refusals beside the domain's own, and the one way to write them down."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 from pydantic_core import to_json
 
 from domain.errors import Refused
+from domain.values import Repeated
 
 BEHIND = "The database's tables are not up to date: run bravespace migrate."
 UNSURE = (
@@ -17,6 +18,7 @@ HEADERS = [(b"content-type", b"application/problem+json"), (b"cache-control", b"
 """What every refusal comes with."""
 MANY = 200
 """From so many faults on they are not named one by one."""
+REQUIRED = "This field is required."
 
 
 class NotFound(Refused):
@@ -82,6 +84,11 @@ class NotAcceptable(Refused):
     code = "not-acceptable"
     title = "It does not come in a form that is accepted"
 
+    def __init__(self, detail: str) -> None:
+        """With another `Accept` it may."""
+        super().__init__(detail)
+        self.headers = {"Vary": "Accept"}
+
 
 class Stale(Refused):
     """The If-Match names another version than the current one. Read it again and decide anew."""
@@ -105,6 +112,11 @@ class WrongType(Refused):
     status = 415
     code = "unsupported-media-type"
     title = "The body is not JSON"
+
+    def __init__(self, detail: str, taken: Sequence[str] = ()) -> None:
+        """`taken`: the media types of a patch (RFC 5789)."""
+        super().__init__(detail)
+        self.headers = {"Accept-Patch": ", ".join(taken)} if taken else {}
 
 
 class Invalid(Refused):
@@ -178,27 +190,40 @@ def invalid(error: ValidationError) -> Refused:
     """What the schema found, by field, without a word of what was sent."""
     if error.error_count() > MANY:
         return Invalid(f"{error.error_count()} things do not fit the schema; that is too many to name.")
-    found = error.errors(include_url=False, include_input=False, include_context=False)
+    found = error.errors(include_url=False, include_input=False)
     if any(e["type"] == "json_invalid" for e in found):
         return Malformed("The body is not valid JSON.")
     # Checking stops at a list's first faulty entry; that the list was not full then is no fault of its own.
     within = {e["loc"][:depth] for e in found for depth in range(len(e["loc"]))}
     told = [e for e in found if e["type"] != "too_short" or e["loc"] not in within]
-    errors = [{"pointer": pointer(e["loc"]), "detail": plain_words(e["type"], e["msg"])} for e in told]
+    errors = [fault(e) for e in told]
     names = ", ".join(dict.fromkeys(e["pointer"] for e in errors))
     return Invalid(f"Look at {names}."[:1000], errors=errors)
 
 
+def fault(error: Any) -> dict[str, str]:
+    """One thing that does not fit the schema: where, and what is wrong with it."""
+    cause = error.get("ctx", {}).get("error")
+    if isinstance(cause, Repeated):
+        return {"pointer": pointer((*error["loc"], cause.place)), "detail": str(cause)}
+    return {"pointer": pointer(error["loc"]), "detail": plain_words(error["type"], error["msg"])}
+
+
+def without(missing: list[str]) -> Refused:
+    """What lacks fields that have no default."""
+    errors = [{"pointer": pointer((name,)), "detail": REQUIRED} for name in missing]
+    return Invalid(f"Look at {', '.join(e['pointer'] for e in errors)}.", errors=errors)
+
+
 def pointer(path: tuple[Any, ...]) -> str:
-    """A JSON pointer as a fragment."""
-    return "#/" + "/".join(str(part)[:80].replace("~", "~0").replace("/", "~1") for part in path)
+    """A JSON pointer as a fragment; `#` is the whole body (RFC 6901)."""
+    return "#" + "".join("/" + str(part)[:80].replace("~", "~0").replace("/", "~1") for part in path)
 
 
 def plain_words(kind: str, message: str) -> str:
     """A validator's message, where ours is plainer."""
     known = {
-        "unexpected_keyword_argument": "There is no such field.", "missing": "This field is required.",
+        "unexpected_keyword_argument": "There is no such field.", "missing": REQUIRED,
         "string_pattern_mismatch": "Text may not contain NUL characters.",
-        "uuid_parsing": "This should be a UUID.", "uuid_type": "This should be a UUID.",
     }  # fmt: skip
     return known.get(kind, message)

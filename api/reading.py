@@ -1,5 +1,6 @@
 """What is read beside the collections: guidance, the practice itself, and a repair with guidance included."""
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
@@ -19,7 +20,7 @@ from domain.insights import insights
 from domain.instruments import BUILT_IN
 from domain.repair import Step
 from domain.rupture import RuptureType
-from domain.values import plain
+from domain.values import DAY, plain
 from infra.store import Store
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -32,8 +33,13 @@ YEAR = 365
 
 def day(query: Mapping[str, str], name: str) -> date | None:
     """A day, from the query."""
+    if name not in query:
+        return None
     try:
-        return date.fromisoformat(query[name]) if name in query else None
+        # fromisoformat() takes weeks and eight digits as well; a day has one spelling here.
+        if not re.fullmatch(DAY, query[name]):
+            raise ValueError
+        return date.fromisoformat(query[name])
     except ValueError:
         raise wrong(name, "A day as YYYY-MM-DD.") from None
 

@@ -1,7 +1,7 @@
 """What a caller is shown of a row: the object's fields, what is open to them, and nothing that is not theirs to see."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -59,8 +59,15 @@ def derived(subject: str, row: Mapping[str, Any]) -> dict[str, Any]:
         # Not after a write: it would take another read to know.
         return {"ordinal": row["ordinal"]} if "ordinal" in row else {}
     if subject == "webhook_endpoint":
-        return {"health": row["health"]} if "health" in row else {}
+        return {name: in_utc(row[name]) for name in ("recovery", "health") if name in row}
     return {}
+
+
+def in_utc(value: Any) -> Any:
+    """A moment that came as JSON, or a record of such, in the spelling that all others have. It has no other texts."""
+    if isinstance(value, Mapping):
+        return {name: part if name == "breaker" else in_utc(part) for name, part in value.items()}
+    return datetime.fromisoformat(value).astimezone(UTC) if isinstance(value, str) else value
 
 
 def for_client(cls: type, shown: Mapping[str, Any], *, silent: bool = False) -> dict[str, Any]:

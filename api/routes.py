@@ -103,44 +103,48 @@ def making_routes(resource: Resource, about: Callable[..., About]) -> Iterator[R
 
 def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -> Iterator[Route]:
     """The routes that do not."""
-    machine, address = endpoints.machine, "/v1/webhook-endpoints/{id}"
-    one = f"{address}/deliveries"
-    log: dict[str, Any] = {"tag": "events", "scope": "events.read"}
-    hooks: dict[str, Any] = {"tag": machine.collection, "machine": machine, "scope": machine.read_scope}
-    wait = {
-        "types": "Only these, with commas: exact types or `prefix.*`.",
-        "wait": "Wait up to so many seconds, 30 at most.",
-    }
-    yield Route("GET", "/v1/events", changes.events, about=About(
-        "read_events", "The change feed: every event you may see, in commit order.", answer="feed",
-        query=STRETCH | wait, **log))  # fmt: skip
-    yield Route("GET", "/v1/relationships/{id}/timeline", changes.timeline, about=About(
-        "timeline_of_relationship", "What happened in a relationship, in plain words.", "relationships",
-        answer="timeline", query=STRETCH, scope="relationships.read"))  # fmt: skip
+    yield from log_routes(changes)
     yield Route("GET", "/v1/guidance", prompts, about=About(
         "read_guidance", "Prompts for the five steps: suggestions with a source, never a gate. For staff: not for a "
         "client's token.", "guidance",
         answer="guidance",
         query={"step": "A repair step.", "pattern": "An attachment pattern.", "rupture_type": "Its type."},
     ))  # fmt: skip
-    yield Route(
-        "GET",
-        "/v1/practices/me",
-        practices.mine,
-        about=About(
-            "read_practice",
-            "The practice the token belongs to.",
-            "practices",
-            answer="practice",
-            scope="practices.read",
-        ),
-    )
+    yield from practice_routes(practices)
+    yield from delivery_routes(endpoints)
+
+
+def log_routes(changes: Changes) -> Iterator[Route]:
+    """The log: as it comes, and as a relationship tells it."""
+    wait = {
+        "types": "Only these, with commas: exact types or `prefix.*`.",
+        "wait": "Wait up to so many seconds, 30 at most.",
+    }
+    yield Route("GET", "/v1/events", changes.events, about=About(
+        "read_events", "The change feed: every event you may see, in commit order.", "events", answer="feed",
+        query=STRETCH | wait, scope="events.read"))  # fmt: skip
+    yield Route("GET", "/v1/relationships/{id}/timeline", changes.timeline, about=About(
+        "timeline_of_relationship", "What happened in a relationship, in plain words.", "relationships",
+        answer="timeline", query=STRETCH, scope="relationships.read"))  # fmt: skip
+
+
+def practice_routes(practices: Practices) -> Iterator[Route]:
+    """The caller's own practice."""
+    reads: dict[str, Any] = {"tag": "practices", "scope": "practices.read"}
+    yield Route("GET", "/v1/practices/me", practices.mine, about=About(
+        "read_practice", "The practice the token belongs to.", answer="practice", **reads))  # fmt: skip
     yield Route("GET", "/v1/practices/me/insights", practices.insights, about=About(
         "read_insights", "What a practice's ruptures, repairs and endings have in common, without small counts.",
-        "practices", answer="insights",
+        answer="insights",
         query={"since": "Ruptures recorded and therapies ended from the first of this day's month on count; a year "
-                        "back when left out."},
-        scope="practices.read"))  # fmt: skip
+                        "back when left out."}, **reads))  # fmt: skip
+
+
+def delivery_routes(endpoints: Endpoints) -> Iterator[Route]:
+    """What became of deliveries to an endpoint, and the keys they are verified with."""
+    machine, address = endpoints.machine, "/v1/webhook-endpoints/{id}"
+    one = f"{address}/deliveries"
+    hooks: dict[str, Any] = {"tag": machine.collection, "machine": machine, "scope": machine.read_scope}
     yield Route("GET", f"{address}/keys", endpoints.keys, about=About(
         "read_webhook_keys", "The public keys that `v1a` signatures are verified with.", answer="keys", **hooks,
     ))  # fmt: skip
@@ -148,24 +152,11 @@ def other_routes(changes: Changes, endpoints: Endpoints, practices: Practices) -
         "list_deliveries", "What was sent, is to be sent, and was given up.", answer="deliveries",
         query={"state": "`pending`, `delivered` or `dead`.", "before": "Go on before this number.",
                "limit": "How many at most, up to 200."}, **hooks))  # fmt: skip
-    yield Route(
-        "GET",
-        f"{one}/{{seq}}",
-        endpoints.delivery,
-        about=About("read_delivery", "One delivery, with every attempt at it.", answer="delivery", **hooks),
-    )
-    yield Route(
-        "POST",
-        f"{one}/{{seq}}/redeliver",
-        endpoints.redeliver,
-        about=About(
-            "redeliver",
-            "Send one event once more: the same id, the same bytes.",
-            answer="delivery",
-            status=202,
-            **hooks,
-        ),
-    )
+    yield Route("GET", f"{one}/{{seq}}", endpoints.delivery, about=About(
+        "read_delivery", "One delivery, with every attempt at it.", answer="delivery", **hooks))  # fmt: skip
+    yield Route("POST", f"{one}/{{seq}}/redeliver", endpoints.redeliver, about=About(
+        "redeliver", "Send one event once more: the same id, the same bytes.", answer="delivery", status=202, **hooks,
+    ))  # fmt: skip
 
 
 def instrument_routes(instruments: Instruments) -> Iterator[Route]:

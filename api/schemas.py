@@ -257,7 +257,7 @@ def as_shown(cls: type, schema: Schema, *, silent: bool) -> Schema:
     """
     mute = texts(cls) if silent else frozenset()
     properties = {
-        name: {k: v for k, v in (nullable(part) if name in mute else part).items() if k != "default"}
+        name: unlimited({k: v for k, v in (nullable(part) if name in mute else part).items() if k != "default"})
         for name, part in schema["properties"].items()
     }  # fmt: skip
     required = [
@@ -265,6 +265,12 @@ def as_shown(cls: type, schema: Schema, *, silent: bool) -> Schema:
     ]
     kept = {k: v for k, v in schema.items() if k not in ("additionalProperties", "required")}
     return {**kept, "properties": properties, **({"required": required} if required else {})}
+
+
+def unlimited(schema: Schema) -> Schema:
+    """A list as it may have become: longer than may be sent, or with repetitions that are refused by now."""
+    found = {k: v for k, v in schema.items() if k not in ("maxItems", "uniqueItems")}
+    return {**found, "anyOf": [unlimited(part) for part in found["anyOf"]]} if "anyOf" in found else found
 
 
 def nullable(schema: Schema) -> Schema:

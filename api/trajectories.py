@@ -13,7 +13,6 @@ from api.resource import Resource, is_seen
 from api.sheet import NARROWEST, USUAL, WIDEST, Theme
 from domain.catalog import BY_SUBJECT
 from domain.trajectory import Trajectory
-from domain.values import plain
 from infra.pictures import Kind, Pictures
 from infra.trajectory import Record
 
@@ -42,7 +41,7 @@ class Trajectories:
             if call.caller.role in BY_SUBJECT[subject].read_by:
                 self._resources[subject].may_read(call.caller)
         trajectory = await self._record.trajectory(call.caller, row["id"])
-        said = to_json(plain(trajectory) if media == JSON else specification(trajectory, width, theme))
+        said = to_json(trajectory if media == JSON else specification(trajectory, width, theme))
         tag = sha256(media.encode() + said).hexdigest()[:32]
         headers = [(b"etag", f'"{tag}"'.encode()), PRIVATE, VARY]
         if is_seen(call.header(b"if-none-match"), tag):

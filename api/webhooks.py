@@ -18,7 +18,7 @@ from api.resource import Resource
 from domain.access import Caller
 from domain.catalog import MACHINES
 from domain.errors import NotOpen, Refused
-from domain.move import Decision, Move, Nothing
+from domain.move import NEW, Decision, Move, Nothing
 from domain.webhook import FED, Address, EndpointDetails, EndpointSettings, Recovery, Rotation
 from infra.addresses import check_url
 from infra.conflicts import HistoryGone, Moved
@@ -31,6 +31,10 @@ from infra.settings import Settings
 
 NEWEST = 2**62
 PHASES = frozenset(phase.value for machine in MACHINES for phase in machine.phases)
+LEADS_TO = {
+    machine.type_of(move): frozenset(move.to or move.source) - {NEW} for machine in MACHINES for move in machine.moves
+}
+"""The phases that an event may lead to. One that moves nothing leads to where it already is."""
 
 
 class Endpoints(Resource):
@@ -45,17 +49,17 @@ class Endpoints(Resource):
         """Move what is there. The service moves an endpoint by itself; who does so meanwhile is not told of that."""
         return await anew(lambda: Resource.move_on(self, call, move, ask, id))
 
-    async def check(self, move: Move, body: Any, caller: Caller) -> None:
+    async def check(self, move: Move, state: Any, body: Any, caller: Caller) -> None:
         """An address that may be sent to, filters that name events, and a part of the log that is still kept."""
         if isinstance(body, EndpointDetails | Address):
             check_url(body.url, **self._rules)
-        if isinstance(body, EndpointSettings):
-            check_phases(body.phases)
+        if isinstance(body, EndpointSettings) and filters_of(body) != filters_of(state):
             for place, wanted in enumerate(body.event_types):
                 try:
                     known_types([wanted])
                 except ValueError:
                     raise Refused("No event is called that.", at=f"event_types/{place}") from None
+            check_phases(body.phases, body.event_types)
         if isinstance(body, Recovery):
             kept = await self.store.horizon(caller.practice_id)
             if kept.hides(body.after_seq, body.since):
@@ -128,11 +132,21 @@ class Endpoints(Resource):
         return Done(reply, sent=1)
 
 
-def check_phases(phases: Sequence[str]) -> None:
-    """Raises Refused for a phase that nothing is ever in."""
+def filters_of(endpoint: Any) -> tuple[Any, ...]:
+    """What an endpoint asks to be told of."""
+    return (endpoint.event_types, endpoint.phases) if endpoint else ()
+
+
+def check_phases(phases: Sequence[str], event_types: Sequence[str]) -> None:
+    """Raises Refused for a phase that nothing is ever in, or that none of these events leads to."""
     for place, wanted in enumerate(phases):
         if wanted not in PHASES:
             raise Refused("Nothing is ever in a phase called that.", at=f"phases/{place}")
+    reached = frozenset().union(*(LEADS_TO[name] for name in known_types(event_types)))
+    for place, wanted in enumerate(phases):
+        if wanted not in reached:
+            detail = f"None of its event_types leads to this phase; they lead to: {', '.join(sorted(reached))}."
+            raise Refused(detail, at=f"phases/{place}")
 
 
 def seq_in(call: Call) -> int:

@@ -52,7 +52,7 @@ class Aftercare(Said):
     """A summary the client may keep."""
     return_route: Summary
     """How to come back."""
-    boosters: Annotated[tuple[Day, ...], Few(12)] = ()
+    boosters: Annotated[tuple[Day, ...], Few(12, distinct=True)] = ()
     """Booster sessions, at chosen points. Left out: the ones that are usual come as an advisory, and none is set."""
 
 
@@ -64,7 +64,7 @@ class AftercareRevision(Said):
     """A summary the client may keep."""
     return_route: Summary | None = None
     """How to come back."""
-    boosters: Annotated[tuple[Day, ...], Few(12)] | None = None
+    boosters: Annotated[tuple[Day, ...], Few(12, distinct=True)] | None = None
     """Booster sessions, all of them; an empty list takes back those that were set."""
 
 

@@ -5,6 +5,8 @@ rule is a standard (Lipner et al. 2022, doi 10.1002/cpp.2606; Gumz et al. 2012, 
 finding names its detector, version and parameters, and carries a hash of exactly the inputs it rests on.
 
 Scores are item means, higher is better. `detectors` holds the detectors, `episodes` what became of a drop.
+
+The vocabulary is its length: every word a detector may say, and what each stands for, in one place.
 """
 
 import json

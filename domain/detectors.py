@@ -6,7 +6,7 @@ What holds for all of them:
   `observer_3rs`).
 - Nothing is compared across the end of a run (`Series.runs`), and a session without a score changes nothing.
 - A departure is raised ONCE: at the first session beyond the limits. It is not raised again while every scored session
-  after it is beyond them as well; one that is back within ends it. `beyond` tells all sessions beyond, raised or not.
+  after it is beyond them as well; one that is back within ends it.
   What a person said or coded is no standing level: reports, codes and risk items are raised each time.
 - Limits are in standard deviations or in shares of the range, never in points, so that one choice fits every form.
 
@@ -22,7 +22,6 @@ from itertools import pairwise
 from math import sqrt
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple, TypeVar
-from uuid import UUID
 
 from domain.detection import (
     HAIR,
@@ -85,11 +84,6 @@ def once(name: Detector, series: Series, parameters: P, look: Look[P]) -> tuple[
                 found.append(told(rule, series, run, sight))
             last = sight.at
     return tuple(found)
-
-
-def beyond(look: Look[P], series: Series, parameters: P) -> tuple[UUID, ...]:
-    """Every session beyond the limits, for as long as a departure lasts."""
-    return tuple(run.sittings[s.at].session_id for run in series.runs for s in look(series, run, parameters))
 
 
 @lru_cache(maxsize=1024)
@@ -542,7 +536,7 @@ def risk_item(series: Series, parameters: RiskItem) -> tuple[Finding, ...]:
 class Cutoff(Parameters):
     """`cutoff`: a published cut-off, as shares of the range from its worst end (SRS: 36 of 40 and 9 of 10 are 0.9)."""
 
-    instruments: Annotated[tuple[Token, ...], Few(20, least=1)] = ("srs",)
+    instruments: Annotated[tuple[Token, ...], Few(20, least=1, distinct=True)] = ("srs",)
     """The forms it is for, by their codes."""
     total: Annotated[float, Between(0.0, 1.0)] = 0.9
     """Of the total's range."""

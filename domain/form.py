@@ -52,7 +52,7 @@ Points = Annotated[float, Between(-1000.0, 1000.0)]
 """An answer or a score, in the instrument's own range."""
 Share = Annotated[float, Between(0.0, 1.0)]
 ItemNumber = Annotated[int, Between(1, 500)]
-Items = Annotated[tuple[ItemNumber, ...], Few(500)]
+Items = Annotated[tuple[ItemNumber, ...], Few(500, distinct=True)]
 Step = Annotated[float, Between(0.000001, 1000.0)]
 
 TOTAL = "total"
@@ -175,7 +175,7 @@ class Form(Upkeep):
     """Which way is up."""
     risk_items: Items = ()
     """Items of which any answer but the lowest wants asking about, whatever the score."""
-    rated_by: Annotated[tuple[Rater, ...], Few(4, least=1)] = (Rater.CLIENT,)
+    rated_by: Annotated[tuple[Rater, ...], Few(4, least=1, distinct=True)] = (Rater.CLIENT,)
     """Who rates with it."""
     rights: Rights = Rights.LICENSED
     """Who may use the item texts."""

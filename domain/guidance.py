@@ -15,6 +15,8 @@ prompt mostly resembles; staying present has hardly any, because it shows in wha
 redirects the client or links the moment to their other relationships: while it is still raw, both can feel like being
 put off.
 
+In one file, however long: the prompts are its length, and whoever reviews their tone reads them in a row.
+
 The file is long because it is content: one prompt after another, each with its source.
 """
 

@@ -61,7 +61,7 @@ class Transfer(Said):
 
     receiver: Receiver
     """Who is to take over."""
-    reasons: Annotated[tuple[Reason, ...], Few(10)] = ()
+    reasons: Annotated[tuple[Reason, ...], Few(10, distinct=True)] = ()
     """Why."""
     sent_on: Day | None = None
     """The day the referral was sent."""

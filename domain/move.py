@@ -47,7 +47,7 @@ else. No standard says how many."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConsentText:
-    """A consent text of the practice that is in force."""
+    """A text of the practice that clients are told, and that is in force."""
 
     policy_id: UUID
     """The policy that keeps it."""
@@ -103,6 +103,8 @@ class Around(Stamp):
     """For the same move, which may open something else."""
     forms: tuple[Any, ...] = ()
     """For a move that knows about forms: the practice's own instruments of the code that is named; all, if none is."""
+    texts: tuple[ConsentText, ...] = ()
+    """For a rating that says which of the practice's policies keeps what a client was told: that text, if in force."""
 
     @property
     def today(self) -> date:

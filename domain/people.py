@@ -30,7 +30,7 @@ class ExternalId(Said):
     """The identifier in that system."""
 
 
-ExternalIds = Annotated[tuple[ExternalId, ...], Few(10)]
+ExternalIds = Annotated[tuple[ExternalId, ...], Few(10, distinct=True)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

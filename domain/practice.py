@@ -87,7 +87,7 @@ class PolicyTerms(Said):
     """Professional will: who takes over where the successor can not: archived, or the very one who fell away."""
     therapist_id: Annotated[UUID, Ref("therapist")] | None = None
     """Professional will: whose it is. Left out: the practice's own, for every therapist who has none."""
-    days_before_ending: Annotated[tuple[Annotated[int, Between(0, 365)], ...], Few(12)] = (28, 14, 7)
+    days_before_ending: Annotated[tuple[Annotated[int, Between(0, 365)], ...], Few(12, distinct=True)] = (28, 14, 7)
     """Transition: so many days before the target date the ending is brought to mind."""
     mention_days: Annotated[int, Between(1, 365)] = 28
     """Transition: so long after the work began somebody is reminded of an ending that was never mentioned."""
@@ -100,7 +100,7 @@ class PolicyTerms(Said):
     says how many: three is our own default."""
     detectors: Annotated[tuple[Choice, ...], Few(len(Detector))] = ()
     """Detection: those that raise signals, and no others. None: no ratings are looked at."""
-    repair_rules: Annotated[tuple[RepairRule, ...], Few(len(RepairRule))] = REPAIR_RULES
+    repair_rules: Annotated[tuple[RepairRule, ...], Few(len(RepairRule), distinct=True)] = REPAIR_RULES
     """Detection: what says that a dip is over; of several that are met at one session the first here is named. None: it
     is left open what became of any."""
     repair_window: Annotated[int, Between(1, 20)] = WINDOW
@@ -128,8 +128,6 @@ def can_be_run(state: Any, body: PolicyTerms, around: Around) -> Iterator[Adviso
         raise Refused("Detectors are chosen by a policy of the kind detection.", at="detectors")
     if body.repair_rules != REPAIR_RULES and body.kind is not PolicyKind.DETECTION:
         raise Refused("What counts as repaired is chosen by a policy of the kind detection.", at="repair_rules")
-    if len(set(body.repair_rules)) < len(body.repair_rules):
-        raise Refused("Each rule is named once.", at="repair_rules")
     return advice(run, body.repair_rules, in_force(around.forms))
 
 

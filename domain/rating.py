@@ -27,7 +27,7 @@ from domain.machine import Machine
 from domain.move import NEW, Advisory, Around, Move, as_said
 from domain.scoring import Completeness, ItemAnswer, Scored, SubscaleScore, given, scored
 from domain.session import SessionPhase
-from domain.values import Few, Ref, Said, Scale, Token
+from domain.values import Few, Id, Ref, Said, Scale, Token
 
 
 class RatingPhase(StrEnum):
@@ -89,7 +89,7 @@ class Recording(Correction):
 
     session_id: Annotated[UUID, Ref("session", above=True)]
     """The session, which was held."""
-    relationship_id: UUID | None = None
+    relationship_id: Id | None = None
     """The relationship. Left out: the session's."""
     rater: Rater | None = None
     """Whose view it is. Left out: the caller's own role; an integration says whose."""
@@ -202,7 +202,8 @@ def can_be_rated(state: Any, body: Recording, around: Around) -> Iterator[Adviso
     if form and rater not in form.rated_by:
         raise Refused(f"{form.code} is rated by: {', '.join(form.rated_by)}; not as {rater}.", at="instrument")
     fits(form, rater, body)
-    return kept_to_themselves(body, around)
+    yield from told_well(state, body, around)
+    yield from kept_to_themselves(body, around)
 
 
 def kept_to_themselves(body: Correction, around: Around) -> Iterator[Advisory]:
@@ -249,6 +250,20 @@ def informed(rater: Rater, body: Correction) -> None:
             raise Refused("This is a client's choice about a rating of their own; leave it out.", at=name)
     if body.sharing_policy_id and not body.sharing_text_version:
         raise Incomplete([("sharing_text_version", "Which edition of the policy's text the client was told.")])
+
+
+def told_well(state: Any, body: Correction, around: Around) -> Iterator[Advisory]:
+    """Whether what a client was told is a text of the practice's, where that is said anew. Raises Refused if not."""
+    policy, version = body.sharing_policy_id, body.sharing_text_version
+    if policy is None or (state and (policy, version) == (state.sharing_policy_id, state.sharing_text_version)):
+        return
+    edition = next((text.edition for text in around.texts if text.policy_id == policy), None)
+    if edition is None:
+        detail = "This is no informed_consent or confidentiality policy in force; name one, or leave it out."
+        raise Refused(detail, at="sharing_policy_id")
+    if edition != version:
+        detail = f"The policy's text is at edition {edition} now; with a newer text, ask them anew."
+        yield Advisory(code="sharing_text_outdated", detail=detail, source="The practice's own policy")
 
 
 def score(form: Form | None, body: Any) -> Scored | None:
@@ -299,7 +314,8 @@ def can_be_corrected(state: AllianceRating, body: Correction, around: Around) ->
     """Whoever rated it says how it should read; instrument and version stay."""
     is_their_own(state, body, around)
     fits(named(state, around), state.rater, body)
-    return kept_to_themselves(body, around)
+    yield from told_well(state, body, around)
+    yield from kept_to_themselves(body, around)
 
 
 def corrected(state: AllianceRating, body: Correction, around: Around) -> Mapping[str, Any]:

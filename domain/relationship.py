@@ -88,7 +88,7 @@ class TreatmentChange(Said):
 
     since: Day
     """The first day (UTC) on which it was so."""
-    changed: Annotated[tuple[Changed, ...], Few(2, least=1)]
+    changed: Annotated[tuple[Changed, ...], Few(2, least=1, distinct=True)]
     """What changed."""
 
 
@@ -118,7 +118,7 @@ class Transition(Said):
 class RelationshipDetails(Said):
     """What may be corrected about a relationship."""
 
-    therapist_ids: Annotated[tuple[Annotated[UUID, Ref("therapist")], ...], Few(10, least=1)]
+    therapist_ids: Annotated[tuple[Annotated[UUID, Ref("therapist")], ...], Few(10, least=1, distinct=True)]
     """Those who treat the client, and so those therapists who see this relationship."""
     setting: Setting = Setting.INDIVIDUAL
     """Who is in the room."""

@@ -78,9 +78,9 @@ class StepNote(Said):
     """The session it was taken in."""
     taken_on: Day | None = None
     """The day it was taken; today when left out."""
-    skills: Annotated[tuple[Skill, ...], Few(4), Private()] = ()
+    skills: Annotated[tuple[Skill, ...], Few(4, distinct=True), Private()] = ()
     """The interpersonal-effectiveness skills it leaned on."""
-    strategies: Annotated[tuple[Strategy, ...], Few(10), Private()] = ()
+    strategies: Annotated[tuple[Strategy, ...], Few(10, distinct=True), Private()] = ()
     """The 3RS resolution strategies used."""
     summary: Summary | None = None
     """Up to 280 characters of ordinary record, not process notes."""

@@ -231,7 +231,7 @@ class Marker(Said):
 class Account(Said):
     """What is said of a rupture, and may be said better later."""
 
-    precipitants: Annotated[tuple[Precipitant, ...], Few(20)] = ()
+    precipitants: Annotated[tuple[Precipitant, ...], Few(20, distinct=True)] = ()
     """What it arose from; often more than one thing."""
     policy_id: Annotated[Annotated[UUID, Ref("policy")] | None, OnceShared()] = None
     """The practice policy that felt unfair, for `boundary_or_policy`."""
@@ -239,7 +239,7 @@ class Account(Said):
     """Which way the strain moves."""
     markers: Annotated[tuple[Marker, ...], Few(40), Private()] = ()
     """3RS markers, where somebody rates them: an observer's ratings, for clinicians."""
-    strains: Annotated[tuple[Strain, ...], Few(3), OnceShared()] = ()
+    strains: Annotated[tuple[Strain, ...], Few(3, distinct=True), OnceShared()] = ()
     """The components of the alliance under threat."""
     client_intensity: Scale | None = None
     """How intense it is for the client, 1 to 5."""

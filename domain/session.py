@@ -10,7 +10,7 @@ from domain.errors import Refused
 from domain.machine import Machine
 from domain.move import NEW, Around, Move, as_said
 from domain.people import ExternalIds
-from domain.values import Between, Instant, Ref, Said
+from domain.values import Between, Id, Instant, Ref, Said
 
 
 class Medium(StrEnum):
@@ -51,7 +51,7 @@ class SessionDetails(Said):
     """How long it is meant to take, or took."""
     medium: Medium = Medium.IN_PERSON
     """How they meet."""
-    meeting_id: UUID | None = None
+    meeting_id: Id | None = None
     """Shared by the seats of one couple, family or group meeting: one partner may miss it."""
     external_identifiers: ExternalIds = ()
     """What other systems call this session: the appointment or encounter id."""

@@ -119,7 +119,7 @@ class Terms(Said):
     """Who or what brings it to its end."""
     timing: Timing | None = None
     """When, against what was planned."""
-    reasons: Annotated[tuple[Reason, ...], Few(10)] = ()
+    reasons: Annotated[tuple[Reason, ...], Few(10, distinct=True)] = ()
     """Why; several may be true."""
     premature: Annotated[Premature | None, Private()] = None
     """Whether it was premature, by `premature_definition`."""
@@ -224,7 +224,7 @@ class Ending(Said):
     """The day; today when left out."""
     timing: Timing | None = None
     """When, against what was planned; what the plan says when left out."""
-    reasons: Annotated[tuple[Reason, ...], Few(10)] = ()
+    reasons: Annotated[tuple[Reason, ...], Few(10, distinct=True)] = ()
     """Why; what the plan says when left out."""
     premature: Premature | None = None
     """Whether it was premature."""
@@ -244,7 +244,7 @@ class Departure(Said):
 
     ended_on: Day | None = None
     """The day; today when left out."""
-    reasons: Annotated[tuple[Reason, ...], Few(10)] = ()
+    reasons: Annotated[tuple[Reason, ...], Few(10, distinct=True)] = ()
     """Why, if they care to say."""
     timing: Timing | None = None
     """When, against what was planned."""

@@ -44,18 +44,38 @@ class Between:
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         limits = {**handler(source), "ge": self.low, "le": self.high}
         if isinstance(self.low, float):
-            return {**limits, "allow_inf_nan": False}
-        if not isinstance(self.low, datetime):
-            return limits
-        # One instant, one spelling: the log and the row must not differ by a time zone.
-        utc = {"type": "no-info", "function": in_utc}
-        return {"type": "function-after", "function": utc, "schema": {**limits, "tz_constraint": "aware"}}
+            # A zero below zero is a zero: adding one takes the sign off.
+            signless = {"type": "no-info", "function": lambda value: value + 0.0}
+            return {"type": "function-after", "function": signless, "schema": {**limits, "allow_inf_nan": False}}
+        if isinstance(self.low, datetime):
+            # One instant, one spelling: the log and the row must not differ by a time zone.
+            utc = {"type": "no-info", "function": in_utc}
+            aware = spelt(datetime, INSTANT, A_MOMENT, {**limits, "tz_constraint": "aware"})
+            return {"type": "function-after", "function": utc, "schema": aware}
+        return spelt(date, DAY, A_DAY, limits) if isinstance(self.low, date) else limits
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         found = handler(schema)
         if isinstance(self.low, int | float):
             return {**found, "minimum": self.low, "maximum": self.high}
-        return {**found, "description": f"From {self.low.isoformat()} to {self.high.isoformat()}."}
+        kind = "date-time" if isinstance(self.low, datetime) else "date"
+        says = f"From {self.low.isoformat()} to {self.high.isoformat()}."
+        return {"type": "string", "format": kind, "description": says}
+
+
+DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+A_DAY = "A day, like 2026-11-02."
+INSTANT = rf"{DAY}[Tt][0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]{{1,6}})?([Zz]|[+-][0-9]{{2}}:[0-9]{{2}})"
+A_MOMENT = "A moment with its time zone, like 2026-11-02T10:00:00Z; a fraction of a second has at most six digits."
+
+
+def spelt(kind: type[date], pattern: str, says: str, limits: dict[str, Any]) -> dict[str, Any]:
+    """A day or moment in the one spelling of RFC 3339: parsers take a text of digits for seconds since 1970."""
+    text = {"type": "str", "pattern": f"^({pattern})$"}
+    read = {"type": "no-info", "function": lambda said: kind.fromisoformat(said.upper())}
+    known = {"type": "function-after", "function": read, "schema": text}
+    told = {"type": "custom-error", "custom_error_type": kind.__name__, "custom_error_message": says, "schema": known}
+    return {"type": "chain", "steps": [told, limits]}
 
 
 def in_utc(moment: datetime) -> datetime:
@@ -63,20 +83,62 @@ def in_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+class Repeated(ValueError):
+    """An entry of a list is there already."""
+
+    def __init__(self, place: int, first: int) -> None:
+        """`place` is where it stands again, `first` where it stood first; both count from 0."""
+        super().__init__(f"This is the same as entry {first}; each is named once.")
+        self.place = place
+
+
 @dataclass(frozen=True, slots=True)
 class Few:
-    """A list of at most `limit` entries."""
+    """A list of at most `limit` entries; no two alike where it is `distinct`."""
 
     limit: int
     least: int = 0
+    distinct: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
         # Stopping at the first fault keeps a list of a million wrong entries from holding the service up.
-        return {**handler(source), "min_length": self.least, "max_length": self.limit, "fail_fast": True}
+        few = {**handler(source), "min_length": self.least, "max_length": self.limit, "fail_fast": True}
+        if not self.distinct:
+            return few
+        return {"type": "function-after", "function": {"type": "no-info", "function": each_once}, "schema": few}
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        found = handler(schema)
+        return {**found, "uniqueItems": True} if self.distinct else found
+
+
+def each_once(entries: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same entries. Raises Repeated for one that is there twice."""
+    if len(set(entries)) < len(entries):
+        place, entry = next((i, e) for i, e in enumerate(entries) if e in entries[:i])
+        raise Repeated(place, entries.index(entry))
+    return entries
 
 
 @dataclass(frozen=True, slots=True)
-class Ref:
+class Spelling:
+    """An id in its one spelling, as in an address: parsers take braces, `urn:uuid:` and bare digits as well."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        text = {"type": "str", "pattern": f"^{UUID_TEXT}$"}
+        read = {"type": "function-after", "function": {"type": "no-info", "function": UUID}, "schema": text}
+        says = "This should be a UUID."
+        return {"type": "custom-error", "custom_error_type": "uuid", "custom_error_message": says, "schema": read}
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
+        return {"type": "string", "format": "uuid"}
+
+
+UUID_TEXT = "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ref(Spelling):
     """The id of another object of the same practice."""
 
     subject: str
@@ -114,6 +176,7 @@ Token = Annotated[str, Code(120)]
 """An identifier or the name of a version."""
 Day = Annotated[date, Between(date(1900, 1, 1), date(2199, 12, 31))]
 Instant = Annotated[datetime, Between(datetime(1900, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC))]
+Id = Annotated[UUID, Spelling()]
 Scale = Annotated[int, Between(1, 5)]
 Feeling = Annotated[int, Between(0, 4)]
 

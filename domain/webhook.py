@@ -68,11 +68,11 @@ Seq = Annotated[int, Between(0, 2**62)]
 class EndpointSettings(Said):
     """What it is told of, and how."""
 
-    event_types: Annotated[tuple[EventType, ...], Few(100, least=1)] = ("*",)
+    event_types: Annotated[tuple[EventType, ...], Few(100, least=1, distinct=True)] = ("*",)
     """Exact types, `prefix.*`, or `*` for all."""
-    relationship_ids: Annotated[tuple[Annotated[UUID, Ref("relationship")], ...], Few(100)] = ()
+    relationship_ids: Annotated[tuple[Annotated[UUID, Ref("relationship")], ...], Few(100, distinct=True)] = ()
     """Only what happens in these relationships; empty: in all of them."""
-    phases: Annotated[tuple[Annotated[str, Code(40)], ...], Few(50)] = ()
+    phases: Annotated[tuple[Annotated[str, Code(40)], ...], Few(50, distinct=True)] = ()
     """Only events that lead to these phases; empty: to any."""
     description: Name | None = None
     """What it is for."""

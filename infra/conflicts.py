@@ -10,9 +10,9 @@ class Taken(Refused):
     code = "taken"
     title = "Somebody else has it already"
 
-    def __init__(self, detail: str, constraint: str) -> None:
-        """`constraint` is the database's name for what must be unique."""
-        super().__init__(detail)
+    def __init__(self, detail: str, constraint: str, at: str = "") -> None:
+        """`constraint` is the database's name for what must be unique; `at` is the field that is not."""
+        super().__init__(detail, at=at)
         self.constraint = constraint
 
 

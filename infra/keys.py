@@ -24,6 +24,17 @@ SUITED = {"Ed25519": ("EdDSA",), "P-256": ("ES256",), "P-384": ("ES384",), "RSA"
 KeySet = dict[str, tuple[jwt.PyJWK, tuple[str, ...]]]
 MALFORMED = (jwt.PyJWTError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What the library raises on the tokens that people send."""
+AMISS = {
+    jwt.ExpiredSignatureError: "The token has expired.",
+    jwt.ImmatureSignatureError: "The token is not valid yet; its clock or ours is wrong.",
+    jwt.InvalidIssuedAtError: "The token's iat is no time that has come.",
+    jwt.InvalidSignatureError: "The token's signature does not hold.",
+    jwt.InvalidAudienceError: "The token's aud is not this service.",
+    jwt.InvalidIssuerError: "The token's issuer is not known here.",
+    jwt.MissingRequiredClaimError: "The token needs exp, iss, aud and sub.",
+}
+"""What is wrong with a token, in words."""
+UNREADABLE = "The token is not a signed JWT that can be read."
 SKEW = 60
 """How far another clock may be ahead of ours, in seconds. Expiry has no such grace."""
 
@@ -102,7 +113,8 @@ class Keys:
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )  # fmt: skip
         except MALFORMED as error:
-            raise BadToken(f"The token is not valid: {type(error).__name__}.") from None
+            says = next((says for kind, says in AMISS.items() if isinstance(error, kind)), UNREADABLE)
+            raise BadToken(says) from None
         return caller_of(claims)
 
     def _key(self, issuer: str, header: dict[str, Any]) -> tuple[jwt.PyJWK, str]:

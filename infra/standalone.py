@@ -37,6 +37,14 @@ async def found(settings: Settings, id: UUID, name: str) -> None:
         await Store(pool).found_practice(id, name)
 
 
+async def known(settings: Settings, id: UUID) -> bool:
+    """Whether there is such a practice."""
+    from infra.store import Store
+
+    async with opened(settings) as pool:
+        return await Store(pool).practice(id) is not None
+
+
 async def bring_up_to_date(settings: Settings) -> None:
     """Run the migrations that are missing."""
     database = Database(settings)

@@ -10,7 +10,7 @@ import asyncpg
 
 from domain.access import Caller
 from domain.measure import Instrument
-from domain.move import Around, Decision, Endings
+from domain.move import Around, ConsentText, Decision, Endings
 from domain.policies import alone
 from domain.returning import Scores
 from domain.signal import Signal
@@ -91,12 +91,14 @@ class Store:
         rows = await self.pool.fetch(statement.sql, *statement.args(values | subject_of(caller)))
         return rows, until, more
 
-    async def exists(self, shelf: Shelf, practice_id: UUID, id: UUID, relationship_id: UUID | None) -> bool:
-        """Whether the practice has it, within the relationship where one is given."""
+    async def among(
+        self, shelf: Shelf, practice_id: UUID, ids: list[UUID], relationship_id: UUID | None
+    ) -> frozenset[UUID]:
+        """Those of the ids that the practice has, within the relationship where one is given."""
         within = " AND relationship_id = $3" if relationship_id else ""
-        sql = f"SELECT 1 FROM {shelf.table.name} WHERE practice_id = $1 AND id = $2{within}"
-        args = (practice_id, id, relationship_id) if relationship_id else (practice_id, id)
-        return await self.pool.fetchval(sql, *args) is not None
+        sql = f"SELECT id FROM {shelf.table.name} WHERE practice_id = $1 AND id = ANY ($2){within}"
+        args = (practice_id, ids, relationship_id) if relationship_id else (practice_id, ids)
+        return frozenset(row["id"] for row in await self.pool.fetch(sql, *args))
 
     async def plan_of(self, practice_id: UUID, relationship_id: UUID) -> UUID | None:
         """The id of a relationship's termination plan."""
@@ -119,6 +121,11 @@ class Store:
         """The practice's own instruments of a code (of any, if it is empty), those that are retired among them."""
         rows = await self.pool.fetch(FORMS, practice_id, code)
         return tuple(SHELVES["instrument"].state(row) for row in rows)
+
+    async def texts(self, practice_id: UUID, policy_id: UUID) -> tuple[ConsentText, ...]:
+        """The text that a policy keeps for clients to be told, if it is in force."""
+        rows = await self.pool.fetch(TEXTS, practice_id, policy_id)
+        return tuple(map(reader(ConsentText), rows))
 
     async def horizon(self, practice_id: UUID) -> Horizon:
         """Where the log begins and ends."""
@@ -170,7 +177,7 @@ class Store:
                 raise Moved("A request with this Idempotency-Key was finished a moment ago; repeat it.") from None
             name = str(error.constraint_name)
             detail = TAKEN.get(name, "An object with this id exists already.")
-            raise Taken(detail, name) from None
+            raise Taken(detail, name, place_of(decision, error)) from None
         except AT_ODDS:
             raise Moved(SAME_MOMENT) from None
 
@@ -237,6 +244,15 @@ def changes(volume: int, most: int) -> str:
     )
 
 
+def place_of(decision: Decision, error: asyncpg.UniqueViolationError) -> str:
+    """Which of the identifiers that are to be given is another's; empty where it is about something else."""
+    if error.constraint_name != "external_id_pkey":
+        return ""
+    names = decision.after.external_identifiers
+    keys = [f", {decision.machine.subject}, {name.system}, {name.value})" for name in names]
+    return next((f"external_identifiers/{i}" for i, key in enumerate(keys) if key in (error.detail or "")), "")
+
+
 FOUND = """
 WITH founded AS (
   INSERT INTO practice (id, name, volume)
@@ -248,6 +264,9 @@ FORMS = "SELECT * FROM instrument WHERE practice_id = $1 AND $2 IN (code, '') OR
 SEEN_ON = """
 SELECT coalesce((SELECT rated_on FROM outcome_score WHERE practice_id = $1 AND id = $2),
   (SELECT (starts_at AT TIME ZONE 'UTC')::date FROM session WHERE practice_id = $1 AND id = $3))"""
+TEXTS = """
+SELECT id AS policy_id, edition FROM policy WHERE practice_id = $1 AND id = $2
+  AND kind IN ('informed_consent', 'confidentiality') AND phase = 'current'"""
 # What a client keeps from their therapist is not told of at the ending either.
 ENDINGS = """
 SELECT (SELECT count(*) FROM rupture WHERE practice_id = $1 AND relationship_id = $2

@@ -45,7 +45,7 @@ def test_a_practice_is_added_and_its_id_is_all_that_is_printed(tmp_path: Path):
 
 
 def test_a_token_is_all_that_is_printed_and_the_published_keys_verify_it(tmp_path: Path):
-    practice = str(uuid4())
+    practice = bravespace("practice", "add", "North Street", data_dir=tmp_path).stdout.strip()
     printed = bravespace("token", "--practice", practice, "--role", "integration", "--ttl", "60", data_dir=tmp_path)
     header = jwt.get_unverified_header(printed.stdout.strip())
     claims = jwt.decode(printed.stdout.strip(), options={"verify_signature": False})
@@ -53,6 +53,18 @@ def test_a_token_is_all_that_is_printed_and_the_published_keys_verify_it(tmp_pat
     assert (claims["practice"], claims["role"], claims["exp"] - claims["iat"]) == (practice, "integration", 60)
     assert "ruptures.write" in claims["scope"].split()
     assert (tmp_path / "keys" / "signing.pem").stat().st_mode & 0o077 == 0
+
+
+def test_a_token_is_for_a_practice_that_is_there_and_for_scopes_that_there_are(tmp_path: Path):
+    practice = bravespace("practice", "add", "North Street", data_dir=tmp_path).stdout.strip()
+    for said in (
+        ["--practice", practice, "--role", "integration", "--scope", "ruptures.read nonsense"],
+        ["--practice", str(uuid4()), "--role", "integration"],
+        ["--practice", practice, "--role", "policy"],
+    ):
+        answer = bravespace("token", *said, data_dir=tmp_path)
+        assert (answer.returncode, answer.stdout) == (2, ""), answer.stderr
+    assert "policy" not in bravespace("token", "--help", data_dir=tmp_path).stdout
 
 
 def test_a_therapists_token_names_the_therapist(tmp_path: Path):

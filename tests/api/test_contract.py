@@ -337,3 +337,164 @@ async def test_a_waiting_reader_hears_of_a_change_at_once(case: Case):
     page = ok(await asyncio.wait_for(waiting, 3))
     assert [e["type"] for e in page["items"]] == ["rupture.reported"]
     assert page["next_after"] == page["items"][-1]["seq"] or page["next_after"] > after
+
+
+NO_MOMENT = ("20261102", "202611021000", "-1", "1793613600", "1793613600.5", "2026-11-02 10:00:00Z", "2026-11-02T10:00Z",
+             "2026-11-02T10:00:00.1234567Z")  # fmt: skip
+
+
+async def test_digits_are_no_moment_and_no_day(case: Case):
+    """A parser takes them for seconds since 1970, and a session would be on the wrong day."""
+    for said in NO_MOMENT:
+        body = {"relationship_id": case.relationship_id, "starts_at": said}
+        problem = refused(await case.script.post("/v1/sessions", json=body), 422, "invalid")
+        assert [e["pointer"] for e in problem["errors"]] == ["#/starts_at"]
+        assert "like 2026-11-02T10:00:00Z" in problem["errors"][0]["detail"]
+    body = {"client_id": case.client_id, "therapist_ids": [case.therapist_id], "started_on": "1793577600"}
+    problem = refused(await case.script.post("/v1/relationships", json=body), 422, "invalid")
+    assert problem["errors"] == [{"pointer": "#/started_on", "detail": "A day, like 2026-11-02."}]
+    body = {"relationship_id": case.relationship_id, "starts_at": "2026-11-02T11:30:00.5+01:00"}
+    session = made(await case.script.post("/v1/sessions", json=body))
+    assert session["starts_at"] == "2026-11-02T10:30:00.500000Z"
+
+
+async def test_a_day_in_a_query_has_one_spelling(case: Case):
+    for day in ("20261101", "2026-W45-1", "2026-W45", "1793577600", ""):
+        for address in (
+            f"/v1/relationships/{case.relationship_id}/outcomes?from=",
+            f"/v1/relationships/{case.relationship_id}/outcomes?until=",
+            "/v1/reminders?due_before=",
+            "/v1/practices/me/insights?since=",
+        ):
+            problem = refused(await case.supervisor.get(address + day), 422, "invalid")
+            assert problem["errors"][0]["detail"] == "A day as YYYY-MM-DD."
+
+
+async def test_a_null_under_a_name_that_there_is_not_is_refused_as_any_other_value_is(case: Case):
+    """It looked as if the field had been cleared."""
+    rupture, session = await case.rupture(summary="Hm."), await case.session()
+    asked = {"session_id": session["id"], "direct_report": {"problem": True, "intensity": 2}}
+    rating = made(await case.therapist.post("/v1/alliance-ratings", json=asked))
+    patches = {
+        f"/v1/ruptures/{rupture['id']}": ({"sumary": None}, "#/sumary"),
+        f"/v1/alliance-ratings/{rating['id']}": ({"direct_report": {"intensty": None}}, "#/direct_report/intensty"),
+    }
+    for url, (patch, pointer) in patches.items():
+        problem = refused(await case.therapist.patch(url, json=patch, headers={"If-Match": "*"}), 422, "invalid")
+        assert problem["errors"] == [{"pointer": pointer, "detail": "There is no such field."}]
+    assert ok(await case.therapist.get(f"/v1/ruptures/{rupture['id']}"))["summary"] == "Hm."
+
+
+async def test_a_list_that_grew_past_what_may_be_sent_stops_no_patch(case: Case):
+    """A change of treatment is added with every change of therapist, and the 201st made each later patch fail."""
+    changes = [{"since": "2026-01-01", "changed": ["modality"]}] * 200
+    body = {"client_id": case.client_id, "therapist_ids": [case.therapist_id], "modality": "a"}
+    relationship = made(await case.script.post("/v1/relationships", json=body | {"treatment_changes": changes}))
+    url, condition = f"/v1/relationships/{relationship['id']}", {"If-Match": "*"}
+    grown = ok(await case.script.patch(url, json={"modality": "b"}, headers=condition))
+    assert len(grown["treatment_changes"]) == 201
+    later = ok(await case.script.patch(url, json={"setting": "couple"}, headers=condition))
+    assert (later["setting"], later["modality"], len(later["treatment_changes"])) == ("couple", "b", 201)
+    back = {"treatment_changes": later["treatment_changes"]}
+    problem = refused(await case.script.patch(url, json=back, headers=condition), 422, "invalid")
+    assert [e["pointer"] for e in problem["errors"]] == ["#/treatment_changes"]
+    assert (
+        ok(await case.script.patch(url, json={"treatment_changes": None}, headers=condition))["treatment_changes"] == []
+    )
+
+
+async def test_an_entry_that_is_named_twice_is_refused_by_its_place(case: Case):
+    """A letter was signed twice by one therapist."""
+    twice = "This is the same as entry 0; each is named once."
+    them, here = case.therapist_id, case.relationship_id
+    for collection, body, pointer in (
+        ("relationships", {"client_id": case.client_id, "therapist_ids": [them, them]}, "#/therapist_ids/1"),
+        ("relationships", {"client_id": case.client_id, "therapist_ids": [them, them.upper()]}, "#/therapist_ids/1"),
+        ("ruptures", {"relationship_id": here, "strains": ["bond", "goal", "bond"]}, "#/strains/2"),
+        ("webhook-endpoints", {"url": "https://a.example", "relationship_ids": [here, here]}, "#/relationship_ids/1"),
+        ("webhook-endpoints", {"url": "https://a.example", "event_types": ["*", "*"]}, "#/event_types/1"),
+        ("clients", {"external_identifiers": [{"system": "a", "value": "1"}] * 2}, "#/external_identifiers/1"),
+    ):
+        problem = refused(await case.script.post(f"/v1/{collection}", json=body), 422, "invalid")
+        assert problem["errors"] == [{"pointer": pointer, "detail": twice}]
+
+
+async def test_what_was_stored_before_entries_had_to_differ_is_read_and_revised(case: Case):
+    pool = case.house.running.service.store.pool
+    sql = "UPDATE relationship SET therapist_ids = therapist_ids || therapist_ids WHERE practice_id = $1"
+    await pool.execute(sql, case.house.id)
+    url = f"/v1/relationships/{case.relationship_id}"
+    assert ok(await case.therapist.get(url))["therapist_ids"] == [case.therapist_id] * 2
+    revised = ok(await case.therapist.patch(url, json={"modality": "CBT"}, headers={"If-Match": "*"}))
+    assert revised["treatment_changes"] == []
+
+
+async def test_a_body_that_is_no_object_is_pointed_at_as_a_whole(case: Case):
+    for body in ("[]", "1", "null"):
+        headers = {"Content-Type": "application/json"}
+        problem = refused(await case.script.post("/v1/clients", content=body, headers=headers), 422, "invalid")
+        assert [e["pointer"] for e in problem["errors"]] == ["#"]
+
+
+async def test_an_id_in_a_body_has_the_spelling_that_it_has_in_an_address(case: Case):
+    id, url = case.relationship_id, "/v1/ruptures"
+    for said in (f"{{{id}}}", f"urn:uuid:{id}", id.replace("-", "")):
+        problem = refused(await case.script.post(url, json={"relationship_id": said}), 422, "invalid")
+        assert problem["errors"] == [{"pointer": "#/relationship_id", "detail": "This should be a UUID."}]
+    assert made(await case.script.post(url, json={"relationship_id": id.upper()}))["relationship_id"] == id
+
+
+async def test_a_zero_has_no_sign(case: Case):
+    score = {"relationship_id": case.relationship_id, "rated_on": "2026-11-02", "instrument": "phq-9"}
+    answers = [{"item": item, "value": -0.0} for item in range(1, 10)]
+    found = made(await case.script.post("/v1/outcome-scores", json=score | {"answers": answers}))
+    assert "-0" not in str([answer["value"] for answer in found["answers"]])
+
+
+async def test_an_identifier_that_is_anothers_is_named_by_its_place(case: Case):
+    first, second = {"system": "ehr", "value": "4711"}, {"system": "ehr", "value": "4712"}
+    made(await case.script.post("/v1/clients", json={"external_identifiers": [second]}))
+    response = await case.script.post("/v1/clients", json={"external_identifiers": [first, second]})
+    problem = refused(response, 409, "taken")
+    assert [e["pointer"] for e in problem["errors"]] == ["#/external_identifiers/1"]
+    assert "4712" not in response.text
+
+
+async def test_headers_that_belong_to_a_refusal_come_with_it(case: Case):
+    url = f"/v1/relationships/{case.relationship_id}"
+    response = await case.script.get(f"{url}/trajectory", headers={"Accept": "text/csv"})
+    refused(response, 406)
+    assert "Accept" in response.headers["vary"].split(", ")
+    for method, taken in (("PATCH", "application/json, application/merge-patch+json"), ("POST", None)):
+        path = url if method == "PATCH" else "/v1/clients"
+        response = await case.script.request(method, path, content="a", headers={"Content-Type": "text/csv"})
+        refused(response, 415)
+        assert response.headers.get("accept-patch") == taken
+
+
+async def test_if_match_may_name_several_versions_and_one_of_them_will_do(case: Case):
+    url = f"/v1/relationships/{case.relationship_id}"
+    for condition, status in (('"7", "1"', 200), ('"7","3"', 412), ('W/"2"', 412), ('W/"1", "2"', 200), ('"abc"', 412)):
+        response = await case.script.patch(url, json={"modality": condition}, headers={"If-Match": condition})
+        assert response.status_code == status, (condition, response.text)
+
+
+async def test_a_moment_has_one_spelling_wherever_it_was_kept(case: Case):
+    session = await case.session(starts_at="2026-11-02T11:00:00+01:00")
+    assert session["starts_at"] == "2026-11-02T10:00:00Z"
+    url = f"/v1/relationships/{case.relationship_id}/trajectory"
+    trajectory = ok(await case.therapist.get(url, headers={"Accept": "application/json"}))
+    assert [seat["starts_at"] for seat in trajectory["sessions"]] == [session["starts_at"]]
+    (history,) = ok(await case.therapist.get(f"/v1/sessions/{session['id']}/history"))["items"]
+    assert history["changed"]["starts_at"] == session["starts_at"]
+
+
+async def test_of_several_ids_the_one_that_names_nothing_is_named_by_its_place(case: Case):
+    them, nobody = case.therapist_id, case.client_id
+    body = {"client_id": case.client_id, "therapist_ids": [them, nobody]}
+    problem = refused(await case.script.post("/v1/relationships", json=body), 422, "invalid")
+    assert problem["errors"] == [{"pointer": "#/therapist_ids/1", "detail": "There is no such therapist here."}]
+    url = f"/v1/relationships/{case.relationship_id}"
+    patch = {"therapist_ids": [them, nobody]}
+    problem = refused(await case.script.patch(url, json=patch, headers={"If-Match": "*"}), 422, "invalid")
+    assert [e["pointer"] for e in problem["errors"]] == ["#/therapist_ids/1"]

@@ -343,6 +343,26 @@ async def test_what_the_client_had_been_told_is_recorded_with_the_choice_and_so_
     assert yes["at"] < no["at"]
 
 
+async def test_what_the_client_was_told_is_a_text_for_clients_that_is_in_force(house: House, case: Case) -> None:
+    """Any policy was taken, and any version of it."""
+    admin = await house.as_("admin")
+    text = {"kind": "confidentiality", "title": "Who sees what I rate", "edition": "2", "wording": "Only if you wish."}
+    kept = made(await admin.post("/v1/policies", json=text))["id"]
+    late = made(await admin.post("/v1/policies", json={"kind": "late_cancellation", "title": "Late"}))["id"]
+    said = {"scores": total(4), "shared_with_therapist": True, "sharing_text_version": "1"}
+    answer = await rate(case.client, await case.session(), **said, sharing_policy_id=late)
+    assert places(answer) == {"#/sharing_policy_id"}
+    rating = made(await rate(case.client, await case.session(), **said, sharing_policy_id=kept))
+    assert [a["code"] for a in rating["advisories"]] == ["sharing_text_outdated"]
+    newer = ok(await corrected(case.client, rating, sharing_text_version="2"))
+    assert newer["advisories"] == []
+    ok(await admin.request("DELETE", f"/v1/policies/{kept}", headers={"If-Match": "*"}))
+    ok(await corrected(case.client, newer, scores=total(3)))
+    assert places(await corrected(case.client, rating | {"version": 3}, sharing_text_version="1")) == {
+        "#/sharing_policy_id"
+    }
+
+
 async def test_a_text_that_the_practice_does_not_have_is_refused_by_name(case: Case) -> None:
     said = {"scores": total(4), "shared_with_therapist": True, "sharing_text_version": "2"}
     answer = await rate(case.client, await case.session(), **said, sharing_policy_id=case.client_id)

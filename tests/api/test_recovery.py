@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import House, made, refused
+from tests.conftest import House, made, ok, refused
 from tests.endpoints import (
     clients,
     copied,
@@ -149,6 +149,9 @@ async def test_a_recovery_that_is_asked_for_again_takes_the_place_of_the_one_bef
     first = await moved(house, owner, "recover", after_seq=0)
     second = await moved(house, owner, "recover", after_seq=known[2])
     assert (first["recovery"]["after_seq"], second["recovery"]["after_seq"]) == (0, known[2])
+    shown = ok(await (await house.as_("integration")).get(f"/v1/webhook-endpoints/{owner['id']}"))
+    moments = shown["recovery"]["asked_at"], first["recovery"]["asked_at"], shown["health"]["last_success_at"]
+    assert [moment[-1] for moment in moments] == ["Z"] * 3
     await told(house, owner, "recovery_finished")
     await moved(house, owner, "resume")
     await settled(house, owner)

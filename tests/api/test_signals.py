@@ -473,8 +473,11 @@ async def test_what_counts_as_repaired_is_chosen_by_that_policy_too_each_rule_on
     house: House,
 ) -> None:
     admin = await house.as_("admin")
-    for wrong in ({"kind": "no_contact", "repair_rules": ["direct"]}, {"repair_rules": ["direct", "direct"]}):
-        refuses(await admin.post("/v1/policies", json={"kind": "detection", "title": "T", **wrong}), "repair_rules")
+    for wrong, place in (
+        ({"kind": "no_contact", "repair_rules": ["direct"]}, "repair_rules"),
+        ({"repair_rules": ["direct", "direct"]}, "repair_rules/1"),
+    ):
+        refuses(await admin.post("/v1/policies", json={"kind": "detection", "title": "T", **wrong}), place)
     for wrong in (0, 21):
         body = {"kind": "detection", "title": "T", "repair_window": wrong}
         refuses(await admin.post("/v1/policies", json=body), "repair_window")

@@ -99,6 +99,7 @@ async def test_filters_that_name_nothing_here_are_refused_by_name(case: Case, fo
     owner = await endpoint(case.house, receiver, "rupture.*")
     for said, pointer in (
         ({"phases": ["concluded", "mended"]}, "#/phases/1"),
+        ({"event_types": ["rupture.*", "client.*"], "phases": ["repaired", "concluded"]}, "#/phases/1"),
         ({"relationship_ids": [elsewhere.relationship_id]}, "#/relationship_ids/0"),
         ({"relationship_ids": [case.relationship_id, case.client_id]}, "#/relationship_ids/1"),
         ({"event_types": []}, "#/event_types"),

@@ -14,7 +14,7 @@ import pytest
 from domain.access import Caller, Role
 from domain.errors import Refused
 from domain.machine import Machine
-from domain.move import NEW, Around, Decision, Endings
+from domain.move import NEW, Around, ConsentText, Decision, Endings
 from domain.relationship import Relationship, RelationshipPhase
 from domain.session import Session, SessionPhase
 from domain.termination import TERMINATION_PLAN
@@ -86,12 +86,13 @@ def body_for(machine: Machine, move: Any, state: Any, **said: Any) -> Any:
 
 def do(machine: Machine, name: str, state: Any = None, by: Role = Role.THERAPIST, *,
        who: str = "", now: datetime = NOW, pair: Relationship | None = None, parent: Any = None,
-       endings: Endings | None = None, in_sight: Any = None, **said: Any) -> Decision:  # fmt: skip
+       endings: Endings | None = None, in_sight: Any = None, texts: tuple[ConsentText, ...] = (), **said: Any) -> Decision:  # fmt: skip
     """Make a move, saying what is `said`."""
     move = machine.by_name[name]
     known = around(
-        by, who=who, now=now, pair=pair, parent=parent, scores=in_sight, **({"endings": endings} if endings else {})
-    )
+        by, who=who, now=now, pair=pair, parent=parent, scores=in_sight, texts=texts,
+        **({"endings": endings} if endings else {}),
+    )  # fmt: skip
     return machine.decide(move, state, body_for(machine, move, state, **said), known, id=state.id if state else ID)
 
 

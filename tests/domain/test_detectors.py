@@ -21,7 +21,6 @@ from domain.detectors import (
     ShewhartXmr,
     SuddenLoss,
     WithinClientDrop,
-    beyond,
     ceiling_run,
     centred,
     chart,
@@ -50,6 +49,11 @@ EVERYTHING = {name: known.parameters() for name, known in DETECTORS.items()}
 
 def ids(found):
     return [id.int for id in found]
+
+
+def beyond(look, course, parameters):
+    """Every session beyond the limits, for as long as a departure lasts."""
+    return [run.sittings[sight.at].session_id for run in course.runs for sight in look(course, run, parameters)]
 
 
 # -- worked numbers ---------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import pytest
 from domain.access import Role
 from domain.detection import ObserverCode, Rater
 from domain.instruments import WAI_SR
+from domain.move import ConsentText
 from domain.rating import ALLIANCE_RATING, AllianceRating, DirectReport, ObserverRating
 from domain.scoring import Completeness, ItemAnswer, SubscaleScore
 from domain.series import gathered, sheet_of
@@ -167,7 +168,8 @@ def test_what_a_client_shows_is_the_clients_to_say() -> None:
 
 def test_what_a_client_was_told_stands_beside_the_choice_whichever_it_was() -> None:
     for choice in (True, False):
-        told = rating(shared_with_therapist=choice, sharing_text_version="2", sharing_policy_id=SOMEBODY)
+        text = (ConsentText(policy_id=SOMEBODY, edition="2"),)
+        told = rating(shared_with_therapist=choice, sharing_text_version="2", sharing_policy_id=SOMEBODY, texts=text)
         assert (told.sharing_text_version, told.sharing_policy_id) == ("2", SOMEBODY)
     assert (rating().sharing_text_version, rating().sharing_policy_id) == (None, None)
     with refused("sharing_text_version"):
