@@ -22,7 +22,7 @@ def accepted(said: str | None, media: Sequence[str], what: str) -> str:
 
 
 def weighed(part: str) -> tuple[str, float]:
-    """A media range and its weight. One that can not be read does not count."""
+    """A media range and its weight. One that cannot be read does not count."""
     media, *parameters = (piece.strip().lower() for piece in part.split(";"))
     weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
     try:

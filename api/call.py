@@ -134,7 +134,7 @@ class Call:
 
 
 def wrong(parameter: str, detail: str) -> Invalid:
-    """A query parameter that can not be."""
+    """A query parameter that cannot be."""
     return Invalid(f"Look at the query parameter {parameter}.", errors=[{"parameter": parameter, "detail": detail}])
 
 

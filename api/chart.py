@@ -149,7 +149,7 @@ def limit_layers(sheet: Sheet, panel: Panel, y: Spec) -> Iterator[Spec]:
         for fixed in line.limits:
             reach = {"rater": line.rater, "at": fixed.start - 0.3, "until": fixed.end + 0.3}
             means.append(reach | {"score": fixed.mean})
-            # What lies under the scale can not be reached, so there is nothing to draw.
+            # What lies under the scale cannot be reached, so there is nothing to draw.
             lowers += [reach | {"score": fixed.lower}] if fixed.lower >= low else []
     for rows, dash, width in ((means, [1, 0], 0.8), (lowers, [3, 3], 1.2)):
         yield from layer({"type": "rule", "strokeDash": dash, "strokeWidth": width, "opacity": 0.75}, rows,

@@ -253,7 +253,7 @@ def demo(
 
 
 def run(work: Callable[[], Any], *, lasting: bool = False) -> Any:
-    """Run something that talks to the database; say plainly what is wrong when it can not.
+    """Run something that talks to the database; say plainly what is wrong when it cannot.
 
     `lasting`: it goes on until it is stopped, and a faster event loop is worth loading.
     """
@@ -269,7 +269,7 @@ def run(work: Callable[[], Any], *, lasting: bool = False) -> Any:
         typer.echo(str(error), err=True)
     except UNREACHABLE as error:
         typer.echo(
-            f"The database can not be reached ({type(error).__name__}); look at BRAVESPACE_DATABASE_URL.", err=True
+            f"The database cannot be reached ({type(error).__name__}); look at BRAVESPACE_DATABASE_URL.", err=True
         )
     raise typer.Exit(3)
 

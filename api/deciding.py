@@ -161,7 +161,7 @@ class Deciding:
     # -- what a collection may do differently ----------------------------------------------------------------------
 
     async def check(self, move: Move, state: Any, body: Any, caller: Caller) -> None:
-        """What is wrong with a body that the domain can not know."""
+        """What is wrong with a body that the domain cannot know."""
 
     async def seal(self, decision: Decision, body: Any, caller: Caller) -> tuple[bytes | None, dict[str, Any]]:
         """What is kept sealed beside the row, and shown this once."""

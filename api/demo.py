@@ -70,7 +70,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
-    """The whole demo. Returns the exit code: 1 when something failed, 2 when the port can not be had."""
+    """The whole demo. Returns the exit code: 1 when something failed, 2 when the port cannot be had."""
     if isinstance(sys.stdout, TextIOWrapper):
         # A terminal that has no arrows and ticks shows question marks instead.
         sys.stdout.reconfigure(errors="replace")
@@ -79,7 +79,7 @@ def walk(*, once: bool, port: int, data_dir: Path | None) -> int:
     try:
         port = free(port)
     except (OSError, OverflowError) as error:
-        why = "is taken" if getattr(error, "errno", None) == errno.EADDRINUSE else "can not be used"
+        why = "is taken" if getattr(error, "errno", None) == errno.EADDRINUSE else "cannot be used"
         complain.print(f"Port {port} {why}. Choose another with --port; --port 0 finds a free one.", soft_wrap=True)
         return 2
     try:
@@ -104,7 +104,7 @@ def home(data_dir: Path | None) -> Path:
     try:
         data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise Failed(f"{data_dir} can not be the data directory ({error.strerror}).") from None
+        raise Failed(f"{data_dir} cannot be the data directory ({error.strerror}).") from None
     return data_dir.absolute()
 
 
@@ -384,7 +384,7 @@ async def where_to_look(stage: Stage, story: Story, folder: Path, after: int) ->
     for what, line in lines.items():
         if what:
             stage.show.print(Padding(what, (0, 0, 0, 2), expand=False), style="dim")
-        # Not wrapped: a line that was broken for the eye can not be copied.
+        # Not wrapped: a line that was broken for the eye cannot be copied.
         stage.show.print(line, soft_wrap=True)
 
 

@@ -107,7 +107,7 @@ def repair_rules() -> Iterator[str]:
 
 
 def norms() -> Iterator[str]:
-    """On which built-in forms something can not be told, and what to supply."""
+    """On which built-in forms something cannot be told, and what to supply."""
     yield from ("## Where a detector can say nothing", "", said(silence), "", docstrings(silence)["NEEDS"], "")
     yield from table(("form", "rated by", *(f"`{name}`" for name in NEEDS)), (
         (f"`{form.code}` {form.edition}", rater, *(gap(lacking(name, form).get(rater)) for name in NEEDS))

@@ -106,7 +106,7 @@ def contents(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise RuntimeError("A file of this installation can not be read.") from error
+        raise RuntimeError("A file of this installation cannot be read.") from error
 
 
 def asset(name: str) -> bytes:

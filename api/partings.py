@@ -1,4 +1,4 @@
-"""The demo's other endings: a client who leaves, one who falls silent, a transfer, a therapist who can not go on.
+"""The demo's other endings: a client who leaves, one who falls silent, a transfer, a therapist who cannot go on.
 
 And what a practice learns of all its endings at once. What is said in the stories is made up.
 """
@@ -81,11 +81,11 @@ async def handover(stage: Stage, who: Voice, path: str, pair: Pair, *more: str) 
 async def therapist_falls_ill(stage: Stage, desk: Voice, pair: Pair, other: Pair) -> None:
     """Who takes over was written down while all was well."""
     stage.headline(
-        "G. A therapist can not go on", f"{pair.name}, who treats person 14, is in hospital and will not be back."
+        "G. A therapist cannot go on", f"{pair.name}, who treats person 14, is in hospital and will not be back."
     )
     await stage.step(f"Long before, a professional will was made: {other.name} takes over from {pair.name}.",
         desk, "POST /v1/policies", {
-            "kind": "professional_will", "title": "If I can not go on", "therapist_id": pair.therapist_id,
+            "kind": "professional_will", "title": "If I cannot go on", "therapist_id": pair.therapist_id,
             "successor_therapist_id": other.therapist_id})  # fmt: skip
     supervisor = stage.voice(Role.SUPERVISOR, "supervisor")
     plan = await stage.step("The supervisor acts on it; nobody has to be found.",

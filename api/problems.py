@@ -11,7 +11,7 @@ from domain.values import Repeated
 
 BEHIND = "The database's tables are not up to date: run bravespace migrate."
 UNSURE = (
-    "The database can not be reached. If this was a write, it is not known whether it was written: read it again, or "
+    "The database cannot be reached. If this was a write, it is not known whether it was written: read it again, or "
     "repeat it with its Idempotency-Key."
 )
 HEADERS = [(b"content-type", b"application/problem+json"), (b"cache-control", b"no-store"), (b"vary", b"Authorization")]
@@ -150,7 +150,7 @@ class Broken(Refused):
 
 
 class Unavailable(Refused):
-    """The database can not be reached. Try again after `Retry-After` seconds; a write with its Idempotency-Key."""
+    """The database cannot be reached. Try again after `Retry-After` seconds; a write with its Idempotency-Key."""
 
     status = 503
     code = "unavailable"

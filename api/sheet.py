@@ -121,7 +121,7 @@ def fitted(says: str, width: float) -> str:
 
 
 def printable(says: str) -> str:
-    """A text without control characters, which XML can not hold."""
+    """A text without control characters, which XML cannot hold."""
     return "".join(c for c in says if c.isprintable())
 
 

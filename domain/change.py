@@ -39,7 +39,7 @@ class OutcomeClass(StrEnum):
     """What became of somebody, by one form."""
 
     RECOVERED = "recovered"
-    """Reliably better, from the clinical side of the line to the other. Who began on the other side can not."""
+    """Reliably better, from the clinical side of the line to the other. Who began on the other side cannot."""
     IMPROVED = "improved"
     """Reliably better."""
     UNCHANGED = "unchanged"
@@ -152,7 +152,7 @@ def change(
 def missing(
     first: Reached | None, last: Reached | None, sd: Figure | None, reliability: Figure | None
 ) -> Missing | None:
-    """The first thing that a class can not do without and that is not there."""
+    """The first thing that a class cannot do without and that is not there."""
     if first is None:
         return Missing.NO_SCORE
     if last is None:

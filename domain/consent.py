@@ -77,7 +77,7 @@ def renewed_well(state: Any, body: Renewal, around: Around) -> Iterator[Advisory
 
 
 def given_well(consent: Consent, around: Around) -> Iterator[Advisory]:
-    """Raises a refusal where a consent can not stand; yields what is still to be seen to."""
+    """Raises a refusal where a consent cannot stand; yields what is still to be seen to."""
     around.has_come(consent.given_on, "consent/given_on")
     for place, holder in enumerate(consent.holders):
         around.has_come(holder.consented_on, f"consent/holders/{place}/consented_on")

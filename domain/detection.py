@@ -126,7 +126,7 @@ class EpisodeState(StrEnum):
     UNREPAIRED_SO_FAR = "unrepaired_so_far"
     """The window is over and no rule was met. Not a failure."""
     NOT_ASSESSABLE = "not_assessable"
-    """The run ended, or the rule lacks what it needs: before and after can not be compared."""
+    """The run ended, or the rule lacks what it needs: before and after cannot be compared."""
 
 
 class ObserverCode(StrEnum):

@@ -431,7 +431,7 @@ def loss_looks(series: Series, run: Run, parameters: SuddenLoss) -> Iterator[Sig
 
 
 def lasts(before: Sequence[float], after: Sequence[float], hair: float) -> bool:
-    """Criterion 3, which can not be met with fewer than two scores on either side."""
+    """Criterion 3, which cannot be met with fewer than two scores on either side."""
     if min(len(before), len(after)) < 2:
         return False
     (mean_before, squares_before), (mean_after, squares_after) = map(centred, (before, after))

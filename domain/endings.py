@@ -27,7 +27,7 @@ class EndingKind(StrEnum):
     CLIENT_DECEASED = "client_deceased"
     """The client died."""
     THERAPIST_INCAPACITY = "therapist_incapacity"
-    """The therapist died or can not work; the professional will says who takes over."""
+    """The therapist died or cannot work; the professional will says who takes over."""
 
 
 class Timing(StrEnum):

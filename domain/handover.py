@@ -121,7 +121,7 @@ class Handed(Handing):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unavailable(Said):
-    """A therapist has died or can not work."""
+    """A therapist has died or cannot work."""
 
     therapist_id: Annotated[UUID, Ref("therapist")]
     """Which therapist."""

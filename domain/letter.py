@@ -59,7 +59,7 @@ HEADINGS = {
     LetterPart.RECORDS: "Your records, and keeping in touch", LetterPart.FAREWELL: "To close",
 }  # fmt: skip
 WITHOUT_THEM = {LetterPart.TOGETHER: "Your work together", LetterPart.GOODBYE: "How you said goodbye"}
-"""The same, where the therapist can not write it any more: nobody else says "we" for them."""
+"""The same, where the therapist cannot write it any more: nobody else says "we" for them."""
 BEFORE = {LetterPart.FEELINGS: "What the thought of an ending brings up", LetterPart.GOODBYE: "How we say goodbye"}
 """Headings while nothing has ended yet, where they differ."""
 OF_TASK = {
@@ -244,7 +244,7 @@ def ended(plan: TerminationPlan, pair: Pair, on: str) -> str:
 
 
 def without_them(plan: TerminationPlan, pair: Pair) -> Iterator[str]:
-    """What is told where the therapist died or can not work: who it was, and who is there now. Not why."""
+    """What is told where the therapist died or cannot work: who it was, and who is there now. Not why."""
     gone = plan.incapacitated_therapist_id
     name = pair.therapists.get(gone) if gone else None
     began, met = pair.relationship.started_on or pair.meetings.first_on, often(pair.meetings.count)

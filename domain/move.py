@@ -57,7 +57,7 @@ class ConsentText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Will:
-    """Who takes over when a therapist can not go on."""
+    """Who takes over when a therapist cannot go on."""
 
     therapist_id: UUID | None = None
     """Whose professional will it is; none: the practice's, for everybody without one."""

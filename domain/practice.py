@@ -43,7 +43,7 @@ class PolicyKind(StrEnum):
     INFORMED_CONSENT = "informed_consent"
     """The consent text into which the ending is woven (founding text)."""
     PROFESSIONAL_WILL = "professional_will"
-    """Who takes over when a therapist dies or can not work (APA guidance on incapacity)."""
+    """Who takes over when a therapist dies or cannot work (APA guidance on incapacity)."""
     TRANSITION = "transition"
     """When an ending is brought to mind, and how often readiness is talked over. No standard exists here either."""
     DETECTION = "detection"
@@ -84,7 +84,7 @@ class PolicyTerms(Said):
     successor_therapist_id: Annotated[UUID, Ref("therapist")] | None = None
     """Professional will: the therapist who takes over."""
     deputy_therapist_id: Annotated[UUID, Ref("therapist")] | None = None
-    """Professional will: who takes over where the successor can not: archived, or the very one who fell away."""
+    """Professional will: who takes over where the successor cannot: archived, or the very one who fell away."""
     therapist_id: Annotated[UUID, Ref("therapist")] | None = None
     """Professional will: whose it is. Left out: the practice's own, for every therapist who has none."""
     days_before_ending: Annotated[tuple[Annotated[int, Between(0, 365)], ...], Few(12, distinct=True)] = (28, 14, 7)

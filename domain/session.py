@@ -103,7 +103,7 @@ def plausible(state: Any, body: SessionRecord | Correction, around: Around) -> N
 
 
 def has_begun(state: Session, body: Any, around: Around) -> None:
-    """A session that lies in the future can not be held."""
+    """A session that lies in the future cannot be held."""
     around.has_come(state.starts_at.date(), "")
 
 

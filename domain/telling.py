@@ -104,7 +104,7 @@ def signal(t: Trajectory, mark: SignalMark) -> str:
 BECAME = {
     EpisodeState.OPEN: "not over yet",
     EpisodeState.UNREPAIRED_SO_FAR: "unrepaired so far",
-    EpisodeState.NOT_ASSESSABLE: "what became of it can not be told",
+    EpisodeState.NOT_ASSESSABLE: "what became of it cannot be told",
 }
 BY_RULE = {
     RepairRule.FULL_RETURN: "the score was back where it had been",

@@ -175,7 +175,7 @@ class TerminationPlan(Terms):
     handover: tuple[Handed, ...] = ()
     """What was seen to for the one who takes over."""
     incapacitated_therapist_id: UUID | None = None
-    """The therapist who died or can not work."""
+    """The therapist who died or cannot work."""
     exception: Annotated[Excepted | None, Private()] = None
     """The exception under which a duty was not met."""
     open_ruptures_acknowledged: bool = False
@@ -565,7 +565,7 @@ TERMINATION_PLAN = Machine(
     Move("client_died", (*ALWAYS, *OVER), (P.ENDED,), "client_died", by(T, API, A), Death, has_died, client_died,
          "The client has died. Every reminder and message stops."),
     Move("therapist_unavailable", ALWAYS, (P.TRANSFERRING,), "therapist_became_unavailable", by(T, S, A), Unavailable,
-         for_this_client, handed_on, "The therapist died or can not work; somebody takes over.", knows="endings"),
+         for_this_client, handed_on, "The therapist died or cannot work; somebody takes over.", knows="endings"),
     Move("suspect_lapse", ALWAYS[:-1], (P.OUTREACH,), "lapse_suspected", by(T, API), guard=by_policy,
          effect=fell_silent, says="The client is silent; an outreach begins.", knows="endings"),
     Move("record_outreach", (P.OUTREACH, P.ENDED), (), "outreach_recorded", by(T, API), Outreach, was_tried, tried,

@@ -19,7 +19,7 @@ LIMIT = 1.96
 
 
 class Missing(StrEnum):
-    """Why something can not be computed."""
+    """Why something cannot be computed."""
 
     NO_SCORE = "no_score"
     """No form was complete enough for a score."""

@@ -22,7 +22,7 @@ class Words:
     limit: int = 280
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> dict[str, Any]:
-        # Postgres text can not hold NUL, and a text of blanks says nothing.
+        # Postgres text cannot hold NUL, and a text of blanks says nothing.
         limits = {"min_length": 1, "max_length": self.limit, "strip_whitespace": True, "pattern": r"^[^\x00]*$"}
         return {**handler(source), **limits}
 

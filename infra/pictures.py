@@ -82,5 +82,5 @@ async def exchange(process: Process, specification: bytes, kind: Kind) -> bytes:
     drawn, length = painter.ANSWER.unpack(await process.stdout.readexactly(painter.ANSWER.size))
     picture = await process.stdout.readexactly(length)
     if not drawn:
-        raise Undrawn("The specification does not fit the schema, or a font can not be read.")
+        raise Undrawn("The specification does not fit the schema, or a font cannot be read.")
     return picture

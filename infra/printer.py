@@ -25,7 +25,7 @@ SIZE, LINE = 11.0, 6.0
 def pdf(said: bytes) -> bytes:
     """The PDF of a page as JSON: its title, subtitle, blocks and footer, its `day`, and more `fonts` by their paths.
 
-    Raises ValueError for a font that can not be read.
+    Raises ValueError for a font that cannot be read.
     """
     page = json.loads(said)
     # What it would warn of is told on the page; a warning would quote what is printed.
@@ -59,7 +59,7 @@ def blank(page: dict[str, Any]) -> Any:
         try:
             sheet.add_font(f"more{number}", "", path)
         except Exception as error:
-            raise ValueError("A font can not be read.") from error
+            raise ValueError("A font cannot be read.") from error
     sheet.set_fallback_fonts([f"more{number}" for number in range(len(fallbacks))], exact_match=False)
     sheet.set_text_shaping(True)
     sheet.known = {letter for font in sheet.fonts.values() for letter in font.cmap}

@@ -153,7 +153,7 @@ def test_a_transfer_ends_nothing_until_somebody_accepts(shown: str):
 
 
 def test_a_professional_will_names_who_takes_over(shown: str):
-    story = flat(shown.partition("G. A therapist can not go on")[2].partition("H. Ratings")[0])
+    story = flat(shown.partition("G. A therapist cannot go on")[2].partition("H. Ratings")[0])
     assert "Ana Ruiz takes over from Ben Okafor" in story
     assert re.search(r"therapist-unavailable 201 transferring.*transfer-accepted 200 ended", story)
 

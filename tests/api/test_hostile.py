@@ -240,7 +240,7 @@ def kind_of(hint: Any) -> Any:
 
 
 def wrong(hint: Any) -> Iterator[Any]:
-    """Values that can not be right for a field."""
+    """Values that cannot be right for a field."""
     kind, found = kind_of(hint), markers(hint)
     if kind is tuple:
         yield from ("x", 1, True, {}, {"0": 1}, [None], [[]], [[[]]], [1.5], "[]")

@@ -95,7 +95,7 @@ async def test_2_a_late_cancellation_that_turns_into_leaving(case: Case):
     """Her son was ill, she cancelled late, and was charged. She says in her own app that it felt unfair.
 
     The therapist explains the policy before asking how it was. For the client it is mended at 2 of 5, and she wants to
-    talk more; the therapist would call it repaired, and can not. She leaves that evening, without giving a reason, and
+    talk more; the therapist would call it repaired, and cannot. She leaves that evening, without giving a reason, and
     nobody stops her. What stood open is kept. The fee is waived and the door is left open.
     """
     charge = {"kind": "late_cancellation", "title": "Late cancellations", "wording": "Cancelled the same day, charged."}
@@ -318,7 +318,7 @@ async def test_6_a_transfer_is_refused_by_the_receiver(case: Case):
 async def test_7_a_minor_with_two_guardians(case: Case):
     """A boy of nine. His mother has consented; his father's word is awaited, and everybody on the case can see that.
 
-    The boy can not consent in their place. He says himself how the end feels, and chooses how to say goodbye. A month
+    The boy cannot consent in their place. He says himself how the end feels, and chooses how to say goodbye. A month
     later the father says yes as well. The first consent stays on record beside the second.
     """
     mother = {"name": "mother, file 12", "consented_on": ago(50)}
@@ -427,7 +427,7 @@ async def test_9_the_therapist_falls_ill(case: Case):
     plan = await case.plan(given_on=ago(40))
     client, _, supervisor, _ = voices(case, plan)
     okafor = made(await case.script.post("/v1/therapists", json={"display_name": "Dr Okafor"}))["id"]
-    will = {"kind": "professional_will", "title": "If I can not go on", "therapist_id": case.therapist_id}
+    will = {"kind": "professional_will", "title": "If I cannot go on", "therapist_id": case.therapist_id}
     made(await case.script.post("/v1/policies", json={**will, "successor_therapist_id": okafor}))
     await client("reflect", words="I hope she is all right.", shared=True)
     await case.rupture(by="client", precipitants=[{"kind": "therapist_absence"}], summary="Nobody had told me.")

@@ -170,7 +170,7 @@ def test_a_form_is_of_whole_points_if_its_scores_can_be_nothing_else(form, whole
     ],
 )  # fmt: skip
 def test_the_phq_9_takes_six_points_and_begins_at_ten(first, last, found):
-    """A wiggle of 2 is none, 5 is not reliable, at 10 one is on the clinical side, and who began at 9 can not recover."""
+    """A wiggle of 2 is none, 5 is not reliable, at 10 one is on the clinical side, and who began at 9 cannot recover."""
     assert became(PHQ_9, first, last) is found
 
 

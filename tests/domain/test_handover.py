@@ -163,7 +163,7 @@ def test_nobody_asks_for_a_goodbye_from_somebody_who_may_have_died():
 
 
 def test_a_will_names_three_different_people_and_is_one():
-    said = {"kind": PolicyKind.PROFESSIONAL_WILL, "title": "If I can not go on", "therapist_id": THERAPIST_ID}
+    said = {"kind": PolicyKind.PROFESSIONAL_WILL, "title": "If I cannot go on", "therapist_id": THERAPIST_ID}
     will = do(POLICY, "adopt", by=S, **said, successor_therapist_id=SOMEBODY, deputy_therapist_id=DEPUTY).after
     assert (will.therapist_id, will.successor_therapist_id, will.deputy_therapist_id) == (
         THERAPIST_ID, SOMEBODY, DEPUTY,

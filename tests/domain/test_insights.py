@@ -286,7 +286,7 @@ def test_nothing_told_proves_that_there_is_a_part_of_one_to_four(found: dict[str
         fewest, greatest = low - sum(most for _, most in named), high - sum(least for least, _ in named)
         assert not 0 < fewest <= greatest < FEWEST, "all that is kept back, taken together"
         if hidden and whole is not None and fewest > (hidden - 1) * (FEWEST - 1):
-            # They can not all be small, so one of them is a larger one that keeps the small ones company.
+            # They cannot all be small, so one of them is a larger one that keeps the small ones company.
             assert hidden > 1
             assert greatest >= FEWEST
 

@@ -287,7 +287,7 @@ def test_a_blank_counts_as_the_mean_of_the_rest_or_leaves_no_score(said, data):
 
 @drawing(filled(blanks=False), st.data())
 def test_a_form_with_blanks_never_scores_below_its_worst_answers(said, data):
-    """Blanks are not noughts: what is left out can not bring a score under one of the lowest answers throughout."""
+    """Blanks are not noughts: what is left out cannot bring a score under one of the lowest answers throughout."""
     form, given_ = said
     left = data.draw(st.sets(st.sampled_from(form.items)))
     lowest = min(form.low + form.high - a.value if a.item in form.reversed_items else a.value for a in given_)

@@ -142,7 +142,7 @@ def test_dips_that_are_not_over_in_words():
     t = drawn(row, rated(row, "client", V[:6]), signals=(seen(row, 4),))
     assert "1.17 points down at session 5, far below the scores before, not over yet after 1 session." in t.summary
     nothing = drawn(row, rated(row, "client", V[:6]), signals=(seen(row, 4),), mending=Mending(repair_rules=()))
-    assert "what became of it can not be told after 1 session." in nothing.summary
+    assert "what became of it cannot be told after 1 session." in nothing.summary
 
 
 def told_of(row, scores, *ruptures, **more) -> str:

@@ -131,7 +131,7 @@ LEFT_OUT = {
     Detector.RISK_ITEM: "it looks at single answers about a client's life, not at the alliance, and finds each of them",
     Detector.OBSERVER_3RS: "it repeats what an observer coded, and nobody observes these courses",
 }
-"""The detectors that these courses can not move, and why."""
+"""The detectors that these courses cannot move, and why."""
 
 
 def sets() -> dict[str, Chosen]:

@@ -63,7 +63,7 @@ async function ask(path, said) {
       signal: AbortSignal.timeout(PATIENCE),
     });
   } catch {
-    throw new Error("The service can not be reached.");
+    throw new Error("The service cannot be reached.");
   }
   const answer = await response.json().catch(() => ({}));
   if (response.status === 401 && mine === token) end("This session has ended");
@@ -250,7 +250,7 @@ function showDelivery(body, one, log) {
   button.setAttribute("aria-expanded", opened.has(one.seq));
   const again = at(body, "redeliver");
   again.setAttribute("aria-label", `Redeliver event ${one.seq}`);
-  again.hidden = !shown.open_moves.includes("recover"); // what can not be recovered can not be redelivered either
+  again.hidden = !shown.open_moves.includes("recover"); // what cannot be recovered cannot be redelivered either
   body.querySelector(".log").hidden = !log;
   if (log) showLog(body, log);
 }
