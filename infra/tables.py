@@ -34,7 +34,13 @@ SQLModel.metadata.naming_convention = {
 }  # fmt: skip
 
 
-class Practice(SQLModel, table=True):
+class Row(SQLModel):
+    """A table's row. Nobody validates with it, so no validator is built: a start is 11 ms shorter without."""
+
+    model_config = {"defer_build": True}
+
+
+class Practice(Row, table=True):
     """The tenant, and the counter that numbers its events."""
 
     id: UUID = key()
@@ -45,7 +51,7 @@ class Practice(SQLModel, table=True):
     """The volume its events go into."""
 
 
-class Kept(SQLModel):
+class Kept(Row):
     """What every aggregate's row has."""
 
     practice_id: UUID = key()
@@ -447,7 +453,7 @@ class Signal(Kept, table=True):
     note: dict[str, Any] | None = record()
 
 
-class ExternalId(SQLModel, table=True):
+class ExternalId(Row, table=True):
     """What other systems call things: each name means one thing of a kind."""
 
     __tablename__ = "external_id"
@@ -460,7 +466,7 @@ class ExternalId(SQLModel, table=True):
     subject_id: UUID
 
 
-class Event(SQLModel, table=True):
+class Event(Row, table=True):
     """The one log: history, audit, change feed and webhooks all read it."""
 
     __table_args__ = (
@@ -489,7 +495,7 @@ class Event(SQLModel, table=True):
     volume: int = key()
 
 
-class Volume(SQLModel, table=True):
+class Volume(Row, table=True):
     """A part of a log, one partition of its table, that is opened and one day dropped as a whole."""
 
     log: str = key()
@@ -501,7 +507,7 @@ class Volume(SQLModel, table=True):
     """Since then it is on its way out; its row goes with its partition."""
 
 
-class Milestone(SQLModel, table=True):
+class Milestone(Row, table=True):
     """Where a volume of the log begins in a practice. The oldest one is the practice's horizon."""
 
     practice_id: UUID = key()
@@ -509,7 +515,7 @@ class Milestone(SQLModel, table=True):
     first_seq: int = big()
 
 
-class Wording(SQLModel, table=True):
+class Wording(Row, table=True):
     """What a text said before it was corrected: `text` stood from `version` until the next one."""
 
     practice_id: UUID = key()
@@ -519,7 +525,7 @@ class Wording(SQLModel, table=True):
     text: str | None = None
 
 
-class Idempotency(SQLModel, table=True):
+class Idempotency(Row, table=True):
     """The answer to a request with an Idempotency-Key, written with its effect."""
 
     __table_args__ = (Index(None, "created_at"),)
@@ -534,7 +540,7 @@ class Idempotency(SQLModel, table=True):
     created_at: datetime = moment(default="now()")
 
 
-class Delivery(SQLModel, table=True):
+class Delivery(Row, table=True):
     """The hot queue: what is still to be sent. A row goes when it ends."""
 
     __table_args__ = (
@@ -564,7 +570,7 @@ class Delivery(SQLModel, table=True):
     """Its event's."""
 
 
-class Lane(SQLModel, table=True):
+class Lane(Row, table=True):
     """What dispatchers know of an endpoint. The one that holds the lease alone sends to it, and alone writes here."""
 
     __table_args__ = ({"postgresql_with": {"fillfactor": "50", "autovacuum_vacuum_scale_factor": "0.01"}},)
@@ -601,7 +607,7 @@ class Lane(SQLModel, table=True):
     """Where it ends."""
 
 
-class Attempt(SQLModel, table=True):
+class Attempt(Row, table=True):
     """One attempt at one delivery. Nothing of the receiver's answer is kept but its status."""
 
     __table_args__ = (
@@ -620,7 +626,7 @@ class Attempt(SQLModel, table=True):
     volume: int = key()
 
 
-class Dead(SQLModel, table=True):
+class Dead(Row, table=True):
     """A delivery that was given up after its last attempt; it can be sent again. Kept as long as its event."""
 
     practice_id: UUID = key()
