@@ -66,6 +66,7 @@ def represented(row: Any, caller: Caller) -> dict[str, Any]:
     """A row as it is sent."""
     shown = {name: row[name] for name in NAMES}
     shown["open_moves"] = sql.OPEN_MOVES["repair", row["phase"], caller.role]
+    shown["rests_on"] = None
     return shown
 
 

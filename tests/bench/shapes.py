@@ -57,6 +57,7 @@ class Repair(Kept):
     score_rule: str | None
     within_session: bool | None
     concluded_on: date | None
+    rests_on: str | None = None
 
 
 class Advisory(BaseModel):
