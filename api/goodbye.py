@@ -147,6 +147,7 @@ async def a_day_is_named(stage: Stage, pair: Pair, path: str) -> None:
     await stage.step("Both agree on the kind of ending and its day.", pair.therapist, f"POST {path}/plan-ending", {
         "kind": "planned_mutual", "timing": "as_planned", "agreed_by_client": True, "reasons": ["goals_met"],
         "target_date": today().isoformat(), "notice_given_on": ago(4)})  # fmt: skip
+    await stage.step("The client says so themselves, in their own app.", pair.client, f"POST {path}/agree-to-ending")
     await reminded(stage, "So that it comes as no surprise, both are reminded.", pair.therapist, pair, "ending_near")
 
 
