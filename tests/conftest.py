@@ -21,7 +21,15 @@ from tests.judges.judges import Judges
 from tests.receiver import Receiver
 
 settings.register_profile("thorough", max_examples=1000)
-LONGEST = ("test_schemathesis", "test_dispatcher", "test_volumes", "test_store", "test_readme", "test_migrations")
+LONGEST = (
+    "test_schemathesis",
+    "test_console",
+    "test_dispatcher",
+    "test_volumes",
+    "test_store",
+    "test_readme",
+    "test_cli",
+)
 """Files of few tests that take their time: begun last, they would be waited for by one worker alone."""
 
 

@@ -44,27 +44,28 @@ def test_a_practice_is_added_and_its_id_is_all_that_is_printed(tmp_path: Path):
     assert (proved.returncode, json.loads(proved.stdout)["counted"]["practices"]) == (0, 1)
 
 
-def test_a_token_is_all_that_is_printed_and_the_published_keys_verify_it(tmp_path: Path):
-    practice = bravespace("practice", "add", "North Street", data_dir=tmp_path).stdout.strip()
-    printed = bravespace("token", "--practice", practice, "--role", "integration", "--ttl", "60", data_dir=tmp_path)
+async def test_a_token_is_all_that_is_printed_and_the_published_keys_verify_it(data_dir: Path, house: House):
+    practice = str(house.id)
+    words = ("token", "--practice", practice, "--role", "integration", "--ttl", "60")
+    printed = await asyncio.to_thread(bravespace, *words, data_dir=data_dir)
     header = jwt.get_unverified_header(printed.stdout.strip())
     claims = jwt.decode(printed.stdout.strip(), options={"verify_signature": False})
     assert (header["alg"], header["typ"]) == ("EdDSA", "at+jwt")
     assert (claims["practice"], claims["role"], claims["exp"] - claims["iat"]) == (practice, "integration", 60)
     assert "ruptures.write" in claims["scope"].split()
-    assert (tmp_path / "keys" / "signing.pem").stat().st_mode & 0o077 == 0
+    assert (data_dir / "keys" / "signing.pem").stat().st_mode & 0o077 == 0
 
 
-def test_a_token_is_for_a_practice_that_is_there_and_for_scopes_that_there_are(tmp_path: Path):
-    practice = bravespace("practice", "add", "North Street", data_dir=tmp_path).stdout.strip()
+async def test_a_token_is_for_a_practice_that_is_there_and_for_scopes_that_there_are(data_dir: Path, house: House):
+    practice = str(house.id)
     for said in (
         ["--practice", practice, "--role", "integration", "--scope", "ruptures.read nonsense"],
         ["--practice", str(uuid4()), "--role", "integration"],
         ["--practice", practice, "--role", "policy"],
     ):
-        answer = bravespace("token", *said, data_dir=tmp_path)
+        answer = await asyncio.to_thread(bravespace, "token", *said, data_dir=data_dir)
         assert (answer.returncode, answer.stdout) == (2, ""), answer.stderr
-    assert "policy" not in bravespace("token", "--help", data_dir=tmp_path).stdout
+    assert "policy" not in bravespace("token", "--help", data_dir=data_dir).stdout
 
 
 def test_a_therapists_token_names_the_therapist(tmp_path: Path):
