@@ -61,6 +61,7 @@ class Dispatcher:
     def __init__(self, pool: Any, seal: Fernet, settings: Settings, told: Callable[[UUID], None] = ignored) -> None:
         """`told` hears of the practices in whose logs the dispatcher's own moves are."""
         self._pool, self._settings, self.tally = pool, settings, Tally()
+        self.poll, self.look = POLL, LOOK
         self._told, self._upkeep = told, Upkeep(Store(pool), self.heard)
         self._recoveries = Recoveries(pool, self._upkeep)
         self._scale = settings.webhook_base_delay / SCHEDULE[0]
@@ -97,7 +98,7 @@ class Dispatcher:
                 if not await asyncio.shield(taking):
                     # Not wait_for: in Python 3.11 it swallows a cancellation that comes with its result.
                     with suppress(TimeoutError):
-                        async with asyncio.timeout(POLL):
+                        async with asyncio.timeout(self.poll):
                             await self._wake.wait()
         finally:
             recoverer.cancel()
@@ -260,7 +261,7 @@ class Dispatcher:
         while True:
             more = await survived("recovering", self._recoveries.step(), otherwise=False)
             self._wake.set()
-            await asyncio.sleep(0 if more else LOOK)
+            await asyncio.sleep(0 if more else self.look)
 
     # -- writing down what happened --------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from api.app import create_app
-from infra import deliveries, embedded, schema
+from infra import embedded, schema
 from infra.clauses import HEALTH
 from infra.deliveries import IN_FLIGHT, Dispatcher
 from infra.patience import NARROW
@@ -332,9 +332,10 @@ async def test_how_an_endpoint_fares_is_told_without_going_through_its_backlog(h
 async def test_a_commit_wakes_the_dispatcher_of_its_process_which_would_not_look_for_an_hour(
     house: House, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ):
-    for name in ("POLL", "LOOK"):
-        monkeypatch.setattr(deliveries, name, 3600)
-    delivering = asyncio.create_task(house.running.service.dispatcher.run())
+    dispatcher = house.running.service.dispatcher
+    for name in ("poll", "look"):
+        monkeypatch.setattr(dispatcher, name, 3600)
+    delivering = asyncio.create_task(dispatcher.run())
     owner = await registered(house, receiver, "client.*")
     await told(house, owner, "verified")
     receiver.forget()
