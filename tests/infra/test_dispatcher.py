@@ -233,7 +233,8 @@ async def test_what_comes_after_an_event_that_is_sent_once_more_does_not_wait_fo
 async def test_a_new_address_is_pinged_at_once_though_the_old_one_was_to_be_pinged_again_later(
     house: House, receiver: Receiver
 ):
-    owner = await registered(house, receiver, "client.*", url="http://localhost:9/nobody")
+    nobody = "http://localhost:9/nobody"
+    owner = await registered(house, receiver, "client.*", url=nobody)
     pool = house.running.service.pool
     later = "UPDATE delivery SET next_at = now() + interval '1 hour', attempt = 5 WHERE endpoint_id = $1"
     await pool.execute(later, owner["id"])
